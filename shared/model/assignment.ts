@@ -1,0 +1,67 @@
+/**
+ * Assignment: everything one node's agent needs to know, and the only thing it reads.
+ *
+ * It is self-contained: each version stands in it once and replicas refer to it. The tiny head item
+ * carries the generation, which agents poll; they read the body when it moves, and never go back to
+ * an older one. Being in the body *is* being bound.
+ */
+import { z } from 'zod'
+import { templateSchema } from './version.ts'
+
+export const gpuShareSchema = z.object({
+  /** Device index on the node, from 0. */
+  index: z.int().min(0),
+  /** Thousandths of the device: 1000 is all of it. */
+  milli: z.int().min(1).max(1000),
+})
+export type GpuShare = z.infer<typeof gpuShareSchema>
+
+export const stopReasonSchema = z.object({ code: z.string(), text: z.string() })
+
+export const boundReplicaSchema = z.object({
+  /** `<workload>/<epoch>-<n>` */
+  id: z.string(),
+  workload: z.string(),
+  uid: z.string(),
+  version: z.string(),
+  gpus: z.array(gpuShareSchema).default([]),
+  /** `stop` is never taken back: a stopped replica is replaced by a new one. */
+  order: z.enum(['run', 'stop']),
+  graceSeconds: z.int().min(0),
+  /** Reconcile's stamps; the agent ignores them. */
+  assignedAtMs: z.int(),
+  /** Since when its reports say ready without a break. */
+  readySinceMs: z.int().optional(),
+  stopAtMs: z.int().optional(),
+  stopReason: stopReasonSchema.optional(),
+})
+export type BoundReplica = z.infer<typeof boundReplicaSchema>
+
+export const assignmentHeadSchema = z.object({
+  kind: z.literal('assignment-head'),
+  arn: z.string(),
+  node: z.string(),
+  generation: z.int().min(1),
+})
+export type AssignmentHead = z.infer<typeof assignmentHeadSchema>
+
+export const assignmentSchema = z.object({
+  kind: z.literal('assignment'),
+  arn: z.string(),
+  node: z.string(),
+  /** Moves when what the agent must do changes; stamps alone do not move it. */
+  generation: z.int().min(1),
+  /** By `<uid>/<version>`. */
+  templates: z.record(z.string(), templateSchema),
+  replicas: z.array(boundReplicaSchema),
+  burnIn: z
+    .object({ attempt: z.int().min(1), suite: z.string(), checks: z.array(z.string()) })
+    .optional(),
+  drain: z.object({ deadlineMs: z.int(), reason: z.string() }).optional(),
+})
+export type Assignment = z.infer<typeof assignmentSchema>
+
+/** The key of a replica's template in its assignment. */
+export function templateKey(replica: { uid: string; version: string }): string {
+  return `${replica.uid}/${replica.version}`
+}

@@ -1,0 +1,124 @@
+/**
+ * The small facts around the herd: signals, orders, shortages, brakes, market prices, and the pass.
+ *
+ * Each kind has one writer (DESIGN, "one writer per kind of item"), named at its schema.
+ */
+import { z } from 'zod'
+import { capacityTypeSchema, instanceTypeSchema } from './machine.ts'
+
+/** Written by `interruption`: what EC2 said of one instance, the latest of each sort. */
+export const signalSchema = z.object({
+  kind: z.literal('signal'),
+  instanceId: z.string(),
+  /** `deadlineMs` only where EC2 names it; a spot machine ends two minutes after `atMs`. */
+  interruption: z
+    .object({ action: z.string(), atMs: z.int(), deadlineMs: z.int().optional() })
+    .optional(),
+  rebalance: z.object({ atMs: z.int() }).optional(),
+  state: z.object({ value: z.string(), atMs: z.int() }).optional(),
+  health: z.object({ code: z.string(), atMs: z.int(), startAtMs: z.int().optional() }).optional(),
+})
+export type Signal = z.infer<typeof signalSchema>
+
+/** Written by `admin-api`: what a person asked of a node, a pool or the sweep. */
+export const orderSchema = z.discriminatedUnion('target', [
+  z.object({
+    kind: z.literal('order'),
+    target: z.literal('node'),
+    name: z.string(),
+    verb: z.enum(['cordon', 'drain', 'retest', 'terminate']),
+    force: z.boolean().default(false),
+    deadlineSeconds: z.int().min(0),
+    atMs: z.int(),
+  }),
+  z.object({
+    kind: z.literal('order'),
+    target: z.literal('pool'),
+    name: z.string(),
+    verb: z.literal('release-brake'),
+    atMs: z.int(),
+  }),
+  z.object({
+    kind: z.literal('order'),
+    target: z.literal('sweep'),
+    name: z.literal('sweep'),
+    verb: z.literal('sweep-allow'),
+    atMs: z.int(),
+  }),
+])
+export type Order = z.infer<typeof orderSchema>
+export type NodeOrder = Extract<Order, { target: 'node' }>
+
+/**
+ * Written by reconcile: a place where EC2 had nothing to sell, remembered with growing back-off.
+ */
+export const shortageSchema = z.object({
+  kind: z.literal('shortage'),
+  /** `*` where a quota refused more than one place. */
+  instanceType: z.string(),
+  zone: z.string(),
+  capacityType: capacityTypeSchema,
+  code: z.string(),
+  text: z.string(),
+  failures: z.int().min(1),
+  sinceMs: z.int(),
+  untilMs: z.int(),
+})
+export type Shortage = z.infer<typeof shortageSchema>
+
+/** Written by reconcile: what was condemned in a pool in the last window. */
+export const brakeSchema = z.object({
+  kind: z.literal('brake'),
+  pool: z.string(),
+  condemned: z.array(
+    z.object({
+      node: z.string(),
+      atMs: z.int(),
+      zone: z.string().optional(),
+      instanceType: z.string().optional(),
+      reason: z.string(),
+    }),
+  ),
+  /** A person's order (identified by its `atMs`), and since when it has lifted the brake. */
+  release: z.object({ orderAtMs: z.int(), sinceMs: z.int() }).optional(),
+})
+export type Brake = z.infer<typeof brakeSchema>
+
+/** Written by `market`: one zone's offerings. Prices are USD an hour. */
+export const marketSchema = z.object({
+  kind: z.literal('market'),
+  zone: z.string(),
+  atMs: z.int(),
+  /** By instance type; a missing price means that it is not sold there. */
+  prices: z.record(
+    z.string(),
+    z.object({ onDemand: z.number().optional(), spot: z.number().optional() }),
+  ),
+})
+export type Market = z.infer<typeof marketSchema>
+
+/** Written by `market`: types that EC2 sells and the shipped catalogue does not know yet. */
+export const marketShapesSchema = z.object({
+  kind: z.literal('market-shapes'),
+  atMs: z.int(),
+  types: z.array(instanceTypeSchema),
+})
+export type MarketShapes = z.infer<typeof marketShapesSchema>
+
+/** Written by reconcile: the fence, and what the last passes saw. */
+export const passSchema = z.object({
+  kind: z.literal('pass'),
+  /** Identifies this table for ever; in every instance's tags. */
+  tableUid: z.string(),
+  createdAtMs: z.int(),
+  epoch: z.int().min(0),
+  startedAtMs: z.int(),
+  /** Start of the last pass that ended well: wakes sent before it need no pass. */
+  lastGoodStartedAtMs: z.int().optional(),
+  /** Since when passes have come without a gap; silence is counted from here at the earliest. */
+  coveredSinceMs: z.int(),
+  /** Instances nobody claims, and when a sweep first saw them. */
+  suspects: z.record(z.string(), z.int()).default({}),
+  lastSweepAtMs: z.int().optional(),
+})
+export type Pass = z.infer<typeof passSchema>

@@ -1,0 +1,269 @@
+/**
+ * Every limit of drover, with its unit last in its name and its reason beside it.
+ *
+ * Limits that depend on one another are asserted at the bottom, so that a change which breaks a
+ * relation fails at start-up and not in an outage.
+ */
+import { assert } from '../base/assert.ts'
+
+export const LIMITS = {
+  // Specs
+  /** DNS-label length: names end up in host names, tags and keys. */
+  nameMaxChars: 63,
+  /** A body beyond this is no spec; API Gateway itself ends at 10 MB. */
+  bodyMaxBytes: 1_000_000,
+  /** Deeper than any spec nests; stops a parser from being made to recurse. */
+  bodyMaxDepth: 32,
+  /** An assignment carries each version once; 250 replicas of it must still fit an item. */
+  templateMaxBytes: 16_384,
+  /** All of a spec, as stored: every pass reads every spec, and an item ends at 400 KB. */
+  specMaxBytes: 65_536,
+  replicasMax: 10_000,
+  envMaxEntries: 200,
+  portsMax: 20,
+  /** How often a spec's write is tried again when another writer was faster. */
+  specWriteAttempts: 5,
+  /** Templates kept of a workload, the last used first: what can be gone back to. */
+  revisionsKept: 10,
+  documentsMax: 200,
+  /** A page of a list: what fits one answer and one DynamoDB page (1 MB) with room to spare. */
+  pageMaxItems: 500,
+  pageDefaultItems: 100,
+
+  // Assignments (DynamoDB items end at 400 KB)
+  replicasPerNodeMax: 250,
+  assignmentMaxBytes: 300_000,
+  /** What a bound replica takes in its assignment, ids and stamps and GPU shares, at most. */
+  boundReplicaMaxBytes: 600,
+  reportMaxBytes: 200_000,
+
+  // The loop
+  /** Smallest queue-level delay SQS knows. */
+  wakeDelayMs: 1_000,
+  wakeBucketMs: 400,
+  wakeSendTimeoutMs: 300,
+  /** Rides out one bad connection; beyond it the tick, or the caller's own retry, does better. */
+  wakeSendAttempts: 4,
+  wakeRetryPauseMs: 100,
+  /**
+   * A wake that failed so often (2 s apart) is set aside and raises an alarm; a tick follows
+   * anyway.
+   */
+  wakeMaxReceives: 5,
+  /** Most messages SQS hands out at once. */
+  wakeBatchMax: 10,
+  /** How long SQS remembers a deduplication id, even of a message long deleted. */
+  wakeDedupMemoryMs: 300_000,
+  tickMs: 60_000,
+  /** A tick that is missed twice means that nobody watched: silence starts to count anew. */
+  coverageGapMs: 120_000,
+  delayedWakeMaxMs: 900_000,
+  /** A pass that was cut off or refused something looks again after this. */
+  unfinishedWakeMs: 2_000,
+  reconcileTimeoutMs: 30_000,
+  reconcileVisibilityMs: 35_000,
+  reconcileErrorVisibilityMs: 2_000,
+  /** A CreateFleet may take 20 s; started later it could outlive its Lambda. */
+  lastLaunchStartMs: 8_000,
+  lastWorkStartMs: 20_000,
+  /** A transaction carries 100 items at most; one is the fence. */
+  transactionMaxWrites: 99,
+  scanSegments: 4,
+
+  // The store (DynamoDB's own bounds, which the memory store keeps too)
+  itemMaxBytes: 409_600,
+  /** DynamoDB allows 32 levels and counts the item itself as one. */
+  itemMaxDepth: 31,
+  partitionKeyMaxBytes: 2_048,
+  sortKeyMaxBytes: 1_024,
+  transactionMaxItems: 100,
+  transactionMaxBytes: 4_194_304,
+  transactionTokenMaxChars: 36,
+  /** How long DynamoDB remembers a transaction's token. */
+  transactionTokenMs: 600_000,
+  batchGetMaxKeys: 100,
+  /** A batch of large items comes back in parts of 16 MB: three rounds, and some for throttling. */
+  batchGetRounds: 8,
+  storeBackOffMs: 50,
+  storeBackOffMaxMs: 1_600,
+  /** Four attempts of 2.5 s end within a third of a pass, so that it can still answer its queue. */
+  storeAttempts: 4,
+  storeRequestTimeoutMs: 2_500,
+  storeConnectTimeoutMs: 1_000,
+  /** A page holds 1 MB: a partition or scan segment beyond this is not drover's table any more. */
+  storePagesMax: 500,
+  /** A new table takes DynamoDB ten seconds or so. */
+  tableActiveMs: 60_000,
+  tablePollMs: 200,
+
+  // Launches
+  fleetTimeoutMs: 20_000,
+  /** An intent older than this is not sent any more; what it launched is found by tag. */
+  launchNotAfterMs: 60_000,
+  launchUnknownMs: 120_000,
+  launchesPerPass: 20,
+  claimsPerLaunch: 50,
+  overridesPerLaunch: 60,
+  bootDeadlineMs: 300_000,
+  shortageFirstMs: 180_000,
+  shortageMaxMs: 3_600_000,
+
+  // Removal
+  sweepEveryMs: 60_000,
+  sweepMinAgeMs: 300_000,
+  notFoundConfirmMs: 60_000,
+  notFoundMinAgeMs: 300_000,
+  drainDefaultMs: 900_000,
+  /**
+   * After a drain's deadline and the longest grace, an agent that still holds something is stuck.
+   */
+  drainOverdueMs: 60_000,
+  /** How long an idle, unneeded node is kept: work that moves comes back within it. */
+  emptyNodeAfterMs: 30_000,
+  terminatePerCall: 100,
+  /** A page of EC2's lists; its own maximum. */
+  describePageItems: 1_000,
+  /** 100,000 instances: a list that does not end is a bug, ours or EC2's. */
+  describePagesMax: 100,
+  /** One page or batch, the SDK's retries included; several must fit a pass. */
+  ec2CallTimeoutMs: 8_000,
+  /** EC2's and the price list's own maximum for a page of types and of products. */
+  typesPageItems: 100,
+  /** On-demand prices change a few times a year; one run of `market` asks twice. */
+  priceListKeepMs: 600_000,
+  /** Types newer than the catalogue, 0.5 KB each, share one item. */
+  newTypesMax: 500,
+
+  // Silence and brakes
+  beatEveryMs: 30_000,
+  lostAfterMs: 90_000,
+  lostAloneFactor: 5,
+  brakeWindowMs: 600_000,
+  brakeShare: 0.2,
+
+  // Agents
+  headPollMs: 2_000,
+  metadataPollMs: 5_000,
+  /**
+   * A node's table calls: a healthy DynamoDB answers in 10 ms; beyond this the next try is cheaper.
+   */
+  agentTableTimeoutMs: 2_500,
+  metadataTimeoutMs: 2_000,
+  /** Back-off between an agent's failed calls: the first pause, doubling to the last. */
+  agentRetryFirstMs: 500,
+  agentRetryMaxMs: 10_000,
+  /** Changes that come together share one report. */
+  reportCoalesceMs: 100,
+  /** A report expires a day after its last write, so a quiet node writes it again long before. */
+  reportRefreshMs: 6 * 3_600_000,
+  reportDays: 1,
+  /** Crashed replicas start again after 1, 2, 4 … 300 s, as in Kubernetes' CrashLoopBackOff. */
+  restartFirstMs: 1_000,
+  restartMaxMs: 300_000,
+  /** One that stayed up this long has earned a clean slate. */
+  restartResetMs: 600_000,
+  /** A group that survives SIGKILL (a process in uninterruptible sleep) is killed again. */
+  killRepeatMs: 5_000,
+  /** Until its first success a probe does not wait for a long interval. */
+  firstProbeEveryMs: 1_000,
+  /**
+   * What a replica gets to stop when its node ends itself: its own grace, but no more than this.
+   */
+  powerOffGraceSeconds: 10,
+  /** Processes that an earlier agent started are no children; they are looked at this often. */
+  adoptedPollMs: 500,
+  /** A replica's log: the file in use and the older ones beside it. */
+  logFileMaxBytes: 10_485_760,
+  logFilesKept: 3,
+  logCheckMs: 5_000,
+  /** Log files of replicas that are gone, kept for whoever asks why. */
+  goneLogFilesMax: 50,
+  /** Below Linux's ephemeral range (32768 up), so no outgoing connection takes one first. */
+  replicaPortFirst: 20_000,
+  replicaPortLast: 31_999,
+  replicaPortTries: 200,
+  cpuCheckMs: 400,
+  cpuCheckTimeoutMs: 20_000,
+  diskCheckMib: 64,
+  diskCheckTimeoutMs: 60_000,
+
+  // The command
+  /** API Gateway itself gives up after 30 s; a little more lets its answer arrive. */
+  cliRequestTimeoutMs: 32_000,
+  /**
+   * Tries of a request that is safe to repeat: 0.25 + 0.5 + 1 s outlast a restart of the server.
+   */
+  cliTries: 4,
+  cliRetryFirstMs: 250,
+  cliPagesMax: 200,
+  /** Often enough to look live, seldom enough to cost nothing. */
+  cliWatchMs: 2_000,
+  cliWaitPollMs: 1_000,
+  cliWaitDefaultMs: 300_000,
+  cliDescribeEvents: 12,
+
+  // Spot fallback
+  spotFallbackAfterMs: 60_000,
+  spotFallbackClaims: 2,
+
+  // Events and history
+  /** Most entries one PutEvents takes. */
+  busBatchMax: 10,
+  busAttempts: 3,
+  busRetryPauseMs: 200,
+  busTimeoutMs: 2_000,
+  eventDays: 14,
+  deletedSpecDays: 7,
+  signalHours: 1,
+  beatDays: 1,
+  /**
+   * The node's own item carries the outcome on; the verdict itself may go once nobody re-reads it.
+   */
+  verdictDays: 30,
+  eventTextMaxChars: 500,
+  /**
+   * One read looks at this many events at most, then hands back a cursor: a filter may match few.
+   */
+  eventsExaminedMax: 2_000,
+  /** Puts of events in flight at once: well below the SDK's 50 sockets. */
+  eventPutsInFlight: 20,
+} as const
+
+assert(
+  LIMITS.lastLaunchStartMs + LIMITS.fleetTimeoutMs < LIMITS.reconcileTimeoutMs,
+  'a launch started at the last moment ends before its Lambda does',
+)
+assert(
+  LIMITS.reconcileTimeoutMs < LIMITS.reconcileVisibilityMs,
+  'a message stays hidden while its pass may still run',
+)
+assert(
+  LIMITS.wakeBucketMs + LIMITS.wakeSendTimeoutMs < LIMITS.wakeDelayMs,
+  'a wake is delivered only after its deduplication bucket has closed',
+)
+assert(
+  LIMITS.templateMaxBytes < LIMITS.assignmentMaxBytes && LIMITS.assignmentMaxBytes < 400_000,
+  'an assignment fits a DynamoDB item',
+)
+assert(
+  LIMITS.templateMaxBytes < LIMITS.specMaxBytes && LIMITS.specMaxBytes < 400_000,
+  'a spec holds its template and fits a DynamoDB item',
+)
+assert(LIMITS.beatEveryMs * 2 < LIMITS.lostAfterMs, 'two beats may be lost before silence counts')
+assert(
+  LIMITS.reportRefreshMs * 2 < LIMITS.reportDays * 86_400_000,
+  'a refresh may be missed before the report of a living node expires',
+)
+assert(LIMITS.coverageGapMs === 2 * LIMITS.tickMs, 'coverage ends after two missed ticks')
+assert(
+  LIMITS.assignmentMaxBytes < LIMITS.itemMaxBytes && LIMITS.reportMaxBytes < LIMITS.itemMaxBytes,
+  'what drover caps by itself fits an item',
+)
+assert(
+  LIMITS.transactionMaxWrites + 1 === LIMITS.transactionMaxItems,
+  'a full transaction leaves one place for the fence',
+)
+assert(
+  LIMITS.storeAttempts * LIMITS.storeRequestTimeoutMs < LIMITS.lastWorkStartMs,
+  'a store call gives up while its pass can still say so',
+)

@@ -1,0 +1,126 @@
+/**
+ * Node: a claim first, a machine later.
+ *
+ * The item is reconcile's own memory of the node: what was bought, what became of it, and a stamp
+ * for every fact whose age a later plan will ask for. Stamps are reconcile's clock, never a
+ * sender's.
+ */
+import { z } from 'zod'
+import { architectureSchema, capacityTypeSchema, resourcesItemSchema } from './machine.ts'
+import { verdictNameSchema, checkResultSchema } from './verdict.ts'
+
+export const nodePhaseSchema = z.enum([
+  'launching',
+  'booting',
+  'testing',
+  'ready',
+  'draining',
+  'terminating',
+  'quarantined',
+])
+export type NodePhase = z.infer<typeof nodePhaseSchema>
+
+/** Why a node is emptied, in the order in which the ledger serves them. */
+export const drainReasonSchema = z.enum([
+  'Interrupted',
+  'Terminate',
+  'Lost',
+  'Impaired',
+  'OperatorDrain',
+  'Retest',
+  'PoolDeleted',
+  'Empty',
+])
+export type DrainReason = z.infer<typeof drainReasonSchema>
+
+export const conditionSchema = z.object({
+  type: z.string(),
+  status: z.boolean(),
+  reason: z.string(),
+  text: z.string(),
+  sinceMs: z.int(),
+})
+export type Condition = z.infer<typeof conditionSchema>
+
+export const drainSchema = z.object({
+  reason: drainReasonSchema,
+  text: z.string(),
+  sinceMs: z.int(),
+  /** Replicas are stopped at this moment whether or not their replacements are ready. */
+  deadlineMs: z.int(),
+  /** The assignment's generation that told the agent; *empty* counts only from there on. */
+  generation: z.int(),
+})
+
+export const nodeSchema = z.object({
+  kind: z.literal('node'),
+  name: z.string(),
+  pool: z.string(),
+  phase: nodePhaseSchema,
+  phaseSinceMs: z.int(),
+  createdAtMs: z.int(),
+  capacityType: capacityTypeSchema,
+  architecture: architectureSchema,
+  launchId: z.string(),
+  /**
+   * While a claim: what any of its candidates offers at least (so whatever comes will do), and what
+   * it may cost at most. Limits are charged with `dearest` and `largest`.
+   */
+  claim: z.object({
+    /** `<instance type>/<zone>`: where EC2 may bring it up; just the one once it has. */
+    places: z.array(z.string()).min(1),
+    least: resourcesItemSchema,
+    largest: resourcesItemSchema,
+    dearestUsdPerHour: z.number(),
+    gpuModel: z.string().optional(),
+  }),
+  /** Known once the machine is; never changed afterwards. */
+  machine: z
+    .object({
+      instanceId: z.string(),
+      arn: z.string(),
+      instanceType: z.string(),
+      zone: z.string(),
+      allocatable: resourcesItemSchema,
+      gpuCount: z.int(),
+      gpuModel: z.string().optional(),
+      priceUsdPerHour: z.number(),
+      launchedAtMs: z.int(),
+    })
+    .optional(),
+  /** Of the agent's first report, and of its latest boot. */
+  bootId: z.string().optional(),
+  /** Which runtimes the agent reported (`process`, `docker`). */
+  runtimes: z.array(z.string()).default([]),
+  burnIn: z
+    .object({
+      attempt: z.int().min(1),
+      suite: z.string(),
+      startedAtMs: z.int(),
+      deadlineMs: z.int(),
+      verdict: verdictNameSchema.optional(),
+      atMs: z.int().optional(),
+      checks: z.array(checkResultSchema).default([]),
+    })
+    .optional(),
+  /** Takes no new replicas, because a person said so. */
+  cordoned: z.boolean().default(false),
+  drain: drainSchema.optional(),
+  /** When EC2 ends the machine, once it has said so. */
+  interruption: z.object({ noticedAtMs: z.int(), deadlineMs: z.int() }).optional(),
+  rebalanceAtMs: z.int().optional(),
+  silentSinceMs: z.int().optional(),
+  lostSinceMs: z.int().optional(),
+  /** Since when EC2 no longer lists it; gone only when it says so twice. */
+  missingSinceMs: z.int().optional(),
+  emptySinceMs: z.int().optional(),
+  /** `atMs` of the order that was carried out last: an order is identified by it, not timed. */
+  doneOrderAtMs: z.int().optional(),
+  terminating: z
+    .object({ reason: z.string(), sinceMs: z.int(), lastTryMs: z.int().optional() })
+    .optional(),
+  /** One sentence on why the node is in its phase, for people. */
+  reason: z.string().optional(),
+})
+export type Node = z.infer<typeof nodeSchema>
+export type Machine = NonNullable<Node['machine']>

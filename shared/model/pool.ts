@@ -1,0 +1,181 @@
+/**
+ * Pool: which machines may be bought, how many, and what they must prove before they carry work.
+ */
+import { z } from 'zod'
+import { LIMITS } from './limits.ts'
+import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
+import { countOrPercent, cpuQuantity, gpuQuantity, memoryQuantity } from './quantities.ts'
+
+export const taintSchema = z.strictObject({
+  key: z.string().min(1).describe('what a toleration names'),
+  value: z.string().optional().describe('what a toleration may name too'),
+  effect: z
+    .literal('NoSchedule')
+    .default('NoSchedule')
+    .describe('only workloads that bear it are bound here'),
+})
+export type Taint = z.infer<typeof taintSchema>
+
+export const instancesSchema = z.strictObject({
+  families: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('instance families, like m7a; without it, all'),
+  types: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('instance types, like m7a.large; without it, all'),
+  architectures: z
+    .array(z.enum(['amd64', 'arm64']))
+    .min(1)
+    .optional()
+    .describe('processors; without it, all'),
+  minVcpu: z.int().min(1).optional().describe('the smallest machine, in virtual CPUs'),
+  maxVcpu: z.int().min(1).optional().describe('the largest machine, in virtual CPUs'),
+  minMemory: memoryQuantity.optional().describe('the smallest machine, in memory'),
+  maxMemory: memoryQuantity.optional().describe('the largest machine, in memory'),
+  /** Only machines with a GPU of one of these models, as `placement.gpuModels` names them. */
+  gpuModels: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe('only machines with one of these GPUs'),
+})
+
+/** Checks are names in this release; presets are names too. */
+export const burnInSchema = z.strictObject({
+  checks: z
+    .array(z.enum(['basic', 'cpu', 'disk']))
+    .min(1)
+    .default(['basic'])
+    .describe('what a machine must pass before it carries work; basic is cpu and disk'),
+  timeoutSeconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(300)
+    .describe('a burn-in that takes longer has not passed'),
+  retestEverySeconds: z
+    .int()
+    .min(60)
+    .max(31_536_000)
+    .optional()
+    .describe('how often it is repeated; without it, never'),
+  retestBusy: z
+    .enum(['never', 'drain'])
+    .default('never')
+    .describe('whether a busy node is drained for it'),
+  quarantineSeconds: z
+    .int()
+    .min(0)
+    .max(604_800)
+    .default(3_600)
+    .describe('how long a failed machine is kept for inspection'),
+  onFailure: z
+    .enum(['reset', 'reboot', 'replace'])
+    .default('replace')
+    .describe('how far drover goes to mend a failed machine'),
+})
+export type BurnInSpec = z.infer<typeof burnInSchema>
+
+export const repackSchema = z.strictObject({
+  when: z
+    .enum(['cheaper', 'empty', 'never'])
+    .default('cheaper')
+    .describe('when nodes may be emptied to save money'),
+  afterSeconds: z
+    .int()
+    .min(0)
+    .max(86_400)
+    .default(LIMITS.emptyNodeAfterMs / 1000)
+    .describe('how long a node is left alone before'),
+  minSaving: countOrPercent.default('5%').describe('smaller savings are not worth a move'),
+  budgets: z
+    .array(z.strictObject({ nodes: countOrPercent }))
+    .default([{ nodes: '10%' }])
+    .describe('how many nodes may be on the move at once'),
+})
+
+export const limitsSchema = z.strictObject({
+  cpu: cpuQuantity.optional().describe('CPUs of all its machines together'),
+  memory: memoryQuantity.optional().describe('memory of all its machines together'),
+  gpu: gpuQuantity.optional().describe('GPUs of all its machines together'),
+  costPerHour: z.number().min(0).optional().describe('USD an hour of all its machines together'),
+})
+
+const launchSchema = z.strictObject({
+  ami: z.string().optional().describe('the image to boot'),
+  amiParameter: z.string().optional().describe('the SSM parameter that names the image'),
+  subnets: z.array(z.string()).optional().describe('subnets to launch into'),
+  securityGroups: z.array(z.string()).optional().describe('security groups of the machines'),
+  rootVolumeGiB: z.int().min(8).max(16_384).optional().describe('size of the root volume'),
+  userData: z.string().max(8_192).optional().describe('run at boot before the agent'),
+  nodeRole: z.string().optional().describe('the IAM role of the machines'),
+})
+
+/** A Pool document without `kind` and `name`, as it is stored: defaults filled in. */
+export const poolSpecSchema = z
+  .strictObject({
+    team: nameSchema.optional().describe('the team that owns the pool, its taint and toleration'),
+    instances: instancesSchema.prefault({}).describe('which machines may be bought'),
+    capacityTypes: z
+      .array(z.enum(['spot', 'on-demand']))
+      .min(1)
+      .default(['spot', 'on-demand'])
+      .describe('how they may be bought'),
+    zones: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('availability zones; without it, all'),
+    limits: limitsSchema
+      .prefault({})
+      .describe('what all its machines together may be, at any moment'),
+    labels: z.record(z.string(), z.string()).default({}).describe('for people'),
+    taints: z
+      .array(taintSchema)
+      .max(50)
+      .default([])
+      .describe('only workloads that bear them are bound here'),
+    headroom: limitsSchema
+      .omit({ costPerHour: true })
+      .optional()
+      .describe('room to keep free for what comes next'),
+    burnIn: burnInSchema.prefault({}).describe('the test of every machine'),
+    repack: repackSchema.prefault({}).describe('when to empty nodes to save money'),
+    expireAfterSeconds: z
+      .int()
+      .min(600)
+      .max(31_536_000)
+      .optional()
+      .describe('nodes older than this are replaced'),
+    capacityReservation: z
+      .string()
+      .optional()
+      .describe('an EC2 capacity reservation to launch into'),
+    /** USD an hour for one machine, by instance type; beats the market's price. */
+    priceOverrides: z
+      .record(z.string(), z.number().min(0))
+      .default({})
+      .describe("USD an hour by instance type, instead of the market's"),
+    launch: launchSchema.prefault({}).describe('how machines are launched'),
+  })
+  .meta({ id: 'PoolSpec' })
+
+export type PoolSpec = z.infer<typeof poolSpecSchema>
+
+/** The pool's own taints, and the one its team owns. */
+export function taintsOf(pool: PoolSpec): readonly Taint[] {
+  if (pool.team === undefined) return pool.taints
+  return [...pool.taints, { key: TEAM_TAINT_KEY, value: pool.team, effect: 'NoSchedule' }]
+}
+
+/** The check names a pool's suite comes down to, presets spelt out, in the order they run. */
+export function checksOf(burnIn: BurnInSpec): readonly ('cpu' | 'disk')[] {
+  const wanted = new Set(burnIn.checks.flatMap((name) => (name === 'basic' ? BASIC : [name])))
+  return BASIC.filter((name) => wanted.has(name))
+}
+
+const BASIC = ['cpu', 'disk'] as const

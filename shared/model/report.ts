@@ -1,0 +1,79 @@
+/**
+ * Report: what a node's agent says it sees. Untrusted input: capped, parsed, never a command.
+ *
+ * The agent writes it when something changed; the beat, a separate tiny item, says in between that
+ * it is alive. The beat's time is DynamoDB's own (the `Date` header), the one sender's clock that
+ * is ever compared.
+ */
+import { z } from 'zod'
+import { gpuShareSchema } from './assignment.ts'
+import { checkResultSchema } from './verdict.ts'
+import { LIMITS } from './limits.ts'
+
+/** Phases an agent reports; `fetching` and `deregistering` will come. */
+export const replicaPhaseSchema = z.enum([
+  'starting',
+  'running',
+  'ready',
+  'stopping',
+  'gone',
+  'failed',
+])
+export type ReportedPhase = z.infer<typeof replicaPhaseSchema>
+
+export const lastExitSchema = z.object({
+  code: z.int().optional(),
+  signal: z.string().max(20).optional(),
+  reason: z.string().max(200),
+  atMs: z.int(),
+})
+
+export const reportedReplicaSchema = z.object({
+  id: z.string().max(130),
+  version: z.string().max(64),
+  phase: replicaPhaseSchema,
+  ready: z.boolean(),
+  restarts: z.int().min(0),
+  startedAtMs: z.int().optional(),
+  addresses: z.record(z.string().max(15), z.string().max(100)).default({}),
+  gpus: z.array(gpuShareSchema).default([]),
+  lastExit: lastExitSchema.optional(),
+})
+export type ReportedReplica = z.infer<typeof reportedReplicaSchema>
+
+export const reportSchema = z.object({
+  kind: z.literal('report'),
+  arn: z.string().max(200),
+  /** One boot of one machine: an agent that restarts keeps it. */
+  bootId: z.string().min(1).max(64),
+  /** Grows with every report of this boot. */
+  sequence: z.int().min(0),
+  agentVersion: z.string().max(40),
+  /** The newest assignment the agent has taken in; 0 before the first. */
+  observedGeneration: z.int().min(0),
+  runtimes: z.array(z.enum(['process', 'docker'])),
+  replicas: z.array(reportedReplicaSchema).max(LIMITS.replicasPerNodeMax * 2),
+  burnIn: z
+    .object({
+      attempt: z.int().min(1),
+      suite: z.string().max(63),
+      state: z.enum(['running', 'finished']),
+      checks: z.array(checkResultSchema).max(50),
+    })
+    .optional(),
+  /** The spot notice from instance metadata: when EC2 ends the machine. */
+  interruption: z.object({ action: z.string().max(20), deadlineMs: z.int() }).optional(),
+  rebalance: z.boolean().optional(),
+  /** The agent's clock, for people. */
+  atMs: z.int(),
+})
+export type Report = z.infer<typeof reportSchema>
+
+export const beatSchema = z.object({
+  kind: z.literal('beat'),
+  arn: z.string(),
+  bootId: z.string(),
+  /** DynamoDB's clock, milliseconds since the epoch. */
+  atMs: z.int(),
+})
+export type Beat = z.infer<typeof beatSchema>
