@@ -1,0 +1,46 @@
+/**
+ * Calls that name instances, a batch at a time, when one bad id fails the whole batch.
+ *
+ * A batch that EC2 refuses for an unknown id is halved, and the halves again, until the bad ids
+ * stand alone: b bad ids among n cost at most about 2b·log₂n calls, and the good ones always get
+ * through. A batch that fails for another reason is not halved, for smaller ones would only
+ * throttle sooner.
+ */
+import type { TerminateOutcome } from './fleet.ts'
+
+export type BatchResult =
+  { result: 'done' } | { result: 'bad-id' } | { result: 'failed'; text: string }
+
+export type BatchCall = (instanceIds: readonly string[]) => Promise<BatchResult>
+
+/** EC2's codes for an id it does not know, or that is none. */
+export function isBadId(code: string): boolean {
+  return code === 'InvalidInstanceID.NotFound' || code === 'InvalidInstanceID.Malformed'
+}
+
+/** Every id is in exactly one of the outcome's lists. */
+export async function callInBatches(
+  instanceIds: readonly string[],
+  batchSize: number,
+  call: BatchCall,
+): Promise<TerminateOutcome> {
+  const terminating: string[] = []
+  const notFound: string[] = []
+  const failed: { instanceId: string; text: string }[] = []
+  const unique = [...new Set(instanceIds)]
+  const waiting: (readonly string[])[] = []
+  for (let at = 0; at < unique.length; at += batchSize)
+    waiting.push(unique.slice(at, at + batchSize))
+  for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+    const answer = await call(batch)
+    if (answer.result === 'done') terminating.push(...batch)
+    else if (answer.result === 'failed') {
+      failed.push(...batch.map((instanceId) => ({ instanceId, text: answer.text })))
+    } else if (batch.length === 1) notFound.push(...batch)
+    else {
+      const middle = Math.ceil(batch.length / 2)
+      waiting.unshift(batch.slice(0, middle), batch.slice(middle))
+    }
+  }
+  return { terminating, notFound, failed }
+}

@@ -1,0 +1,110 @@
+/**
+ * Why each replica is where it is: from its order, its node, its report and the last plan's
+ * reasons.
+ *
+ * Ages are computed here, when somebody asks, and never stored: a stored age would change every
+ * pass.
+ */
+import type { BoundReplica } from '#shared/model/assignment.ts'
+import type { Reason, WorkloadStatus } from '#shared/model/status.ts'
+import type { ExplainAnswer } from '#shared/protocol/api.ts'
+import { isoOf, replicaAnswer, type NodeView } from './answers.ts'
+
+type Explained = ExplainAnswer['replicas'][number]
+
+/** Every reason that holds, the most telling first; there is always one. */
+export function explainBound(replica: BoundReplica, view: NodeView, nowMs: number): Explained {
+  const { phase } = replicaAnswer(replica, view)
+  const reasons = [
+    ...stopReasons(replica),
+    ...nodeReasons(view),
+    ...exitReasons(replica, view, nowMs),
+    phaseReason(replica, { phase, node: view.node.name, nowMs }),
+  ]
+  return { id: replica.id, node: view.node.name, phase, reasons }
+}
+
+function stopReasons({ stopReason }: BoundReplica): Reason[] {
+  return stopReason === undefined ? [] : [stopReason]
+}
+
+function nodeReasons({ node }: NodeView): Reason[] {
+  const reasons: Reason[] = []
+  if (node.lostSinceMs !== undefined) {
+    reasons.push({ code: 'NodeLost', text: `node ${node.name} is lost; a replacement is wanted` })
+  } else if (node.silentSinceMs !== undefined) {
+    reasons.push({ code: 'NodeSilent', text: `nothing is heard of node ${node.name}` })
+  }
+  if (node.drain !== undefined) {
+    const text = `${node.drain.text}; it must be gone by ${isoOf(node.drain.deadlineMs)}`
+    reasons.push({ code: node.drain.reason, text })
+  }
+  return reasons
+}
+
+function exitReasons(replica: BoundReplica, { report }: NodeView, nowMs: number): Reason[] {
+  const seen = report?.replicas.find((own) => own.id === replica.id)
+  if (seen?.lastExit === undefined) return []
+  const { code, signal, reason, atMs } = seen.lastExit
+  const how = signal === undefined ? `code ${String(code ?? 'unknown')}` : `signal ${signal}`
+  const restarts = `${String(seen.restarts)} ${seen.restarts === 1 ? 'restart' : 'restarts'}`
+  const text = `it last ended ${ageOf(atMs, nowMs)} ago with ${how}: ${reason} (${restarts})`
+  return [{ code: 'Exited', text }]
+}
+
+function phaseReason(
+  replica: BoundReplica,
+  { phase, node, nowMs }: { phase: string; node: string; nowMs: number },
+): Reason {
+  const bound = `bound to ${node} ${ageOf(replica.assignedAtMs, nowMs)} ago`
+  if (phase === 'assigned') {
+    return { code: 'Assigned', text: `${bound}; its agent has not reported it yet` }
+  }
+  if (phase === 'ready') {
+    const since = replica.readySinceMs
+    const age = since === undefined ? '' : ` for ${ageOf(since, nowMs)}`
+    return { code: 'Ready', text: `${bound}, ready${age}` }
+  }
+  const code = phase.charAt(0).toUpperCase() + phase.slice(1)
+  return { code, text: `${bound}; its agent reports ${phase}` }
+}
+
+/** The waiting ones of a workload, each with the reasons of the last plan. */
+export function explainWaiting(status: WorkloadStatus, nowMs: number): Explained[] {
+  return waitingOf(status).map(({ id, group }) => {
+    const since = ageOf(group.unschedulableSinceMs ?? group.sinceMs, nowMs)
+    const phase = group.unschedulableSinceMs === undefined ? 'waiting' : 'unschedulable'
+    const told =
+      group.reasons.length > 0
+        ? group.reasons
+        : [{ code: 'Waiting', text: 'no reason is known yet' }]
+    const reasons = told.map(({ code, text }) => ({
+      code,
+      text: `${text} (${phase} for ${since})`,
+    }))
+    return { id, phase: 'waiting', reasons }
+  })
+}
+
+type Waiting = { id: string; group: WorkloadStatus['waiting'][number] }
+
+/**
+ * A waiting replica has no item: it is the n-th of its workload's count, from 1, and its id is not
+ * kept.
+ */
+export function waitingOf(status: WorkloadStatus): Waiting[] {
+  const groups = status.waiting.flatMap((group) => Array.from({ length: group.count }, () => group))
+  return groups.map((group, index) => ({
+    id: `${status.name}/waiting-${String(index + 1)}`,
+    group,
+  }))
+}
+
+/** `12 s`, `5 min`, `3 h`, `2 d`: whole units of the largest that fits. */
+export function ageOf(sinceMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.floor((nowMs - sinceMs) / 1000))
+  if (seconds < 120) return `${String(seconds)} s`
+  if (seconds < 7_200) return `${String(Math.floor(seconds / 60))} min`
+  if (seconds < 172_800) return `${String(Math.floor(seconds / 3_600))} h`
+  return `${String(Math.floor(seconds / 86_400))} d`
+}

@@ -1,0 +1,142 @@
+/**
+ * The routes of what people write: workloads, pools, teams.
+ */
+import type { Context, Hono } from 'hono'
+import { NOUNS, PLURAL_OF, type Noun } from '#shared/model/names.ts'
+import { NOT_YET } from '#shared/model/not-yet.ts'
+import { specItemSchema, type SpecItem } from '#shared/model/spec-item.ts'
+import { rolloutRequestSchema, scaleRequestSchema } from '#shared/protocol/api.ts'
+import { parseDocument } from '#shared/protocol/documents.ts'
+import { keys } from '#shared/store/keys.ts'
+import {
+  changeSpec,
+  isName,
+  nameOf,
+  readSpec,
+  type Change,
+  type Changed,
+  type SpecName,
+} from './change-spec.ts'
+import { parseItem } from './herd.ts'
+import { isDeleted, objectOf, objectsOf } from './objects.ts'
+import type { AdminApiPorts } from './ports.ts'
+import { invalid, notFound, problem } from './problem.ts'
+import { record } from './record.ts'
+import { readIfMatch, readNeededBody, readPage, readRequest } from './request.ts'
+import { part, route } from './routing.ts'
+
+export function addSpecRoutes(app: Hono, ports: AdminApiPorts): void {
+  for (const noun of NOUNS) {
+    const target = (context: Context): SpecName => ({ noun, name: part(context, 'name') })
+    route(app, `/v1/${PLURAL_OF[noun]}`, { GET: (context) => list(ports, noun, context) })
+    route(app, `/v1/${PLURAL_OF[noun]}/:name`, {
+      GET: (context) => show(ports, target(context)),
+      PUT: (context) => put(ports, target(context), context),
+      DELETE: (context) => remove(ports, target(context), context),
+    })
+  }
+  route(app, '/v1/workloads/:name/scale', { POST: (context) => scale(ports, context) })
+  route(app, '/v1/workloads/:name/rollout', { POST: (context) => rollout(ports, context) })
+}
+
+async function list(ports: AdminApiPorts, noun: Noun, context: Context): Promise<Response> {
+  const page = readPage((name) => context.req.query(name))
+  if (!page.ok) return page.response
+  const { items, next } = await ports.store.query(keys.spec(noun, '').pk, page.value)
+  const specs = items.flatMap((item) => parseItem(ports, specItemSchema, item) ?? [])
+  return Response.json({ items: await objectsOf(ports, specs), ...(next && { next }) })
+}
+
+async function show(ports: AdminApiPorts, target: SpecName): Promise<Response> {
+  const item = await readNamed(ports, target)
+  const [object] = item === undefined ? [] : await objectsOf(ports, [item])
+  return object === undefined ? notFound(nameOf(target)) : Response.json(object)
+}
+
+async function put(ports: AdminApiPorts, target: SpecName, context: Context): Promise<Response> {
+  const match = readIfMatch(context.req.header('if-match'))
+  if (!match.ok) return match.response
+  const body = await readNeededBody(context.req.raw)
+  if (!body.ok) return body.response
+  const changed = await changeSpec(ports, { ...target, match: match.value }, (live): Change => {
+    const replicas = live?.noun === 'workload' ? live.spec.replicas : undefined
+    const kept = replicas === undefined ? {} : { replicas }
+    const parsed = parseDocument(body.value, { ...target, ...kept })
+    if (parsed.ok) return { kind: 'store', document: parsed.document }
+    return { kind: 'refuse', response: invalid(parsed.faults, parsed.code) }
+  })
+  return answerChange(ports, changed)
+}
+
+async function remove(ports: AdminApiPorts, target: SpecName, context: Context): Promise<Response> {
+  const match = readIfMatch(context.req.header('if-match'))
+  if (!match.ok) return match.response
+  const standing = await readNamed(ports, target)
+  if (standing !== undefined && isDeleted(standing)) {
+    const [object] = await objectsOf(ports, [standing])
+    return object === undefined ? notFound(nameOf(target)) : Response.json(object, { status: 202 })
+  }
+  if (standing === undefined) return notFound(nameOf(target))
+  const changed = await changeSpec(ports, { ...target, match: match.value }, (live) =>
+    live === undefined
+      ? { kind: 'refuse', response: notFound(nameOf(target)) }
+      : { kind: 'delete' },
+  )
+  return answerChange(ports, changed)
+}
+
+async function scale(ports: AdminApiPorts, context: Context): Promise<Response> {
+  const target: SpecName = { noun: 'workload', name: part(context, 'name') }
+  const wanted = await readRequest(context.req.raw, scaleRequestSchema)
+  if (!wanted.ok) return wanted.response
+  if (!isName(target.name)) return notFound(nameOf(target))
+  const changed = await changeSpec(ports, target, (live): Change => {
+    if (live?.noun !== 'workload') return { kind: 'refuse', response: notFound(nameOf(target)) }
+    if (live.spec.scale !== undefined) return { kind: 'refuse', response: scalesItself(target) }
+    const spec = { ...live.spec, replicas: wanted.value.replicas }
+    return { kind: 'store', document: { noun: 'workload', name: target.name, spec } }
+  })
+  return answerChange(ports, changed, `replicas set to ${String(wanted.value.replicas)}`)
+}
+
+function scalesItself(target: SpecName): Response {
+  return problem({
+    status: 409,
+    code: 'ScalesItself',
+    detail: `${nameOf(target)} has scale, which sets its replicas; change scale.min and scale.max`,
+  })
+}
+
+async function rollout(ports: AdminApiPorts, context: Context): Promise<Response> {
+  const target: SpecName = { noun: 'workload', name: part(context, 'name') }
+  const wanted = await readRequest(context.req.raw, rolloutRequestSchema)
+  if (!wanted.ok) return wanted.response
+  const item = await readNamed(ports, target)
+  if (item === undefined || isDeleted(item)) return notFound(nameOf(target))
+  const message = `${NOT_YET}: to ${wanted.value.action} a roll-out comes in a later release`
+  return invalid([{ path: 'action', message }], 'NotYetSupported')
+}
+
+async function answerChange(ports: AdminApiPorts, changed: Changed, what = ''): Promise<Response> {
+  if (changed.outcome === 'refused') return changed.response
+  const { outcome, item } = changed
+  if (outcome !== 'unchanged') await recordChange(ports, { outcome, item }, what)
+  const status = outcome === 'created' ? 201 : outcome === 'deleted' ? 202 : 200
+  return Response.json(await objectOf(ports, item), { status })
+}
+
+async function recordChange(
+  ports: AdminApiPorts,
+  { outcome, item }: { outcome: 'created' | 'updated' | 'deleted'; item: SpecItem },
+  what: string,
+): Promise<void> {
+  const reasons = { created: 'Created', updated: 'Updated', deleted: 'Deleted' } as const
+  const reason = what === '' ? reasons[outcome] : 'Scaled'
+  const text = what === '' ? `${outcome} (generation ${String(item.generation)})` : what
+  await record(ports, { object: `${item.noun}/${item.name}`, reason, text })
+}
+
+/** The spec of a name that may be any text; what is no name cannot be there. */
+async function readNamed(ports: AdminApiPorts, target: SpecName): Promise<SpecItem | undefined> {
+  return isName(target.name) ? readSpec(ports, target) : undefined
+}

@@ -1,0 +1,236 @@
+/**
+ * Buying machines: the intent first, then the call, then what came of it.
+ *
+ * The intent is in the table before EC2 hears of it, with the request as the very text that is
+ * sent. An answer that was parsed ends the launch: its instances are dealt to the claims under the
+ * fence, what EC2 could not give is remembered as a shortage, and claims without an instance are
+ * given up. Anything else leaves the launch open, and a later pass replays it or looks for its tag.
+ */
+import { createHash } from 'node:crypto'
+import { must } from '../../base/assert.ts'
+import type { LaunchError, LaunchOutcome } from '../../cloud/fleet.ts'
+import { instanceArn } from '../../model/arn.ts'
+import {
+  launchRequestSchema,
+  launchTag,
+  TAGS,
+  type Launch,
+  type LaunchRequest,
+} from '../../model/launch.ts'
+import { LIMITS } from '../../model/limits.ts'
+import type { InstanceType } from '../../model/machine.ts'
+import type { Node } from '../../model/node.ts'
+import type { WorkloadStatus } from '../../model/status.ts'
+import type { Action, PlannedLaunch } from '../../planner/actions.ts'
+import { dealInstances, type Dealing } from '../../planner/deal.ts'
+import type { Draft } from '../../planner/fold.ts'
+import { rememberShortages } from '../../planner/shortage.ts'
+import type { Snapshot } from '../../planner/snapshot.ts'
+import type { Write } from '../../store/store.ts'
+import type { LaunchSettings } from '../launch-settings.ts'
+import {
+  deleteLaunch,
+  putAssignment,
+  putLaunch,
+  putNode,
+  putShortage,
+  putStatus,
+} from './writes.ts'
+import { keys } from '../../store/keys.ts'
+import type { ReconcileSettings } from './settings.ts'
+
+/** The launch item of a planned launch: written before anything is sent. */
+export function intentOf(
+  planned: PlannedLaunch,
+  { snapshot, settings }: { snapshot: Snapshot; settings: ReconcileSettings },
+): Launch {
+  const launch = { id: planned.id, attempt: 1 }
+  const count = planned.claims.length
+  const request: LaunchRequest = {
+    token: tokenOf(launch, settings.cluster),
+    capacityType: planned.capacityType,
+    count,
+    overrides: overridesOf(planned, snapshot, settings.launch),
+    tags: {
+      [TAGS.launch]: launchTag(launch),
+      [TAGS.table]: settings.cluster,
+      [TAGS.pool]: planned.pool,
+      Name: `drover-${planned.pool}`,
+    },
+  }
+  return {
+    kind: 'launch',
+    ...launch,
+    pool: planned.pool,
+    capacityType: planned.capacityType,
+    count,
+    claims: planned.claims.map((claim) => claim.name),
+    request: JSON.stringify(request),
+    notAfterMs: snapshot.nowMs + LIMITS.launchNotAfterMs,
+    createdAtMs: snapshot.nowMs,
+    workloads: [...planned.workloads],
+  }
+}
+
+/** One token an attempt, told apart between installations; EC2 takes 64 ASCII characters. */
+function tokenOf({ id, attempt }: { id: string; attempt: number }, cluster: string): string {
+  return createHash('sha256')
+    .update(`${cluster}/${id}/${String(attempt)}`)
+    .digest('hex')
+}
+
+function overridesOf(
+  planned: PlannedLaunch,
+  snapshot: Snapshot,
+  launch: LaunchSettings,
+): LaunchRequest['overrides'] {
+  const types = new Map(snapshot.catalog.map((type) => [type.name, type]))
+  const ami = snapshot.pools.find((own) => own.name === planned.pool)?.spec.launch.ami
+  return planned.candidates.map(({ instanceType, zone }) => {
+    const type = must(types.get(instanceType), `type ${instanceType}`)
+    const template = launch.launchTemplates[templateFor(type)]
+    const subnetId = launch.subnets[zone]
+    return {
+      instanceType,
+      zone,
+      ...(subnetId === undefined ? {} : { subnetId }),
+      ...(ami === undefined ? {} : { imageId: ami }),
+      launchTemplateId: template.id,
+      launchTemplateVersion: template.version,
+    }
+  })
+}
+
+function templateFor(type: InstanceType): 'amd64' | 'arm64' | 'gpu' {
+  return type.gpuCount > 0 ? 'gpu' : type.architecture
+}
+
+/** The stored text as a request; what the fleet port sends on every attempt alike. */
+export function requestOf(launch: Launch): LaunchRequest {
+  return launchRequestSchema.parse(JSON.parse(launch.request))
+}
+
+export type Settled = {
+  readonly writes: readonly Write[]
+  /** Instances nobody claims, to be terminated. */
+  readonly surplus: readonly string[]
+  readonly nodes: readonly Node[]
+  readonly givenUp: readonly string[]
+  readonly errors: readonly LaunchError[]
+  readonly text: string
+  /** True when the same request should be tried again soon. */
+  readonly again: boolean
+}
+
+export type SettleContext = {
+  readonly launch: Launch
+  readonly draft: Draft
+  readonly snapshot: Snapshot
+  readonly settings: ReconcileSettings
+  readonly nowMs: number
+}
+
+/** What EC2's answer (or the want of one) makes of a launch. */
+export function settleOutcome(outcome: LaunchOutcome, context: SettleContext): Settled {
+  const { launch, nowMs } = context
+  if (outcome.outcome === 'answered') return settleAnswer(outcome, context)
+  if (outcome.outcome === 'refused' && !outcome.retryable) {
+    const { overrides } = requestOf(launch)
+    const errors = overrides.map(({ instanceType, zone }) => ({
+      instanceType,
+      zone,
+      code: outcome.code,
+      text: outcome.text,
+    }))
+    return settleAnswer({ outcome: 'answered', instances: [], errors }, context)
+  }
+  const code = outcome.outcome === 'refused' ? outcome.code : 'unknown'
+  const text = `${code}: ${outcome.text}`.slice(0, 300)
+  const unknownSinceMs = launch.unknownSinceMs ?? nowMs
+  const open: Launch = { ...launch, unknownSinceMs, unknownText: text }
+  const none = { surplus: [], nodes: [], givenUp: [], errors: [] }
+  return { ...none, writes: [putLaunch(open)], text, again: true }
+}
+
+function settleAnswer(
+  answer: Extract<LaunchOutcome, { outcome: 'answered' }>,
+  context: SettleContext,
+): Settled {
+  const { launch, draft, snapshot, settings, nowMs } = context
+  const { region, account } = settings
+  const instances = answer.instances.map((own) => ({
+    ...own,
+    arn: instanceArn({ region, account, instanceId: own.instanceId }),
+  }))
+  const dealing = dealInstances({ launch, instances, draft: { ...draft, nowMs }, snapshot })
+  const { capacityType } = launch
+  const shortages = rememberShortages(answer.errors, {
+    capacityType,
+    known: snapshot.shortages,
+    nowMs,
+  })
+  const forgotten = answer.instances
+    .filter((own) => snapshot.shortages.some((short) => isAt(short, own, capacityType)))
+    .map(({ instanceType, zone }) => ({ instanceType, zone, capacityType }))
+  const writes: Write[] = [
+    ...dealing.nodes.map(putNode),
+    ...dealing.assignments.flatMap(putAssignment),
+    ...dealing.givenUp.map((name): Write => ({ kind: 'delete', key: keys.node(name) })),
+    deleteLaunch(launch.id),
+    ...shortages.map(putShortage),
+    ...forgotten.map((place): Write => ({ kind: 'delete', key: keys.shortage(place) })),
+    ...failedSpot(context, answer.instances.length).map(putStatus),
+  ]
+  return {
+    writes,
+    surplus: dealing.surplus,
+    nodes: dealing.nodes,
+    givenUp: dealing.givenUp,
+    errors: answer.errors,
+    text: textOf(dealing, answer.errors),
+    again: dealing.givenUp.length > 0,
+  }
+}
+
+function isAt(
+  short: { instanceType: string; zone: string; capacityType: string },
+  own: { instanceType: string; zone: string },
+  capacityType: string,
+): boolean {
+  return (
+    short.capacityType === capacityType &&
+    short.instanceType === own.instanceType &&
+    short.zone === own.zone
+  )
+}
+
+function textOf(dealing: Dealing, errors: readonly LaunchError[]): string {
+  const got = `${String(dealing.nodes.length)} machines`
+  const codes = [...new Set(errors.map((own) => own.code))].join(', ')
+  return codes === '' ? got : `${got}; ${codes}`
+}
+
+/** A spot launch that brought less than asked counts against spot, for those it was bought for. */
+function failedSpot(
+  { launch, snapshot }: SettleContext,
+  instances: number,
+): readonly WorkloadStatus[] {
+  if (launch.capacityType !== 'spot' || instances >= launch.count) return []
+  return snapshot.workloadStatuses
+    .filter((own) => launch.workloads.includes(own.name))
+    .map((own) => ({ ...own, spotFailures: own.spotFailures + 1 }))
+}
+
+/** The launches that an action list opens or takes up again. */
+export function launchesToSend(
+  actions: readonly Action[],
+  { snapshot, settings }: { snapshot: Snapshot; settings: ReconcileSettings },
+): { readonly fresh: readonly Launch[]; readonly replayed: readonly Launch[] } {
+  const fresh = actions.flatMap((action) =>
+    action.kind === 'launch' ? [intentOf(action.launch, { snapshot, settings })] : [],
+  )
+  const replayed = actions.flatMap((action) =>
+    action.kind === 'replay' ? snapshot.launches.filter((own) => own.id === action.launchId) : [],
+  )
+  return { fresh, replayed }
+}

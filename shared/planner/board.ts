@@ -1,0 +1,224 @@
+/**
+ * The board: what room there is on every node, and where everything sits, while places are being
+ * found.
+ *
+ * It is the scratch pad of `place` and `provision`: made from the draft, written to as replicas are
+ * put down, thrown away with the plan. A slot is a node seen as room: a machine with what is left
+ * of it, or a claim with the least that any of its candidates would bring.
+ */
+import { byNumber, byText } from '../base/order.ts'
+import { LIMITS } from '../model/limits.ts'
+import { templateKey, type GpuShare } from '../model/assignment.ts'
+import type { CapacityType, InstanceType } from '../model/machine.ts'
+import type { Node } from '../model/node.ts'
+import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
+import { resourcesOf } from '../model/workload.ts'
+import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
+import { takeDevices, withoutShares } from './devices.ts'
+import type { Draft } from './fold.ts'
+import { isLeaving } from './replicas.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type Slot = {
+  readonly node: string
+  readonly pool: PoolItem
+  readonly capacityType: CapacityType
+  /** `<instance type>/<zone>`, one for a machine, several for a claim. */
+  readonly places: readonly string[]
+  readonly types: readonly InstanceType[]
+  /** More than one only while it is a claim that EC2 may still choose for. */
+  readonly zones: readonly string[]
+  /** True when replicas can be bound now; else the node is on its way. */
+  readonly ready: boolean
+  readonly hasGpus: boolean
+  /** What its agent reported; a coming node is taken to run processes, as every agent does. */
+  readonly runtimes: readonly string[]
+  readonly createdAtMs: number
+  freeCpuMilli: number
+  freeMemoryMib: number
+  freeDevices: readonly number[]
+  replicas: number
+  /** Template keys that its assignment carries, and their size. */
+  readonly templates: Set<string>
+  templateBytes: number
+}
+
+export type Board = {
+  readonly slots: Slot[]
+  /** `<rule kind>|<by>|<group>` → domain (zone or node name) → replicas there. */
+  readonly topology: Map<string, Map<string, number>>
+  /** The same keys → replicas there will be in all, once everything that waits has its place. */
+  readonly wanted: Map<string, number>
+  /** Workload uid → `<type>/<zone>` → replicas that one spot storm there could take. */
+  readonly exposure: Map<string, Map<string, number>>
+}
+
+export function makeBoard(snapshot: Snapshot, draft: Draft): Board {
+  const board: Board = { slots: [], topology: new Map(), wanted: new Map(), exposure: new Map() }
+  const pools = new Map(snapshot.pools.map((own) => [own.name, own]))
+  const types = new Map(snapshot.catalog.map((own) => [own.name, own]))
+  const byUid = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  for (const node of draft.nodes.values()) {
+    const pool = pools.get(node.pool)
+    if (pool === undefined) continue
+    const slot = slotOf(node, pool, types)
+    for (const bound of draft.assignments.get(node.name)?.replicas ?? []) {
+      const template = draft.assignments.get(node.name)?.templates[templateKey(bound)]
+      if (template !== undefined) {
+        carry(slot, templateKey(bound), JSON.stringify(template).length)
+        const need = resourcesOf(template)
+        slot.freeCpuMilli -= need.cpuMilli
+        slot.freeMemoryMib -= need.memoryMib
+      }
+      slot.freeDevices = withoutShares(slot.freeDevices, bound.gpus)
+      slot.replicas += 1
+      const workload = byUid.get(bound.uid)
+      const counts = bound.order === 'run' && !isLeaving(node)
+      if (workload !== undefined && counts) note(board, slot, { workload, by: 1 })
+    }
+    if (isOpen(node, pool)) board.slots.push(slot)
+  }
+  board.slots.sort(byAge)
+  return board
+}
+
+/** Oldest first; of the same moment, in the order in which they were named. */
+function byAge(a: Slot, b: Slot): number {
+  return (
+    byNumber(a.createdAtMs, b.createdAtMs) ||
+    byNumber(a.node.length, b.node.length) ||
+    byText(a.node, b.node)
+  )
+}
+
+/** True when new replicas may be planned onto the node. */
+function isOpen(node: Node, pool: PoolItem): boolean {
+  return (
+    ['launching', 'booting', 'testing', 'ready'].includes(node.phase) &&
+    pool.deletedAtMs === undefined &&
+    !node.cordoned &&
+    node.drain === undefined &&
+    node.interruption === undefined &&
+    node.rebalanceAtMs === undefined &&
+    node.silentSinceMs === undefined &&
+    node.lostSinceMs === undefined
+  )
+}
+
+function slotOf(node: Node, pool: PoolItem, types: ReadonlyMap<string, InstanceType>): Slot {
+  const { machine, claim } = node
+  const places = machine === undefined ? claim.places : [`${machine.instanceType}/${machine.zone}`]
+  const room = machine?.allocatable ?? claim.least
+  const gpuCount = machine?.gpuCount ?? Math.floor(claim.least.gpuMilli / 1000)
+  return {
+    node: node.name,
+    pool,
+    capacityType: node.capacityType,
+    places,
+    types: distinct(places, 0).flatMap((name) => types.get(name) ?? []),
+    zones: distinct(places, 1),
+    ready: node.phase === 'ready',
+    hasGpus: gpuCount > 0,
+    runtimes: node.runtimes.length === 0 ? ['process'] : node.runtimes,
+    createdAtMs: node.createdAtMs,
+    freeCpuMilli: room.cpuMilli,
+    freeMemoryMib: room.memoryMib,
+    freeDevices: Array<number>(gpuCount).fill(1000),
+    replicas: 0,
+    templates: new Set(),
+    templateBytes: 0,
+  }
+}
+
+/** Puts one replica of the demand into the slot and returns its devices; it must fit. */
+export function put(board: Board, slot: Slot, demand: Demand): readonly GpuShare[] {
+  const { need, target } = demand
+  const shares = takeDevices(slot.freeDevices, need.gpuMilli) ?? []
+  slot.freeCpuMilli -= need.cpuMilli
+  slot.freeMemoryMib -= need.memoryMib
+  slot.freeDevices = withoutShares(slot.freeDevices, shares)
+  slot.replicas += 1
+  carry(slot, demandKey(demand), demand.templateBytes)
+  note(board, slot, { workload: target.workload, by: 1 })
+  return shares
+}
+
+/** Takes back what `put` did; its template stays counted, which errs on the safe side. */
+export function lift(board: Board, slot: Slot, { demand, shares }: Placed): void {
+  slot.freeCpuMilli += demand.need.cpuMilli
+  slot.freeMemoryMib += demand.need.memoryMib
+  const back = shares.map(({ index, milli }) => ({ index, milli: -milli }))
+  slot.freeDevices = withoutShares(slot.freeDevices, back)
+  slot.replicas -= 1
+  note(board, slot, { workload: demand.target.workload, by: -1 })
+}
+
+export type Placed = { readonly demand: Demand; readonly shares: readonly GpuShare[] }
+
+function carry(slot: Slot, key: string, bytes: number): void {
+  if (slot.templates.has(key)) return
+  slot.templates.add(key)
+  slot.templateBytes += bytes
+}
+
+/** The key of the demand's template in an assignment. */
+export function demandKey({ target }: Demand): string {
+  return templateKey({ uid: target.workload.uid, version: target.version })
+}
+
+/** Room for templates in an assignment that may come to hold as many replicas as it ever can. */
+export const TEMPLATE_ROOM_BYTES =
+  LIMITS.assignmentMaxBytes - LIMITS.replicasPerNodeMax * LIMITS.boundReplicaMaxBytes
+
+/** Counts one replica of the workload in the slot, for its topology rules and for spot storms. */
+type Counted = { readonly workload: WorkloadItem; readonly by: 1 | -1 }
+
+function note(board: Board, slot: Slot, { workload, by }: Counted): void {
+  for (const rule of topologyRules(workload)) {
+    for (const domain of rule.by === 'node' ? [slot.node] : slot.zones) {
+      add(board.topology, ruleKey(rule), { domain, by })
+    }
+  }
+  if (slot.capacityType !== 'spot') return
+  for (const place of slot.places) add(board.exposure, workload.uid, { domain: place, by })
+}
+
+/** The distinct types (part 0) or zones (part 1) of places, in order. */
+function distinct(places: readonly string[], part: 0 | 1): string[] {
+  return [...new Set(places.map((place) => place.split('/')[part] ?? ''))].sort(byText)
+}
+
+type Step = { readonly domain: string; readonly by: 1 | -1 }
+
+function add(counts: Map<string, Map<string, number>>, key: string, { domain, by }: Step): void {
+  const own = counts.get(key) ?? new Map<string, number>()
+  const count = (own.get(domain) ?? 0) + by
+  if (count === 0) own.delete(domain)
+  else own.set(domain, count)
+  counts.set(key, own)
+}
+
+export function ruleKey(rule: TopologyRule): string {
+  return `${rule.kind}|${rule.by}|${rule.group}`
+}
+
+/** Replicas that the rule counts in the domain. */
+export function countIn(board: Board, rule: TopologyRule, domain: string): number {
+  return board.topology.get(ruleKey(rule))?.get(domain) ?? 0
+}
+
+/** Tells the board what is going to be put on it, which is what a spread divides by. */
+export function expect(board: Board, demands: readonly Demand[]): void {
+  for (const { target, count } of demands) {
+    for (const rule of topologyRules(target.workload)) {
+      const key = ruleKey(rule)
+      const there = [...(board.topology.get(key)?.values() ?? [])].reduce((a, b) => a + b, 0)
+      board.wanted.set(key, (board.wanted.get(key) ?? there) + count)
+    }
+  }
+}
+
+/** Replicas of the workload that could be in this spot pool. */
+export function exposureOf(board: Board, uid: string, typeZone: string): number {
+  return board.exposure.get(uid)?.get(typeZone) ?? 0
+}

@@ -1,0 +1,110 @@
+/**
+ * Brakes: how much of the herd may be condemned in ten minutes.
+ *
+ * A bad image, a bad zone or a bug of drover's own can make every node look bad at once. So at most
+ * a fifth of a pool, a zone or an instance type (and always one node) is given up in any sliding
+ * window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what a
+ * person ordered and what stands empty is not counted.
+ */
+import { LIMITS } from '../model/limits.ts'
+import type { Brake } from '../model/facts.ts'
+import type { Node } from '../model/node.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type BrakeBook = {
+  /** True when the node may be given up now; it is then on the books. */
+  condemn(node: Node, reason: string): boolean
+  /** Pools whose brake held somebody back in this plan. */
+  readonly applied: ReadonlySet<string>
+  /** Brake items to write. */
+  changed(): readonly Brake[]
+}
+
+type Entry = Brake['condemned'][number] & { readonly pool: string }
+type Scope = (entry: Pick<Entry, 'pool' | 'zone' | 'instanceType'>) => string | undefined
+
+const SCOPES: readonly Scope[] = [
+  (own) => `pool ${own.pool}`,
+  (own) => (own.zone === undefined ? undefined : `zone ${own.zone}`),
+  (own) => (own.instanceType === undefined ? undefined : `type ${own.instanceType}`),
+]
+
+export function openBrakes(snapshot: Snapshot): BrakeBook {
+  const { nowMs } = snapshot
+  const releases = releasesOf(snapshot)
+  const applied = new Set<string>()
+  const before = snapshot.brakes.flatMap((brake) =>
+    brake.condemned
+      .filter((own) => nowMs - own.atMs < LIMITS.brakeWindowMs)
+      .map((own) => ({ ...own, pool: brake.pool })),
+  )
+  const fresh: Entry[] = []
+  const herd = snapshot.nodes.map(entryOf)
+  const isAllowed = (entry: Entry): boolean =>
+    SCOPES.every((scope) => {
+      const own = scope(entry)
+      if (own === undefined) return true
+      const size = herd.filter((other) => scope(other) === own).length
+      const used = [...before, ...fresh].filter((other) => scope(other) === own).length
+      return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
+    })
+  return {
+    applied,
+    condemn: (node, reason) => {
+      const entry: Entry = { ...entryOf(node), node: node.name, atMs: nowMs, reason }
+      if (before.some((own) => own.node === node.name && own.reason === reason)) return true
+      if (!releases.has(node.pool) && !isAllowed(entry)) {
+        applied.add(node.pool)
+        return false
+      }
+      fresh.push(entry)
+      return true
+    },
+    changed: () => changedBrakes(snapshot, releases, fresh),
+  }
+}
+
+function entryOf(node: Node): Pick<Entry, 'pool' | 'zone' | 'instanceType'> {
+  const { pool, machine } = node
+  if (machine === undefined) return { pool }
+  return { pool, zone: machine.zone, instanceType: machine.instanceType }
+}
+
+type Release = NonNullable<Brake['release']>
+
+/** Pools whose brake a person has lifted, for one window from when the order was first seen. */
+function releasesOf({ orders, brakes, nowMs }: Snapshot): ReadonlyMap<string, Release> {
+  const releases = new Map<string, Release>()
+  for (const order of orders) {
+    if (order.target !== 'pool') continue
+    const known = brakes.find((own) => own.pool === order.name)?.release
+    const release =
+      known?.orderAtMs === order.atMs ? known : { orderAtMs: order.atMs, sinceMs: nowMs }
+    if (nowMs - release.sinceMs < LIMITS.brakeWindowMs) releases.set(order.name, release)
+  }
+  return releases
+}
+
+function changedBrakes(
+  { brakes, nowMs }: Snapshot,
+  releases: ReadonlyMap<string, Release>,
+  fresh: readonly Entry[],
+): readonly Brake[] {
+  const pools = new Set([...fresh.map((own) => own.pool), ...releases.keys()])
+  return [...pools].flatMap((pool) => {
+    const known = brakes.find((own) => own.pool === pool)
+    const mine = fresh.filter((own) => own.pool === pool)
+    const release = releases.get(pool)
+    const isNewRelease = release !== undefined && known?.release?.orderAtMs !== release.orderAtMs
+    if (mine.length === 0 && !isNewRelease) return []
+    const kept = (known?.condemned ?? []).filter((own) => nowMs - own.atMs < LIMITS.brakeWindowMs)
+    const condemned = [...kept, ...mine.map(({ pool: _pool, ...own }) => own)]
+    const last = release ?? known?.release
+    return {
+      kind: 'brake' as const,
+      pool,
+      condemned,
+      ...(last === undefined ? {} : { release: last }),
+    }
+  })
+}

@@ -1,0 +1,196 @@
+/**
+ * Claims: what is asked of EC2 for one machine's worth of replicas.
+ *
+ * The more places EC2 may choose from, the likelier it has one. But the candidates must all hold
+ * the content, cost nearly the same, stay inside the pool's limits, and, for workloads with a
+ * `minAvailable`, be shared out: equal claims get disjoint slices of the places, so that one spot
+ * storm cannot take them all.
+ */
+import { byKey, byText, inOrder } from '../base/order.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Resources } from '../model/quantities.ts'
+import type { Node } from '../model/node.ts'
+import { exposureOf, type Board, type Slot } from './board.ts'
+import { deviceFit, takeDevices, withoutShares } from './devices.ts'
+import type { Content, Want } from './fill.ts'
+import { offerSuits, type Offer } from './offers.ts'
+import type { ProvisionContext } from './provision.ts'
+import { isZoned } from './topology.ts'
+
+export type ClaimDraft = {
+  readonly node: Node
+  readonly candidates: readonly Offer[]
+  readonly wanted: readonly string[]
+}
+
+/**
+ * How much dearer than the best a candidate may be. EC2's spot allocation weighs price against
+ * capacity, so the list is kept narrow; on-demand takes the cheapest it has anyway.
+ */
+const CANDIDATE_PRICE_FACTOR = { spot: 1.2, 'on-demand': 1.5 } as const
+
+/** The claim for a filled offer, charged to the pool's limits. */
+export function makeClaim(
+  context: ProvisionContext,
+  { offer, contents }: { offer: Offer; contents: readonly Content[] },
+): ClaimDraft | undefined {
+  const candidates = candidatesFor(context, offer, contents)
+  const first = candidates[0]
+  if (first === undefined) return undefined
+  const least = fold(candidates, Math.min, (own) => own.type.allocatable)
+  const largest = fold(candidates, Math.max, shapeOf)
+  const models = new Set(candidates.map((own) => own.type.gpuModel))
+  const gpuModel = models.size === 1 ? first.type.gpuModel : undefined
+  const dearestUsdPerHour = Math.max(...candidates.map((own) => own.priceUsdPerHour))
+  const nowMs = context.snapshot.nowMs
+  const node: Node = {
+    kind: 'node',
+    name: `${offer.pool.name}-${context.ids.next()}`,
+    pool: offer.pool.name,
+    phase: 'launching',
+    phaseSinceMs: nowMs,
+    createdAtMs: nowMs,
+    capacityType: offer.capacityType,
+    architecture: first.type.architecture,
+    launchId: '',
+    claim: {
+      places: candidates.map(placeOf),
+      least,
+      largest,
+      dearestUsdPerHour,
+      ...(gpuModel === undefined ? {} : { gpuModel }),
+    },
+    runtimes: [],
+    cordoned: false,
+  }
+  context.limits.charge(offer.pool.name, { largest, dearestUsdPerHour })
+  const wanted = contents.map((own) => own.want.demand.target.workload.name)
+  return { node, candidates, wanted }
+}
+
+function candidatesFor(
+  context: ProvisionContext,
+  offer: Offer,
+  contents: readonly Content[],
+): readonly Offer[] {
+  const highest = offer.priceUsdPerHour * CANDIDATE_PRICE_FACTOR[offer.capacityType]
+  const pinned = contents.some(({ want }) => isZoned(want.demand))
+  const all = (context.offersFor.get(contents[0]?.want ?? missing()) ?? []).filter(
+    (own) =>
+      own.pool.name === offer.pool.name &&
+      own.capacityType === offer.capacityType &&
+      own.type.architecture === offer.type.architecture &&
+      own.priceUsdPerHour <= highest + 1e-9 &&
+      (!pinned || own.zone === offer.zone) &&
+      contents.every(({ want }) => wantSuits(own, want)) &&
+      holds(own, contents) &&
+      isStormSafe(context.board, own, contents) &&
+      context.limits.allows(own),
+  )
+  const sorted = [...all].sort(
+    inOrder(
+      byKey((own) => (own === offer ? 0 : 1)),
+      byKey((own) => own.priceUsdPerHour),
+      byKey((own) => own.type.name),
+      byKey((own) => own.zone),
+    ),
+  )
+  return sliceFor(sorted, contents).slice(0, LIMITS.overridesPerLaunch)
+}
+
+function wantSuits(offer: Offer, want: Want): boolean {
+  return offerSuits(offer, want.demand) && !(want.shunsGpus && offer.type.gpuCount > 0)
+}
+
+function missing(): never {
+  throw new Error('a claim has contents')
+}
+
+/**
+ * The claim's share of the places: with k claims like it still to come for a workload that a storm
+ * must not take whole, every k-th place, so that the others find as many.
+ */
+function sliceFor(sorted: readonly Offer[], contents: readonly Content[]): readonly Offer[] {
+  const claims = contents
+    .filter(({ want }) => want.demand.spotPoolCap !== Infinity)
+    .map(({ want, count }) => Math.ceil(want.left / count))
+  const isSpot = sorted[0]?.capacityType === 'spot'
+  const step = Math.min(Math.max(1, ...claims), sorted.length)
+  return isSpot ? sorted.filter((_, i) => i % step === 0) : sorted
+}
+
+function holds(offer: Offer, contents: readonly Content[]): boolean {
+  let { cpuMilli, memoryMib } = offer.type.allocatable
+  let devices: readonly number[] = Array<number>(offer.type.gpuCount).fill(1000)
+  for (const { want, count } of contents) {
+    const { need } = want.demand
+    cpuMilli -= count * need.cpuMilli
+    memoryMib -= count * need.memoryMib
+    if (cpuMilli < 0 || memoryMib < 0 || deviceFit(devices, need.gpuMilli) < count) return false
+    for (let i = 0; i < count; i += 1) {
+      devices = withoutShares(devices, takeDevices(devices, need.gpuMilli) ?? [])
+    }
+  }
+  return true
+}
+
+function isStormSafe(board: Board, offer: Offer, contents: readonly Content[]): boolean {
+  if (offer.capacityType !== 'spot') return true
+  const place = placeOf(offer)
+  return contents.every(
+    ({ want, count }) =>
+      exposureOf(board, want.demand.target.workload.uid, place) + count <= want.demand.spotPoolCap,
+  )
+}
+
+export function placeOf(offer: Offer): string {
+  return `${offer.type.name}/${offer.zone}`
+}
+
+/** The whole machine, as limits count it: what the operating system takes is paid for too. */
+export function shapeOf({ type }: Pick<Offer, 'type'>): Resources {
+  return {
+    cpuMilli: type.vcpu * 1000,
+    memoryMib: type.memoryMib,
+    gpuMilli: type.gpuCount * 1000,
+    diskMib: 0,
+  }
+}
+
+function fold(
+  offers: readonly Offer[],
+  pick: (...values: number[]) => number,
+  of: (offer: Offer) => Resources,
+): Resources {
+  const all = offers.map(of)
+  return {
+    cpuMilli: pick(...all.map((own) => own.cpuMilli)),
+    memoryMib: pick(...all.map((own) => own.memoryMib)),
+    gpuMilli: pick(...all.map((own) => own.gpuMilli)),
+    diskMib: pick(...all.map((own) => own.diskMib)),
+  }
+}
+
+/** The claim as a slot on the board: room for what it was bought for, wherever it comes up. */
+export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
+  const first = candidates[0] ?? missing()
+  const gpuCount = Math.floor(node.claim.least.gpuMilli / 1000)
+  return {
+    node: node.name,
+    pool: first.pool,
+    capacityType: node.capacityType,
+    places: node.claim.places,
+    types: [...new Map(candidates.map((own) => [own.type.name, own.type])).values()],
+    zones: [...new Set(candidates.map((own) => own.zone))].sort(byText),
+    ready: false,
+    hasGpus: gpuCount > 0,
+    runtimes: ['process'],
+    createdAtMs: node.createdAtMs,
+    freeCpuMilli: node.claim.least.cpuMilli,
+    freeMemoryMib: node.claim.least.memoryMib,
+    freeDevices: Array<number>(gpuCount).fill(1000),
+    replicas: 0,
+    templates: new Set(),
+    templateBytes: 0,
+  }
+}

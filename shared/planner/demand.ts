@@ -1,0 +1,107 @@
+/**
+ * Demand: replicas that need a place, as one shape with a count.
+ *
+ * Equal replicas are never told apart before they are bound, so the work of finding places grows
+ * with shapes and nodes. A workload short of its on-demand base has two demands: one that insists
+ * on on-demand, one that does not.
+ */
+import { byKey, descending, inOrder } from '../base/order.ts'
+import { TEAM_TAINT_KEY } from '../model/names.ts'
+import { taintsOf, type PoolSpec } from '../model/pool.ts'
+import type { Resources } from '../model/quantities.ts'
+import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
+import { resourcesOf, type WorkloadSpec } from '../model/workload.ts'
+import { spotPoolCap } from './replicas.ts'
+import type { Target } from './target.ts'
+
+export type Demand = {
+  readonly target: Target
+  readonly count: number
+  readonly need: Resources
+  /** What its template takes in an assignment. */
+  readonly templateBytes: number
+  /** `any`: the cheapest will do, which is spot unless spot has failed. */
+  readonly capacity: 'on-demand' | 'spot' | 'any'
+  /** See `spotPoolCap`. */
+  readonly spotPoolCap: number
+}
+
+/** The demands of the targets, most important first: priority, then size, then name. */
+export function demandsOf(targets: readonly Target[]): readonly Demand[] {
+  return targets
+    .flatMap(split)
+    .filter((own) => own.count > 0)
+    .sort(
+      inOrder(
+        descending(byKey((own) => own.target.workload.spec.priority)),
+        descending(byKey((own) => own.need.gpuMilli)),
+        descending(byKey((own) => own.need.cpuMilli + own.need.memoryMib / 4)),
+        byKey((own) => own.target.workload.name),
+        byKey((own) => (own.capacity === 'on-demand' ? 0 : 1)),
+      ),
+    )
+}
+
+function split(target: Target): Demand[] {
+  const { workload, desired } = target
+  const { spot } = workload.spec.capacity
+  const common = {
+    target,
+    need: resourcesOf(workload.spec),
+    templateBytes: JSON.stringify(target.template).length,
+    spotPoolCap: spotPoolCap(workload.spec, desired),
+  }
+  const base = spot === 'never' ? target.start : target.startOnDemand
+  return [
+    { ...common, count: base, capacity: 'on-demand' },
+    {
+      ...common,
+      count: target.start - base,
+      capacity: spot === 'required' ? 'spot' : 'any',
+    },
+  ]
+}
+
+/** The pool's first taint that the workload does not tolerate, or undefined. */
+export function untolerated(pool: PoolSpec, spec: WorkloadSpec): string | undefined {
+  const taint = taintsOf(pool).find(
+    (own) =>
+      !(own.key === TEAM_TAINT_KEY && own.value === spec.team) &&
+      !spec.tolerations.some(
+        (toleration) =>
+          toleration.key === own.key &&
+          (toleration.value === undefined || toleration.value === own.value),
+      ),
+  )
+  return taint === undefined ? undefined : `${taint.key}=${taint.value ?? ''}`
+}
+
+export type TopologyRule = {
+  readonly kind: 'spread' | 'affinity' | 'antiAffinity'
+  readonly by: 'zone' | 'node'
+  /** Workloads with equal groups are counted together. */
+  readonly group: string
+}
+
+const KINDS = ['spread', 'affinity', 'antiAffinity'] as const
+
+/** The workload's topology rules, groups spelt out; alone in a group of its own by default. */
+export function topologyRules(workload: WorkloadItem): readonly TopologyRule[] {
+  return KINDS.flatMap((kind) => {
+    const rule = workload.spec.placement[kind]
+    if (rule === undefined) return []
+    if (typeof rule === 'string') return [{ kind, by: rule, group: `workload/${workload.name}` }]
+    return [{ kind, by: rule.by, group: `group/${rule.group}` }]
+  })
+}
+
+/** Pools that the workload may use at all, by name and taints. */
+export function poolsFor(
+  pools: readonly PoolItem[],
+  spec: WorkloadSpec,
+): { readonly pool: PoolItem; readonly taint: string | undefined }[] {
+  return pools
+    .filter((own) => own.deletedAtMs === undefined)
+    .filter((own) => spec.placement.pools?.includes(own.name) ?? true)
+    .map((pool) => ({ pool, taint: untolerated(pool.spec, spec) }))
+}

@@ -1,0 +1,105 @@
+/**
+ * Takes replicas away where that is due: off nodes that must go, and old versions of a roll-out.
+ *
+ * Replacement first: a ready replica on a leaving node is stopped only once the workload has its
+ * full count without it, or the deadline is near, or its pool is at its limit and the order must
+ * turn. Drains are served before roll-outs, from the same ledger.
+ */
+import { byKey, byNumber, inOrder } from '../base/order.ts'
+import type { Reason } from '../model/status.ts'
+import type { Action } from './actions.ts'
+import type { Draft } from './fold.ts'
+import { openLedger, type Ledger } from './ledger.ts'
+import { isLeaving, isRunning, replicasByUid, type Replica } from './replicas.ts'
+import type { Target } from './target.ts'
+
+export type DrainContext = {
+  readonly draft: Draft
+  readonly targets: readonly Target[]
+  /** Uids of workloads that wait because a pool is at its limit. */
+  readonly atLimit: ReadonlySet<string>
+  readonly nowMs: number
+}
+
+export function drain(context: DrainContext): readonly Action[] {
+  const replicas = replicasByUid(context.draft)
+  return context.targets.flatMap((target) => {
+    const mine = (replicas.get(target.workload.uid) ?? []).filter(isRunning)
+    const ledger = openLedger(target.workload, mine, context.nowMs)
+    return [
+      ...moveOff(mine, { target, ledger, context }),
+      ...rollForward(mine, { target, ledger, context }),
+    ]
+  })
+}
+
+type Work = {
+  readonly target: Target
+  readonly ledger: Ledger
+  readonly context: DrainContext
+}
+
+function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): readonly Action[] {
+  const { nowMs, atLimit } = context
+  const leaving = mine
+    .filter((own) => isLeaving(own.node))
+    .sort(
+      inOrder(
+        (a, b) => byNumber(stopAtMs(a), stopAtMs(b)),
+        byKey((own) => own.bound.id),
+      ),
+    )
+  return leaving.flatMap((own) => {
+    const ready = own.bound.readySinceMs !== undefined
+    if (nowMs >= stopAtMs(own)) {
+      if (ready) ledger.charge()
+      return stop(own, { code: 'Deadline', text: `${why(own)}, and its time is up` })
+    }
+    if (!ready) return stop(own, { code: 'Moved', text: `${why(own)}; it was not ready yet` })
+    if (ledger.grant(ledger.desired)) {
+      return stop(own, { code: 'Moved', text: `${why(own)}; its replacement is ready` })
+    }
+    if (atLimit.has(target.workload.uid) && ledger.grant()) {
+      const text = `${why(own)}; its pool is at its limit, so it makes room first`
+      return stop(own, { code: 'PoolLimit', text })
+    }
+    return []
+  })
+}
+
+/**
+ * When a replica on a leaving node must begin to stop so that its grace time ends by the deadline.
+ */
+export function stopAtMs({ bound, node }: Replica): number {
+  return (node.drain?.deadlineMs ?? Infinity) - bound.graceSeconds * 1000
+}
+
+function why({ node }: Replica): string {
+  return node.drain?.text ?? 'its node must go'
+}
+
+/** Replicas of older versions: the unready go at once, the ready ones as the ledger has room. */
+function rollForward(mine: readonly Replica[], { target, ledger }: Work): readonly Action[] {
+  const staying = mine.filter((own) => !isLeaving(own.node))
+  const old = staying
+    .filter((own) => own.bound.version !== target.version)
+    .sort(
+      inOrder(
+        byKey((own) => (own.bound.readySinceMs === undefined ? 0 : 1)),
+        byKey((own) => own.bound.assignedAtMs),
+        byKey((own) => own.bound.id),
+      ),
+    )
+  let left = staying.length
+  return old.flatMap((own) => {
+    const ready = own.bound.readySinceMs !== undefined
+    const allowed = ready ? ledger.grant() : left > ledger.floor
+    if (!allowed) return []
+    left -= 1
+    return stop(own, { code: 'Replaced', text: `version ${target.version} takes its place` })
+  })
+}
+
+function stop({ bound, node }: Replica, reason: Reason): readonly Action[] {
+  return [{ kind: 'stop', node: node.name, replica: bound.id, reason }]
+}

@@ -1,0 +1,53 @@
+/**
+ * What is known of one node, from everyone who states facts about it, laid side by side.
+ */
+import type { Assignment } from '../model/assignment.ts'
+import type { NodeOrder, Signal } from '../model/facts.ts'
+import type { ListedInstance } from '../model/machine.ts'
+import type { Machine, Node } from '../model/node.ts'
+import type { Beat, Report } from '../model/report.ts'
+import type { PoolItem } from '../model/spec-item.ts'
+import type { Verdict } from '../model/verdict.ts'
+import type { Draft } from './fold.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type NodeFacts = {
+  readonly node: Node
+  readonly machine: Machine
+  readonly pool: PoolItem | undefined
+  readonly assignment: Assignment | undefined
+  readonly report: Report | undefined
+  readonly beat: Beat | undefined
+  readonly signal: Signal | undefined
+  readonly verdict: Verdict | undefined
+  readonly order: NodeOrder | undefined
+  readonly listed: ListedInstance | undefined
+}
+
+/** The facts of every node that has a machine, in order of name. */
+export function factsOf(snapshot: Snapshot, draft: Draft): readonly NodeFacts[] {
+  const reports = new Map(snapshot.reports.map((own) => [own.arn, own]))
+  const beats = new Map(snapshot.beats.map((own) => [own.arn, own]))
+  const signals = new Map(snapshot.signals.map((own) => [own.instanceId, own]))
+  const verdicts = new Map(snapshot.verdicts.map((own) => [own.node, own]))
+  const pools = new Map(snapshot.pools.map((own) => [own.name, own]))
+  const listed = new Map(snapshot.listing?.items.map((own) => [own.instanceId, own]))
+  const orders = new Map<string, NodeOrder>()
+  for (const order of snapshot.orders) if (order.target === 'node') orders.set(order.name, order)
+  return [...draft.nodes.values()].flatMap((node) => {
+    const { machine } = node
+    if (machine === undefined) return []
+    return {
+      node,
+      machine,
+      pool: pools.get(node.pool),
+      assignment: draft.assignments.get(node.name),
+      report: reports.get(machine.arn),
+      beat: beats.get(machine.arn),
+      signal: signals.get(machine.instanceId),
+      verdict: verdicts.get(node.name),
+      order: orders.get(node.name),
+      listed: listed.get(machine.instanceId),
+    }
+  })
+}

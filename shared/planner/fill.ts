@@ -1,0 +1,144 @@
+/**
+ * What to put on one machine: the replicas that are worth most for the room they take.
+ *
+ * A replica's worth is its reservation price, the cheapest machine that would hold it alone; a
+ * machine is worth buying when the replicas on it are worth much more than it costs. Filling by
+ * worth a share of the machine, and choosing the machine by worth a dollar, is what keeps the herd
+ * near the proven bound where first-fit-decreasing, which ignores prices, pays up to twice as much.
+ *
+ * Source: Eva's reservation prices (EuroSys '25); figures in `README.md`.
+ */
+import { byKey, byText, descending, inOrder } from '../base/order.ts'
+import { demandKey, exposureOf, ruleKey, type Board } from './board.ts'
+import { topologyRules, type Demand } from './demand.ts'
+import { deviceFit, takeDevices, withoutShares } from './devices.ts'
+import { nodeRoom, zoneRoom } from './topology.ts'
+
+/** A demand while places are sought for it. */
+export type Want = {
+  readonly demand: Demand
+  /** USD an hour of the cheapest machine that would hold one replica alone. */
+  readonly worth: number
+  /** Asks for no GPU and need not take a machine that has some. */
+  readonly shunsGpus: boolean
+  /** Zones in which it can be had at all. */
+  readonly zones: readonly string[]
+  left: number
+}
+
+/** A machine seen as room to fill: an offer, or a node that stands empty. */
+export type Bin = {
+  /** Undefined for a machine still to buy. */
+  readonly node?: string
+  readonly zones: readonly string[]
+  /** `<instance type>/<zone>`: wherever of these it comes up, the content must be safe there. */
+  readonly places: readonly string[]
+  readonly capacityType: 'spot' | 'on-demand'
+  readonly cpuMilli: number
+  readonly memoryMib: number
+  readonly devices: readonly number[]
+  /** How many replicas it may still take. */
+  readonly replicas: number
+  readonly templates: ReadonlySet<string>
+  readonly templateRoomBytes: number
+}
+
+export type Content = { readonly want: Want; readonly count: number }
+
+/** The replicas to put into the bin, of those wants that suit it. */
+export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly Content[] {
+  const contents: Content[] = []
+  const usedRules = new Set<string>()
+  let { cpuMilli, memoryMib, devices, replicas, templateRoomBytes } = bin
+  for (const want of [...wants].sort(byDensity(bin))) {
+    const { need } = want.demand
+    const rules = topologyRules(want.demand.target.workload)
+      .filter((rule) => rule.kind === 'antiAffinity')
+      .map(ruleKey)
+    if (rules.some((rule) => usedRules.has(rule))) continue
+    const isNew = !bin.templates.has(demandKey(want.demand))
+    if (isNew && want.demand.templateBytes > templateRoomBytes) continue
+    const count = Math.min(
+      want.left,
+      need.cpuMilli === 0 ? Infinity : Math.floor(cpuMilli / need.cpuMilli),
+      need.memoryMib === 0 ? Infinity : Math.floor(memoryMib / need.memoryMib),
+      deviceFit(devices, need.gpuMilli),
+      roomByRules(board, bin, want),
+      replicas,
+    )
+    if (count <= 0) continue
+    contents.push({ want, count })
+    cpuMilli -= count * need.cpuMilli
+    memoryMib -= count * need.memoryMib
+    devices = afterTaking(devices, need.gpuMilli, count)
+    replicas -= count
+    if (isNew) templateRoomBytes -= want.demand.templateBytes
+    for (const rule of rules) usedRules.add(rule)
+  }
+  return contents
+}
+
+function byDensity(bin: Bin): (a: Want, b: Want) => number {
+  const density = (want: Want): number => {
+    const { need } = want.demand
+    const share = Math.max(
+      need.cpuMilli / Math.max(1, bin.cpuMilli),
+      need.memoryMib / Math.max(1, bin.memoryMib),
+      need.gpuMilli / Math.max(1, bin.devices.length * 1000),
+    )
+    return want.worth / Math.max(share, 1e-9)
+  }
+  return inOrder(
+    descending(byKey((want: Want) => want.demand.target.workload.spec.priority)),
+    descending(byKey(density)),
+    (a, b) => byText(a.demand.target.workload.name, b.demand.target.workload.name),
+    byKey((want) => want.demand.capacity),
+  )
+}
+
+/** How many replicas of the want topology and spot storms allow in the bin. */
+export function roomByRules(board: Board, bin: Bin, want: Want): number {
+  const { demand } = want
+  const zone = bin.zones.length === 1 ? bin.zones[0] : undefined
+  const isZoneBound = topologyRules(demand.target.workload).some((rule) => rule.by === 'zone')
+  if (isZoneBound && zone === undefined) return 0
+  const inZone =
+    zone === undefined ? Infinity : zoneRoom(board, demand, { zone, zones: want.zones })
+  const onNode =
+    bin.node === undefined ? onNewNode(board, demand) : nodeRoom(board, demand, bin.node)
+  return Math.min(inZone, onNode, stormRoom(board, bin, demand))
+}
+
+/** On a machine that does not exist yet, anti-affinity allows one, affinity only a fresh start. */
+function onNewNode(board: Board, demand: Demand): number {
+  const rules = topologyRules(demand.target.workload).filter((rule) => rule.by === 'node')
+  if (
+    rules.some(
+      (rule) => rule.kind === 'affinity' && (board.topology.get(ruleKey(rule))?.size ?? 0) > 0,
+    )
+  ) {
+    return 0
+  }
+  return rules.some((rule) => rule.kind === 'antiAffinity') ? 1 : Infinity
+}
+
+/** How many more one spot storm may take with this bin, wherever of its places it comes up. */
+function stormRoom(board: Board, bin: Bin, demand: Demand): number {
+  if (bin.capacityType !== 'spot' || demand.spotPoolCap === Infinity) return Infinity
+  const { uid } = demand.target.workload
+  let most = 0
+  for (const place of bin.places) most = Math.max(most, exposureOf(board, uid, place))
+  return demand.spotPoolCap - most
+}
+
+function afterTaking(
+  devices: readonly number[],
+  needMilli: number,
+  count: number,
+): readonly number[] {
+  let left = devices
+  for (let i = 0; i < count && needMilli > 0; i += 1) {
+    left = withoutShares(left, takeDevices(left, needMilli) ?? [])
+  }
+  return left
+}

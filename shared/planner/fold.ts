@@ -1,0 +1,269 @@
+/**
+ * Turns decisions into items: the herd as it will stand once a plan's actions are carried out.
+ *
+ * Stages read a draft and return actions; folding those into the draft is what lets the next stage
+ * see them. At the end the same draft holds the very items that reconcile writes, so what was
+ * planned and what is stored cannot drift apart. A generation moves only when what an agent must do
+ * has changed.
+ */
+import { must } from '../base/assert.ts'
+import { sameJson } from '../base/equal.ts'
+import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
+import type { Node } from '../model/node.ts'
+import type { Template } from '../model/version.ts'
+import type { Action, ActionKind, NodeChanges } from './actions.ts'
+import { dealInstances } from './deal.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type Draft = {
+  readonly nowMs: number
+  readonly nodes: ReadonlyMap<string, Node>
+  /** By node name; a node has one once its machine is known. */
+  readonly assignments: ReadonlyMap<string, Assignment>
+}
+
+type Editable = {
+  nowMs: number
+  snapshot: Snapshot
+  nodes: Map<string, Node>
+  assignments: Map<string, Assignment>
+}
+
+/** The herd as the snapshot has it. */
+export function draftOf(snapshot: Snapshot): Draft {
+  return {
+    nowMs: snapshot.nowMs,
+    nodes: new Map(snapshot.nodes.map((node) => [node.name, node])),
+    assignments: new Map(snapshot.assignments.map((own) => [own.node, own])),
+  }
+}
+
+/** The draft after the actions, in their order. Neither argument is changed. */
+export function fold(draft: Draft, actions: readonly Action[], snapshot: Snapshot): Draft {
+  const edit: Editable = {
+    nowMs: draft.nowMs,
+    snapshot,
+    nodes: new Map(draft.nodes),
+    assignments: new Map(draft.assignments),
+  }
+  for (const action of actions) applyOne(edit, action)
+  return { nowMs: edit.nowMs, nodes: edit.nodes, assignments: edit.assignments }
+}
+
+type Of<K extends ActionKind> = Extract<Action, { kind: K }>
+type Folds = { [K in ActionKind]: (edit: Editable, action: Of<K>) => void }
+
+function applyOne<K extends ActionKind>(edit: Editable, action: Of<K>): void {
+  const one = folds[action.kind as K] as (edit: Editable, action: Of<K>) => void
+  one(edit, action)
+}
+
+const folds = {
+  launch: (edit, { launch }) => {
+    for (const claim of launch.claims) edit.nodes.set(claim.name, claim)
+  },
+  replay: () => undefined,
+  deal: (edit, { launchId, instances }) => {
+    const launch = must(
+      edit.snapshot.launches.find((own) => own.id === launchId),
+      `launch ${launchId}`,
+    )
+    const dealt = dealInstances({ launch, instances, draft: edit, snapshot: edit.snapshot })
+    for (const node of dealt.nodes) edit.nodes.set(node.name, node)
+    for (const own of dealt.assignments) edit.assignments.set(own.node, own)
+    for (const name of dealt.givenUp) edit.nodes.delete(name)
+  },
+  'give-up': (edit, { launchId }) => {
+    const launch = edit.snapshot.launches.find((own) => own.id === launchId)
+    for (const name of launch?.claims ?? []) {
+      if (edit.nodes.get(name)?.phase === 'launching') edit.nodes.delete(name)
+    }
+  },
+  advance: (edit, { node, to, changes }) => {
+    changeNode(edit, node, { ...changes, phase: to, phaseSinceMs: edit.nowMs })
+  },
+  test: (edit, { node, attempt, suite, checks, deadlineMs, changes }) => {
+    const own = must(edit.nodes.get(node), `node ${node}`)
+    changeNode(edit, node, {
+      ...changes,
+      phase: 'testing',
+      phaseSinceMs: own.phase === 'testing' ? own.phaseSinceMs : edit.nowMs,
+      burnIn: { attempt, suite, startedAtMs: edit.nowMs, deadlineMs, checks: [] },
+    })
+    changeAssignment(edit, node, (assignment) => ({
+      ...assignment,
+      burnIn: { attempt, suite, checks: [...checks] },
+    }))
+  },
+  note: (edit, { node, changes }) => {
+    changeNode(edit, node, changes)
+  },
+  bind: (edit, { node, replica, template }) => {
+    changeAssignment(edit, node, (own) => ({
+      ...own,
+      templates: { ...own.templates, [templateKey(replica)]: template },
+      replicas: [...own.replicas, replica],
+    }))
+    changeNode(edit, node, { emptySinceMs: undefined })
+  },
+  stop: (edit, { node, replica, reason }) => {
+    changeReplica(edit, { node, replica }, (own) =>
+      own.order === 'stop'
+        ? own
+        : { ...own, order: 'stop', stopAtMs: edit.nowMs, stopReason: { ...reason } },
+    )
+  },
+  forget: (edit, { node, replicas }) => {
+    changeAssignment(edit, node, (own) =>
+      withoutUnusedTemplates({
+        ...own,
+        replicas: own.replicas.filter((replica) => !replicas.includes(replica.id)),
+      }),
+    )
+  },
+  stamp: (edit, { node, replica, readySinceMs }) => {
+    changeReplica(edit, { node, replica }, ({ readySinceMs: _old, ...own }) =>
+      readySinceMs === undefined ? own : { ...own, readySinceMs },
+    )
+  },
+  drain: (edit, { node, because, deadlineMs, reason }) => {
+    const own = must(edit.nodes.get(node), `node ${node}`)
+    changeNode(edit, node, {
+      phase: own.phase === 'ready' ? 'draining' : own.phase,
+      phaseSinceMs: own.phase === 'ready' ? edit.nowMs : own.phaseSinceMs,
+      drain: {
+        reason: because,
+        text: reason.text,
+        sinceMs: own.drain?.sinceMs ?? edit.nowMs,
+        deadlineMs,
+        generation: own.drain?.generation ?? 0,
+      },
+      reason: reason.text,
+    })
+    changeAssignment(edit, node, (assignment) => ({
+      ...assignment,
+      drain: { deadlineMs, reason: because },
+    }))
+  },
+  undrain: (edit, { node }) => {
+    const own = must(edit.nodes.get(node), `node ${node}`)
+    changeNode(edit, node, {
+      drain: undefined,
+      reason: undefined,
+      ...(own.phase === 'draining' ? { phase: 'ready', phaseSinceMs: edit.nowMs } : {}),
+    })
+    changeAssignment(edit, node, ({ drain: _drain, ...assignment }) => assignment)
+  },
+  terminate: (edit, { node, reason }) => {
+    const own = must(edit.nodes.get(node), `node ${node}`)
+    changeNode(edit, node, {
+      phase: 'terminating',
+      phaseSinceMs: own.phase === 'terminating' ? own.phaseSinceMs : edit.nowMs,
+      terminating: {
+        reason: own.terminating?.reason ?? reason.text,
+        sinceMs: own.terminating?.sinceMs ?? edit.nowMs,
+        lastTryMs: edit.nowMs,
+      },
+      reason: own.terminating?.reason ?? reason.text,
+    })
+  },
+  remove: (edit, { node }) => {
+    edit.nodes.delete(node)
+    edit.assignments.delete(node)
+  },
+  adopt: (edit, { node }) => {
+    edit.nodes.set(node.name, node)
+    const machine = must(node.machine, 'an adopted machine')
+    edit.assignments.set(node.name, emptyAssignment(node.name, machine.arn))
+  },
+  sweep: () => undefined,
+} satisfies Folds
+
+/** The assignment of a node that nothing is bound to yet. */
+export function emptyAssignment(node: string, arn: string): Assignment {
+  return { kind: 'assignment', arn, node, generation: 1, templates: {}, replicas: [] }
+}
+
+function changeNode(edit: Editable, name: string, changes: NodeChanges): void {
+  const node = must(edit.nodes.get(name), `node ${name}`)
+  const entries = Object.entries({ ...node, ...changes }).filter(([, value]) => value !== undefined)
+  edit.nodes.set(name, Object.fromEntries(entries) as Node)
+}
+
+function changeAssignment(
+  edit: Editable,
+  node: string,
+  change: (own: Assignment) => Assignment,
+): void {
+  const own = edit.assignments.get(node)
+  if (own !== undefined) edit.assignments.set(node, change(own))
+}
+
+function changeReplica(
+  edit: Editable,
+  { node, replica }: { node: string; replica: string },
+  change: (own: BoundReplica) => BoundReplica,
+): void {
+  changeAssignment(edit, node, (assignment) => ({
+    ...assignment,
+    replicas: assignment.replicas.map((own) => (own.id === replica ? change(own) : own)),
+  }))
+}
+
+function withoutUnusedTemplates(assignment: Assignment): Assignment {
+  const used = new Set(assignment.replicas.map(templateKey))
+  const templates: Record<string, Template> = {}
+  for (const [key, template] of Object.entries(assignment.templates)) {
+    if (used.has(key)) templates[key] = template
+  }
+  return { ...assignment, templates }
+}
+
+/** What an agent acts on; reconcile's own stamps are left out. */
+function orders(assignment: Assignment): unknown {
+  return {
+    burnIn: assignment.burnIn,
+    drain: assignment.drain,
+    replicas: assignment.replicas.map((own) => [
+      own.id,
+      own.version,
+      own.order,
+      own.graceSeconds,
+      own.gpus,
+    ]),
+  }
+}
+
+export type ItemChanges = {
+  readonly nodes: readonly Node[]
+  readonly assignments: readonly Assignment[]
+  /** Nodes that are gone, with the ARN of their machine where there was one. */
+  readonly removed: readonly { readonly node: Node }[]
+}
+
+/** The items that differ between two drafts, generations moved where an agent has new orders. */
+export function changedItems(before: Draft, after: Draft): ItemChanges {
+  const assignments: Assignment[] = []
+  const nodes: Node[] = []
+  for (const own of after.assignments.values()) {
+    const old = before.assignments.get(own.node)
+    if (old === own || (old !== undefined && sameJson(old, own))) continue
+    const moved = old !== undefined && !sameJson(orders(old), orders(own))
+    assignments.push(moved ? { ...own, generation: old.generation + 1 } : own)
+  }
+  const byNode = new Map(assignments.map((own) => [own.node, own]))
+  for (const own of after.nodes.values()) {
+    const generation =
+      byNode.get(own.name)?.generation ?? after.assignments.get(own.name)?.generation
+    const drained =
+      own.drain !== undefined && own.drain.generation === 0 && generation !== undefined
+        ? { ...own, drain: { ...own.drain, generation } }
+        : own
+    const old = before.nodes.get(own.name)
+    if (old !== drained && !(old !== undefined && sameJson(old, drained))) nodes.push(drained)
+  }
+  const removed = [...before.nodes.values()]
+    .filter((own) => !after.nodes.has(own.name))
+    .map((node) => ({ node }))
+  return { nodes, assignments, removed }
+}

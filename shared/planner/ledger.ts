@@ -1,0 +1,53 @@
+/**
+ * The ledger of disruption: the one place where taking a ready replica away is granted.
+ *
+ * Room = available − floor. The floor is what the workload must keep: `minAvailable`, or what
+ * `maxUnavailable` leaves of the desired count, whichever is more. A grant is spent at once, so a
+ * drain and a roll-out of the same pass cannot both use the same room.
+ */
+import { countOf } from '../model/quantities.ts'
+import type { WorkloadItem } from '../model/spec-item.ts'
+import type { WorkloadSpec } from '../model/workload.ts'
+import { desiredOf, isAvailable, rollRoom, type Replica } from './replicas.ts'
+
+/** Ready replicas that voluntary disruption must leave. */
+export function floorOf(spec: WorkloadSpec, desired: number): number {
+  const least = spec.availability.minAvailable
+  const min = least === undefined ? 0 : countOf(least, { total: desired, round: 'up' })
+  return Math.min(desired, Math.max(min, desired - rollRoom(spec, desired).gap))
+}
+
+export type Ledger = {
+  /** Ready replicas now, less what was granted. */
+  available(): number
+  readonly desired: number
+  readonly floor: number
+  /** Spends one replica if `keep` ready ones remain (the floor by default); false when not. */
+  grant(keep?: number): boolean
+  /** Charges one that goes whatever the ledger says. */
+  charge(): void
+}
+
+/** A workload's ledger for one pass. */
+export function openLedger(
+  workload: WorkloadItem,
+  replicas: readonly Replica[],
+  nowMs: number,
+): Ledger {
+  const desired = desiredOf(workload)
+  const floor = floorOf(workload.spec, desired)
+  let left = replicas.filter((own) => isAvailable(own, workload.spec, nowMs)).length
+  return {
+    desired,
+    floor,
+    available: () => left,
+    grant: (keep = floor) => {
+      if (left <= keep) return false
+      left -= 1
+      return true
+    },
+    charge: () => {
+      left -= 1
+    },
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The first moment at which the plan would be another, though nothing else had changed.
+ *
+ * Every duration the planner waits for ends at a stamp plus a limit; this collects those ends, so
+ * that nothing waits for the minute's tick. A moment too many costs one pass that decides nothing.
+ */
+import { LIMITS } from '../model/limits.ts'
+import type { Node } from '../model/node.ts'
+import type { WorkloadStatus } from '../model/status.ts'
+import { stopAtMs } from './drain.ts'
+import type { Draft } from './fold.ts'
+import { isAlive, replicasByUid } from './replicas.ts'
+import { TERMINATE_AGAIN_MS } from './retire.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type NextContext = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  readonly statuses: readonly WorkloadStatus[]
+  readonly isBraked: boolean
+}
+
+/** Milliseconds since the epoch, later than now; undefined when only a change can matter. */
+export function nextAtMs(context: NextContext): number | undefined {
+  const { nowMs } = context.snapshot
+  const all = [
+    ...[...context.draft.nodes.values()].flatMap((node) => nodeMoments(node, context)),
+    ...replicaMoments(context),
+    ...launchMoments(context.snapshot),
+    ...waitingMoments(context),
+  ].filter((moment) => moment > nowMs && Number.isFinite(moment))
+  return all.length === 0 ? undefined : Math.min(...all)
+}
+
+function nodeMoments(node: Node, { snapshot }: NextContext): number[] {
+  const pool = snapshot.pools.find((own) => own.name === node.pool)?.spec
+  const moments: number[] = []
+  if (node.phase === 'booting')
+    moments.push(node.phaseSinceMs + snapshot.settings.bootDeadlineMs + 1)
+  if (node.phase === 'testing') moments.push((node.burnIn?.deadlineMs ?? Infinity) + 1)
+  if (node.phase === 'terminating') {
+    moments.push((node.terminating?.lastTryMs ?? 0) + TERMINATE_AGAIN_MS)
+  }
+  if (node.phase === 'quarantined') {
+    moments.push(node.phaseSinceMs + (pool?.burnIn.quarantineSeconds ?? 0) * 1000)
+  }
+  if (node.drain !== undefined) moments.push(node.drain.deadlineMs + LIMITS.drainOverdueMs)
+  if (node.emptySinceMs !== undefined && pool !== undefined && pool.repack.when !== 'never') {
+    moments.push(node.emptySinceMs + pool.repack.afterSeconds * 1000)
+  }
+  if (node.silentSinceMs !== undefined) moments.push(snapshot.nowMs + LIMITS.tickMs / 2)
+  return moments
+}
+
+function replicaMoments({ snapshot, draft }: NextContext): number[] {
+  const soaks = new Map(
+    snapshot.workloads.map((own) => [own.uid, own.spec.rollout.minReadySeconds * 1000]),
+  )
+  return [...replicasByUid(draft).values()].flat().flatMap((own) => {
+    if (!isAlive(own.node) || own.bound.order === 'stop') return []
+    const { readySinceMs } = own.bound
+    const soakMs = soaks.get(own.bound.uid) ?? 0
+    return [
+      ...(own.node.drain === undefined ? [] : [stopAtMs(own)]),
+      ...(readySinceMs === undefined ? [] : [readySinceMs + soakMs]),
+    ]
+  })
+}
+
+function launchMoments({ launches }: Snapshot): number[] {
+  return launches.flatMap((launch) => [
+    launch.notAfterMs,
+    launch.notAfterMs + LIMITS.launchUnknownMs,
+  ])
+}
+
+function waitingMoments({ snapshot, statuses, isBraked }: NextContext): number[] {
+  const waits = statuses.some((own) =>
+    own.waiting.some((group) => group.unschedulableSinceMs !== undefined),
+  )
+  const fallbacks = statuses
+    .filter((own) => own.waiting.length > 0 && own.belowMinSinceMs !== undefined)
+    .map((own) => (own.belowMinSinceMs ?? 0) + LIMITS.spotFallbackAfterMs)
+  const shortages = waits ? snapshot.shortages.map((own) => own.untilMs) : []
+  const brakes = isBraked
+    ? snapshot.brakes.flatMap((own) => own.condemned.map((c) => c.atMs + LIMITS.brakeWindowMs))
+    : []
+  return [...fallbacks, ...shortages, ...brakes]
+}

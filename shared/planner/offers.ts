@@ -1,0 +1,179 @@
+/**
+ * What may be bought right now: every (pool, type, zone, capacity type) on the market, less the
+ * places that EC2 said are empty, and for each demand the part of that which would do.
+ *
+ * When nothing would do, the person who asked needs to know why, pool by pool; the same tests that
+ * filter the offers say so (`whyNothingFits`).
+ */
+import { parseMib } from '../model/quantities.ts'
+import type { InstanceType } from '../model/machine.ts'
+import type { PoolItem } from '../model/spec-item.ts'
+import type { Reason } from '../model/status.ts'
+import type { PoolSpec } from '../model/pool.ts'
+import { poolsFor, untolerated, type Demand } from './demand.ts'
+import { deviceFit } from './devices.ts'
+import { priceOf } from './prices.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type Offer = {
+  readonly pool: PoolItem
+  readonly type: InstanceType
+  readonly zone: string
+  readonly capacityType: 'spot' | 'on-demand'
+  readonly priceUsdPerHour: number
+}
+
+/** True when the pool's `instances` let it buy the type. */
+export function poolTakes(pool: PoolSpec, type: InstanceType): boolean {
+  const wanted = pool.instances
+  const minMib = wanted.minMemory === undefined ? 0 : (parseMib(wanted.minMemory) ?? 0)
+  const maxMib = wanted.maxMemory === undefined ? Infinity : (parseMib(wanted.maxMemory) ?? 0)
+  return (
+    (wanted.families?.includes(type.family) ?? true) &&
+    (wanted.types?.includes(type.name) ?? true) &&
+    (wanted.architectures?.includes(type.architecture) ?? true) &&
+    (wanted.gpuModels === undefined || wanted.gpuModels.includes(type.gpuModel ?? '')) &&
+    type.vcpu >= (wanted.minVcpu ?? 0) &&
+    type.vcpu <= (wanted.maxVcpu ?? Infinity) &&
+    type.memoryMib >= minMib &&
+    type.memoryMib <= maxMib
+  )
+}
+
+/** Every offer of every pool, shortages left out. */
+export function offersOf(snapshot: Snapshot): readonly Offer[] {
+  const types = new Map(snapshot.catalog.map((type) => [type.name, type]))
+  const short = snapshot.shortages.filter((own) => own.untilMs > snapshot.nowMs)
+  const isShort = (place: { instanceType: string; zone: string; capacityType: string }): boolean =>
+    short.some(
+      (own) =>
+        own.capacityType === place.capacityType &&
+        (own.instanceType === '*' || own.instanceType === place.instanceType) &&
+        (own.zone === '*' || own.zone === place.zone),
+    )
+  const offers: Offer[] = []
+  for (const pool of snapshot.pools) {
+    if (pool.deletedAtMs !== undefined) continue
+    const taken = new Map<string, boolean>()
+    for (const offering of snapshot.offerings) {
+      const type = types.get(offering.instanceType)
+      if (type === undefined || !pool.spec.capacityTypes.includes(offering.capacityType)) continue
+      if (!(pool.spec.zones?.includes(offering.zone) ?? true)) continue
+      const takes = taken.get(type.name) ?? poolTakes(pool.spec, type)
+      taken.set(type.name, takes)
+      if (!takes || (short.length > 0 && isShort(offering))) continue
+      const place = { ...offering, pool: pool.name }
+      const priceUsdPerHour = priceOf(snapshot, place) ?? offering.priceUsdPerHour
+      const { zone, capacityType } = offering
+      offers.push({ pool, type, zone, capacityType, priceUsdPerHour })
+    }
+  }
+  return offers
+}
+
+/** True when one replica of the demand may run on a machine of the offer, alone on it. */
+export function offerSuits(offer: Offer, demand: Demand): boolean {
+  const { spec } = demand.target.workload
+  return (
+    (demand.capacity === 'any' || demand.capacity === offer.capacityType) &&
+    (spec.placement.pools?.includes(offer.pool.name) ?? true) &&
+    untolerated(offer.pool.spec, spec) === undefined &&
+    (spec.placement.zones?.includes(offer.zone) ?? true) &&
+    typeSuits(offer.type, demand)
+  )
+}
+
+/** True when the type is of a sort the workload takes and holds one replica of it. */
+export function typeSuits(type: InstanceType, demand: Demand): boolean {
+  const { placement } = demand.target.workload.spec
+  return (
+    (placement.architectures?.includes(type.architecture) ?? true) &&
+    (placement.instanceFamilies?.includes(type.family) ?? true) &&
+    (placement.gpuModels?.includes(type.gpuModel ?? '') ?? true) &&
+    holdsOne(type, demand)
+  )
+}
+
+function holdsOne(type: InstanceType, { need }: Demand): boolean {
+  return (
+    need.cpuMilli <= type.allocatable.cpuMilli &&
+    need.memoryMib <= type.allocatable.memoryMib &&
+    deviceFit(Array<number>(type.gpuCount).fill(1000), need.gpuMilli) > 0
+  )
+}
+
+/** Why no machine on the market would do, pool by pool. */
+export function whyNothingFits(demand: Demand, snapshot: Snapshot): readonly Reason[] {
+  const { spec } = demand.target.workload
+  if (spec.image !== undefined) return [NO_CONTAINER_RUNTIME]
+  const pools = poolsFor(snapshot.pools, spec)
+  if (pools.length === 0) {
+    const named = spec.placement.pools?.join(', ')
+    const text = named === undefined ? 'there is no pool; apply one' : `there is no pool ${named}`
+    return [{ code: 'NoPool', text }]
+  }
+  return pools.map(({ pool, taint }) => {
+    if (taint === undefined) return whyNotPool(demand, pool, snapshot)
+    return { code: 'Tainted', text: `pool ${pool.name} has the taint ${taint}` }
+  })
+}
+
+export const NO_CONTAINER_RUNTIME: Reason = {
+  code: 'NoContainerRuntime',
+  text: 'no node reports a container runtime; leave out image to run a process',
+}
+
+function whyNotPool(demand: Demand, pool: PoolItem, snapshot: Snapshot): Reason {
+  const types = snapshot.catalog.filter((type) => poolTakes(pool.spec, type))
+  if (types.length === 0) {
+    return { code: 'NoTypes', text: `pool ${pool.name} allows no known instance type` }
+  }
+  const tooLarge = whyTooLarge(demand, pool, types)
+  if (tooLarge !== undefined) return tooLarge
+  if (!types.some((type) => typeSuits(type, demand))) {
+    const what = 'architectures, families or GPU models asked for'
+    const text = `pool ${pool.name} has no type of the ${what}`
+    return { code: 'NoMatchingType', text }
+  }
+  if (demand.capacity !== 'any' && !pool.spec.capacityTypes.includes(demand.capacity)) {
+    return { code: 'NoCapacityType', text: `pool ${pool.name} buys no ${demand.capacity} machines` }
+  }
+  const zones = demand.target.workload.spec.placement.zones
+  const sold = snapshot.offerings.filter(
+    (own) =>
+      (pool.spec.zones?.includes(own.zone) ?? true) &&
+      (zones?.includes(own.zone) ?? true) &&
+      types.some((type) => type.name === own.instanceType),
+  )
+  if (sold.length === 0) {
+    return { code: 'NoZone', text: `pool ${pool.name} sells nothing in the zones asked for` }
+  }
+  const text = `EC2 has no capacity left for any type in pool ${pool.name} that would do`
+  return { code: 'Shortage', text }
+}
+
+function whyTooLarge(
+  { need }: Demand,
+  pool: PoolItem,
+  types: readonly InstanceType[],
+): Reason | undefined {
+  const largest = (of: (type: InstanceType) => number): number => Math.max(...types.map(of))
+  const gpus = largest((type) => type.gpuCount)
+  const cpuMilli = largest((type) => type.allocatable.cpuMilli)
+  const memoryMib = largest((type) => type.allocatable.memoryMib)
+  const what = (needs: string, has: string): Reason => ({
+    code: 'TooLarge',
+    text: `needs ${needs}; the largest type in pool ${pool.name} has ${has}`,
+  })
+  if (need.gpuMilli > gpus * 1000) {
+    const count = need.gpuMilli / 1000
+    return what(`${String(count)} GPU${count === 1 ? '' : 's'}`, gpus === 0 ? 'none' : String(gpus))
+  }
+  if (need.cpuMilli > cpuMilli) {
+    return what(`${String(need.cpuMilli / 1000)} CPUs`, `${String(cpuMilli / 1000)} allocatable`)
+  }
+  if (need.memoryMib > memoryMib) {
+    return what(`${String(need.memoryMib)} MiB`, `${String(memoryMib)} MiB allocatable`)
+  }
+  return undefined
+}

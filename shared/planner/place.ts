@@ -1,0 +1,201 @@
+/**
+ * Finds places on the nodes that exist or are on their way. It never evicts, and it never buys.
+ *
+ * Nodes that carry work already are topped up, best fit first. Then come ready nodes that stand
+ * empty on their own account. Nodes that were bought together are filled together, oldest first, by
+ * the very rule that bought them, so every pass comes to the same content for a claim and nothing
+ * needs to be remembered. Last, whoever would wait for a coming node while a ready one has room to
+ * spare is moved there.
+ */
+import { byKey, byNumber, inOrder } from '../base/order.ts'
+import type { GpuShare } from '../model/assignment.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Action } from './actions.ts'
+import { demandKey, lift, put, TEMPLATE_ROOM_BYTES, type Board, type Slot } from './board.ts'
+import { untolerated, type Demand } from './demand.ts'
+import { deviceFit } from './devices.ts'
+import { fill, roomByRules, type Bin, type Want } from './fill.ts'
+import { typeSuits } from './offers.ts'
+import { crowding } from './topology.ts'
+import type { IdMaker } from './ids.ts'
+
+export type Placing = {
+  readonly actions: readonly Action[]
+  /** Nodes that something is planned for, whether or not it can be bound yet. */
+  readonly used: ReadonlySet<string>
+  /** By workload uid: replicas that wait for a node which is on its way. */
+  readonly coming: ReadonlyMap<string, number>
+}
+
+export type PlaceContext = {
+  readonly board: Board
+  readonly wants: readonly Want[]
+  readonly ids: IdMaker
+  readonly nowMs: number
+}
+
+/** Takes what it places off `left` of the wants. */
+export function place(context: PlaceContext): Placing {
+  const { board, wants } = context
+  const actions: Action[] = []
+  const planned: Planned[] = []
+  const putDown = (slot: Slot, want: Want): void => {
+    want.left -= 1
+    if (slot.ready) actions.push(bind(context, slot, want))
+    else planned.push({ slot, want, shares: put(board, slot, want.demand) })
+  }
+  const occupied = board.slots.filter((slot) => slot.ready && slot.replicas > 0)
+  topUp(board, occupied, { wants, putDown })
+  for (const slot of emptySlots(board.slots, occupied)) {
+    const suiting = wants.filter((own) => suits(slot, own))
+    for (const { want, count } of fill(board, binOf(slot), suiting)) {
+      for (let i = 0; i < count; i += 1) putDown(slot, want)
+    }
+  }
+  const waiting = planned.filter((own) => !moveToReady(context, own, actions))
+  return {
+    actions,
+    used: new Set([
+      ...actions.flatMap((own) => (own.kind === 'bind' ? [own.node] : [])),
+      ...waiting.map((own) => own.slot.node),
+    ]),
+    coming: countByUid(waiting),
+  }
+}
+
+type Planned = {
+  readonly slot: Slot
+  readonly want: Want
+  readonly shares: readonly GpuShare[]
+}
+
+/** Nobody waits for a coming node while a ready one has room to spare. */
+function moveToReady(context: PlaceContext, planned: Planned, actions: Action[]): boolean {
+  const { board } = context
+  const { slot, want, shares } = planned
+  lift(board, slot, { demand: want.demand, shares })
+  const ready = board.slots.filter((own) => own.ready)
+  const best = bestSlot(board, ready, want)
+  if (best === undefined) {
+    put(board, slot, want.demand)
+    return false
+  }
+  actions.push(bind(context, best, want))
+  return true
+}
+
+function countByUid(waiting: readonly Planned[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const { want } of waiting) {
+    const { uid } = want.demand.target.workload
+    counts.set(uid, (counts.get(uid) ?? 0) + 1)
+  }
+  return counts
+}
+
+/**
+ * Those nobody else was bought with come first; the others keep to the order they were bought in.
+ */
+function emptySlots(slots: readonly Slot[], occupied: readonly Slot[]): readonly Slot[] {
+  const empty = slots.filter((own) => !occupied.includes(own))
+  const unfinished = new Set(empty.filter((own) => !own.ready).map((own) => own.createdAtMs))
+  const isSpare = (slot: Slot): boolean => slot.ready && !unfinished.has(slot.createdAtMs)
+  return [...empty.filter(isSpare), ...empty.filter((own) => !isSpare(own))]
+}
+
+type TopUp = { wants: readonly Want[]; putDown: (slot: Slot, want: Want) => void }
+
+function topUp(board: Board, slots: readonly Slot[], { wants, putDown }: TopUp): void {
+  for (const want of wants) {
+    while (want.left > 0) {
+      const best = bestSlot(board, slots, want)
+      if (best === undefined) break
+      putDown(best, want)
+    }
+  }
+}
+
+function bestSlot(board: Board, slots: readonly Slot[], want: Want): Slot | undefined {
+  const { demand } = want
+  const fitting = slots.filter(
+    (slot) => suits(slot, want) && roomByRules(board, binOf(slot), want) > 0,
+  )
+  return fitting.sort(
+    inOrder(
+      byKey((slot) => crowding(board, demand, slot.node)),
+      (a, b) => byNumber(leftover(a, demand), leftover(b, demand)),
+      byKey((slot) => slot.node),
+    ),
+  )[0]
+}
+
+/** What would be left free, as a share of a large machine: best fit leaves least. */
+function leftover(slot: Slot, { need }: Demand): number {
+  return slot.freeCpuMilli - need.cpuMilli + (slot.freeMemoryMib - need.memoryMib) / 4
+}
+
+/** True when the slot has room for one replica of the want and is of a sort it takes. */
+function suits(slot: Slot, want: Want): boolean {
+  const { demand } = want
+  const { spec } = demand.target.workload
+  const { need } = demand
+  return (
+    need.cpuMilli <= slot.freeCpuMilli &&
+    need.memoryMib <= slot.freeMemoryMib &&
+    deviceFit(slot.freeDevices, need.gpuMilli) > 0 &&
+    slot.runtimes.includes(demand.target.template.image === undefined ? 'process' : 'docker') &&
+    slot.replicas < LIMITS.replicasPerNodeMax &&
+    (slot.templates.has(demandKey(demand)) ||
+      slot.templateBytes + demand.templateBytes <= TEMPLATE_ROOM_BYTES) &&
+    (demand.capacity === 'any' || demand.capacity === slot.capacityType) &&
+    (spec.placement.pools?.includes(slot.pool.name) ?? true) &&
+    (spec.placement.zones === undefined ||
+      slot.zones.every((zone) => spec.placement.zones?.includes(zone))) &&
+    untolerated(slot.pool.spec, spec) === undefined &&
+    !(want.shunsGpus && slot.hasGpus) &&
+    isRightSort(slot, demand)
+  )
+}
+
+/** True when every type the slot may turn out to be is of a sort that the demand takes. */
+function isRightSort(slot: Slot, demand: Demand): boolean {
+  const sortOnly = { ...demand, need: { ...demand.need, cpuMilli: 0, memoryMib: 0 } }
+  return slot.types.every((type) => typeSuits(type, sortOnly))
+}
+
+/** The slot as a bin for `fill`. */
+function binOf(slot: Slot): Bin {
+  return {
+    node: slot.node,
+    zones: slot.zones,
+    places: slot.places,
+    capacityType: slot.capacityType,
+    cpuMilli: slot.freeCpuMilli,
+    memoryMib: slot.freeMemoryMib,
+    devices: slot.freeDevices,
+    replicas: LIMITS.replicasPerNodeMax - slot.replicas,
+    templates: slot.templates,
+    templateRoomBytes: TEMPLATE_ROOM_BYTES - slot.templateBytes,
+  }
+}
+
+function bind({ board, ids, nowMs }: PlaceContext, slot: Slot, { demand }: Want): Action {
+  const { workload, version, template } = demand.target
+  const gpus = put(board, slot, demand)
+  return {
+    kind: 'bind',
+    node: slot.node,
+    template,
+    replica: {
+      id: `${workload.name}/${ids.next()}`,
+      workload: workload.name,
+      uid: workload.uid,
+      version,
+      gpus: [...gpus],
+      order: 'run',
+      graceSeconds: template.terminationGraceSeconds,
+      assignedAtMs: nowMs,
+    },
+    reason: { code: 'Placed', text: `${slot.node} has room` },
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The plan: what to do now, from what is known now.
+ *
+ * One synchronous function of the snapshot: no clock, no randomness, no I/O. Each stage reads what
+ * the ones before it decided, as a draft of the herd with their actions folded in, and adds its
+ * own. The order of the stages is the policy; it stands below, once, and nowhere else.
+ */
+import type { Action, Plan, Refusal } from './actions.ts'
+import { admit } from './admit.ts'
+import { makeBoard } from './board.ts'
+import { openBrakes } from './brake.ts'
+import { demandsOf } from './demand.ts'
+import { drain } from './drain.ts'
+import { draftOf, fold, type Draft } from './fold.ts'
+import { makeIds } from './ids.ts'
+import { settleLaunches } from './launches.ts'
+import { nextAtMs } from './next-at.ts'
+import { observe } from './observe.ts'
+import { offersOf } from './offers.ts'
+import { place } from './place.ts'
+import { openPoolBook } from './pool-limits.ts'
+import { provision } from './provision.ts'
+import { retire } from './retire.ts'
+import type { Snapshot } from './snapshot.ts'
+import { poolStatuses, workloadStatuses } from './status.ts'
+import { sweep } from './sweep.ts'
+import { target, type Target } from './target.ts'
+import { wantsOf } from './wants.ts'
+
+/** The plan for the snapshot, and the herd as it will stand once the plan is carried out. */
+export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft: Draft } {
+  const { nowMs } = snapshot
+  const ids = makeIds(snapshot.pass.epoch)
+  const brakes = openBrakes(snapshot)
+  const actions: Action[] = []
+  let draft = draftOf(snapshot)
+  const take = (found: readonly Action[]): void => {
+    actions.push(...found)
+    draft = fold(draft, found, snapshot)
+  }
+
+  take(settleLaunches(snapshot, draft))
+  take(observe({ snapshot, brakes }, draft))
+  const swept = sweep({ snapshot, draft, brakes, ids })
+  take(swept.actions)
+
+  const aims = target(snapshot, draft)
+  take(aims.actions)
+  const { admitted, refused } = admit(aims.targets)
+
+  const board = makeBoard(snapshot, draft)
+  const { wants, offersFor } = wantsOf(demandsOf(admitted), {
+    snapshot,
+    board,
+    offers: offersOf(snapshot),
+  })
+  const placed = place({ board, wants, ids, nowMs })
+  take(placed.actions)
+  const limits = openPoolBook(snapshot, draft)
+  const bought = provision({ snapshot, board, wants, offersFor, limits, ids })
+  take(bought.actions)
+
+  const refusals: readonly Refusal[] = [...refused, ...bought.refusals]
+  take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
+  take(retire({ snapshot, draft, used: new Set([...placed.used, ...bought.bought]) }))
+
+  const coming = sum(placed.coming, bought.coming)
+  const statusContext = { snapshot, draft, refusals, coming, braked: brakes.applied }
+  const workloads = workloadStatuses(statusContext)
+  const pools = poolStatuses(statusContext)
+  const next = nextAtMs({
+    snapshot,
+    draft,
+    statuses: workloads,
+    isBraked: brakes.applied.size > 0,
+  })
+  return {
+    draft,
+    plan: {
+      epoch: snapshot.pass.epoch,
+      nowMs,
+      actions,
+      unschedulable: refusals,
+      workloadStatuses: workloads,
+      poolStatuses: pools,
+      endedStatuses: endedStatuses(snapshot, { workloads, pools }),
+      brakes: brakes.changed(),
+      ...(swept.suspects === undefined ? {} : { suspects: swept.suspects }),
+      ...(next === undefined ? {} : { nextAtMs: next }),
+    },
+  }
+}
+
+/** Workloads of which some replica waits for a pool that is at its limit. */
+function atLimit(targets: readonly Target[], refusals: readonly Refusal[]): ReadonlySet<string> {
+  const names = new Set(
+    refusals
+      .filter((own) => own.reasons.some((reason) => reason.code === 'PoolLimit'))
+      .map((own) => own.workload),
+  )
+  return new Set(
+    targets.filter((own) => names.has(own.workload.name)).map((own) => own.workload.uid),
+  )
+}
+
+function sum(
+  a: ReadonlyMap<string, number>,
+  b: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const total = new Map(a)
+  for (const [key, count] of b) total.set(key, (total.get(key) ?? 0) + count)
+  return total
+}
+
+type Current = {
+  readonly workloads: readonly { readonly name: string }[]
+  readonly pools: readonly { readonly name: string }[]
+}
+
+function endedStatuses(snapshot: Snapshot, { workloads, pools }: Current): Plan['endedStatuses'] {
+  const live = {
+    workload: new Set(workloads.map((own) => own.name)),
+    pool: new Set(pools.map((own) => own.name)),
+  }
+  return [...snapshot.workloadStatuses, ...snapshot.poolStatuses]
+    .filter(({ noun, name }) => !live[noun].has(name))
+    .map(({ noun, name }) => ({ noun, name }))
+}

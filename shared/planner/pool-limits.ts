@@ -1,0 +1,91 @@
+/**
+ * A pool's limits, and what counts towards them.
+ *
+ * A machine counts as it is, from its claim until EC2 says that it is gone; a claim counts as its
+ * dearest and largest candidate, since any of them may come. So no answer of EC2's can carry a pool
+ * over its limits.
+ */
+import {
+  formatMib,
+  formatMilli,
+  parseMib,
+  parseMilli,
+  type Resources,
+} from '../model/quantities.ts'
+import type { PoolItem } from '../model/spec-item.ts'
+import type { Reason } from '../model/status.ts'
+import { shapeOf } from './claims.ts'
+import type { Draft } from './fold.ts'
+import type { Offer } from './offers.ts'
+import type { Snapshot } from './snapshot.ts'
+
+type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
+
+export type PoolBook = {
+  /** True when one more machine of the offer stays inside every limit of its pool. */
+  allows(offer: Offer): boolean
+  charge(pool: string, claim: { largest: Resources; dearestUsdPerHour: number }): void
+  /** Which limit stands in the way, in words. */
+  reason(pool: string): Reason
+}
+
+export function openPoolBook(snapshot: Snapshot, draft: Draft): PoolBook {
+  const types = new Map(snapshot.catalog.map((type) => [type.name, type]))
+  const pools = new Map(snapshot.pools.map((pool) => [pool.name, pool]))
+  const uses = new Map<string, Use>()
+  const useOf = (pool: string): Use => {
+    const known = uses.get(pool)
+    if (known !== undefined) return known
+    const fresh: Use = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, usdPerHour: 0 }
+    uses.set(pool, fresh)
+    return fresh
+  }
+  const charge: PoolBook['charge'] = (pool, { largest, dearestUsdPerHour }) => {
+    const use = useOf(pool)
+    use.cpuMilli += largest.cpuMilli
+    use.memoryMib += largest.memoryMib
+    use.gpuMilli += largest.gpuMilli
+    use.usdPerHour += dearestUsdPerHour
+  }
+  for (const { pool, machine, claim } of draft.nodes.values()) {
+    const type = machine === undefined ? undefined : types.get(machine.instanceType)
+    charge(pool, {
+      largest: type === undefined ? claim.largest : shapeOf({ type }),
+      dearestUsdPerHour: machine?.priceUsdPerHour ?? claim.dearestUsdPerHour,
+    })
+  }
+  return {
+    charge,
+    allows: (offer) => isInside(offer.pool, useOf(offer.pool.name), offer),
+    reason: (name) => {
+      const pool = pools.get(name)
+      const limits = pool === undefined ? '' : describeLimits(pool)
+      return { code: 'PoolLimit', text: `pool ${name} is at its limit (${limits})` }
+    },
+  }
+}
+
+function isInside(pool: PoolItem, use: Use, offer: Offer): boolean {
+  const { limits } = pool.spec
+  const shape = shapeOf(offer)
+  const cpu = limits.cpu === undefined ? Infinity : (parseMilli(limits.cpu) ?? 0)
+  const memory = limits.memory === undefined ? Infinity : (parseMib(limits.memory) ?? 0)
+  const gpu = limits.gpu === undefined ? Infinity : (parseMilli(limits.gpu) ?? 0)
+  const cost = limits.costPerHour ?? Infinity
+  return (
+    use.cpuMilli + shape.cpuMilli <= cpu &&
+    use.memoryMib + shape.memoryMib <= memory &&
+    use.gpuMilli + shape.gpuMilli <= gpu &&
+    use.usdPerHour + offer.priceUsdPerHour <= cost + 1e-9
+  )
+}
+
+function describeLimits({ spec: { limits } }: PoolItem): string {
+  const parts = [
+    limits.cpu === undefined ? '' : `cpu ${formatMilli(parseMilli(limits.cpu) ?? 0)}`,
+    limits.memory === undefined ? '' : `memory ${formatMib(parseMib(limits.memory) ?? 0)}`,
+    limits.gpu === undefined ? '' : `gpu ${formatMilli(parseMilli(limits.gpu) ?? 0)}`,
+    limits.costPerHour === undefined ? '' : `$${String(limits.costPerHour)}/h`,
+  ]
+  return parts.filter((part) => part !== '').join(', ')
+}

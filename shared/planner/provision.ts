@@ -1,0 +1,238 @@
+/**
+ * Buys machines for the replicas that no node has room for: the cheapest set that fits,
+ * price-guided.
+ *
+ * Again and again: fill every offer with what is worth most there, take the offer with the most
+ * worth a dollar, and go on with what is left. What is bought is a *claim*: EC2 may bring any of
+ * the candidates, so the claim lists every place that holds the content at nearly the best price,
+ * and is charged to the pool's limits as the dearest and largest of them.
+ */
+import { assert } from '../base/assert.ts'
+import { byKey, byText, inOrder } from '../base/order.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Reason } from '../model/status.ts'
+import type { Action, Refusal } from './actions.ts'
+import { put, TEMPLATE_ROOM_BYTES, type Board } from './board.ts'
+import { makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
+import type { Demand } from './demand.ts'
+import { fill, roomByRules, type Bin, type Content, type Want } from './fill.ts'
+import type { IdMaker } from './ids.ts'
+import type { PoolBook } from './pool-limits.ts'
+import { whyNothingFits, type Offer } from './offers.ts'
+import { isZoned } from './topology.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type Provisioning = {
+  readonly actions: readonly Action[]
+  readonly refusals: readonly Refusal[]
+  /** Nodes (claims) that this pass buys. */
+  readonly bought: ReadonlySet<string>
+  readonly coming: ReadonlyMap<string, number>
+}
+
+export type ProvisionContext = {
+  readonly snapshot: Snapshot
+  readonly board: Board
+  readonly wants: readonly Want[]
+  /** For each want, the offers that suit it. */
+  readonly offersFor: ReadonlyMap<Want, readonly Offer[]>
+  readonly limits: PoolBook
+  readonly ids: IdMaker
+}
+
+type Choice = {
+  readonly offer: Offer
+  readonly contents: readonly Content[]
+  readonly value: number
+}
+
+/** Takes what it buys for off `left` of the wants; the rest is refused, with reasons. */
+export function provision(context: ProvisionContext): Provisioning {
+  const { wants, snapshot } = context
+  const claims: ClaimDraft[] = []
+  const coming = new Map<string, number>()
+  const maxClaims = LIMITS.launchesPerPass * LIMITS.claimsPerLaunch
+  while (wants.some((want) => want.left > 0) && claims.length < maxClaims) {
+    const choice = bestChoice(context)
+    if (choice === undefined) break
+    const claim = makeClaim(context, choice)
+    if (claim === undefined) break
+    putContents(context, { claim, contents: choice.contents, coming })
+    claims.push(claim)
+  }
+  const launches = groupClaims(claims, context.ids).slice(0, LIMITS.launchesPerPass)
+  const bought = new Set(
+    launches.flatMap((own) => (own.kind === 'launch' ? own.launch.claims.map((c) => c.name) : [])),
+  )
+  const refusals = wants
+    .filter((want) => want.left > 0)
+    .map((want) => refusalOf(want, context, snapshot))
+  return { actions: launches, refusals, bought, coming }
+}
+
+type PutContents = {
+  readonly claim: ClaimDraft
+  readonly contents: readonly Content[]
+  readonly coming: Map<string, number>
+}
+
+function putContents({ board }: ProvisionContext, { claim, contents, coming }: PutContents): void {
+  const slot = slotOfClaim(claim)
+  for (const { want, count } of contents) {
+    assert(count <= want.left, 'a claim takes no more than is left', want.left)
+    for (let i = 0; i < count; i += 1) put(board, slot, want.demand)
+    want.left -= count
+    const { uid } = want.demand.target.workload
+    coming.set(uid, (coming.get(uid) ?? 0) + count)
+  }
+  board.slots.push(slot)
+}
+
+/** The offer, filled, that gives most worth a dollar; undefined when nothing left can be bought. */
+function bestChoice(context: ProvisionContext): Choice | undefined {
+  let best: (Choice & { perUsd: number }) | undefined
+  for (const [offer, wants] of openOffers(context)) {
+    const contents = fill(context.board, binOfOffer(offer), wants)
+    if (contents.length === 0) continue
+    const value = contents.reduce((sum, own) => sum + own.count * own.want.worth, 0)
+    const perUsd = value / Math.max(offer.priceUsdPerHour, 1e-6)
+    if (best === undefined || isBetter({ perUsd, offer }, best)) {
+      best = { offer, contents, value, perUsd }
+    }
+  }
+  return best
+}
+
+type Rated = { readonly perUsd: number; readonly offer: Offer }
+
+const byName = inOrder<Offer>(
+  byKey((offer) => offer.priceUsdPerHour),
+  byKey((offer) => offer.type.name),
+  byKey((offer) => offer.zone),
+  (a, b) => byText(a.pool.name, b.pool.name),
+)
+
+function isBetter(a: Rated, b: Rated): boolean {
+  if (Math.abs(a.perUsd - b.perUsd) > 1e-9 * Math.max(a.perUsd, b.perUsd))
+    return a.perUsd > b.perUsd
+  return byName(a.offer, b.offer) < 0
+}
+
+/**
+ * The offers worth filling, each with the wants it suits. A type is tried in its cheapest zone
+ * alone, unless some want cares for zones or must be kept apart from a storm.
+ */
+function openOffers(context: ProvisionContext): Map<Offer, Want[]> {
+  const open = context.wants.filter((want) => want.left > 0)
+  const perZone = open.some(
+    ({ demand }) =>
+      isZoned(demand) ||
+      demand.spotPoolCap !== Infinity ||
+      demand.target.workload.spec.placement.zones !== undefined,
+  )
+  const byOffer = new Map<Offer, Want[]>()
+  for (const want of open) {
+    for (const offer of context.offersFor.get(want) ?? []) {
+      if (!context.limits.allows(offer)) continue
+      const wants = byOffer.get(offer)
+      if (wants === undefined) byOffer.set(offer, [want])
+      else wants.push(want)
+    }
+  }
+  if (perZone) return byOffer
+  const cheapest = new Map<string, Offer>()
+  for (const offer of byOffer.keys()) {
+    const key = `${offer.pool.name}/${offer.type.name}/${offer.capacityType}`
+    const known = cheapest.get(key)
+    if (known === undefined || byName(offer, known) < 0) cheapest.set(key, offer)
+  }
+  return new Map([...cheapest.values()].map((offer) => [offer, byOffer.get(offer) ?? []]))
+}
+
+/** An offer as a bin for `fill`. */
+export function binOfOffer(offer: Offer): Bin {
+  return {
+    zones: [offer.zone],
+    places: [placeOf(offer)],
+    capacityType: offer.capacityType,
+    cpuMilli: offer.type.allocatable.cpuMilli,
+    memoryMib: offer.type.allocatable.memoryMib,
+    devices: Array<number>(offer.type.gpuCount).fill(1000),
+    replicas: LIMITS.replicasPerNodeMax,
+    templates: new Set(),
+    templateRoomBytes: TEMPLATE_ROOM_BYTES,
+  }
+}
+
+/** Claims that EC2 may answer alike become one launch each. */
+function groupClaims(claims: readonly ClaimDraft[], ids: IdMaker): Action[] {
+  const groups = new Map<string, ClaimDraft[]>()
+  for (const claim of claims) {
+    const places = claim.candidates.map((own) => `${own.type.name}/${own.zone}`).join(' ')
+    const key = `${claim.node.pool} ${claim.node.capacityType} ${places}`
+    const open = [...(groups.get(key) ?? [])]
+    groups.set(key, [...open, claim])
+  }
+  return [...groups.values()].flatMap((group) => {
+    const launches: Action[] = []
+    for (let i = 0; i < group.length; i += LIMITS.claimsPerLaunch) {
+      launches.push(launchOf(group.slice(i, i + LIMITS.claimsPerLaunch), ids.next()))
+    }
+    return launches
+  })
+}
+
+function launchOf(claims: readonly ClaimDraft[], id: string): Action {
+  const first = claims[0]
+  assert(first !== undefined, 'a launch has claims')
+  const names = [...new Set(claims.flatMap((claim) => claim.wanted))].sort(byText)
+  return {
+    kind: 'launch',
+    launch: {
+      id,
+      pool: first.node.pool,
+      capacityType: first.node.capacityType,
+      candidates: first.candidates.map((own) => ({
+        instanceType: own.type.name,
+        zone: own.zone,
+      })),
+      claims: claims.map((claim) => ({ ...claim.node, launchId: id })),
+      workloads: names,
+    },
+    reason: { code: 'NeedsCapacity', text: `for ${names.join(', ')}` },
+  }
+}
+
+function refusalOf(want: Want, context: ProvisionContext, snapshot: Snapshot): Refusal {
+  const { target } = want.demand
+  return {
+    workload: target.workload.name,
+    version: target.version,
+    count: want.left,
+    reasons: whyRefused(want, context, snapshot),
+  }
+}
+
+function whyRefused(want: Want, context: ProvisionContext, snapshot: Snapshot): readonly Reason[] {
+  const offers = context.offersFor.get(want) ?? []
+  if (offers.length === 0) return whyNothingFits(want.demand, snapshot)
+  const open = offers.filter((offer) => context.limits.allows(offer))
+  if (open.length === 0) {
+    const pools = [...new Set(offers.map((offer) => offer.pool.name))].sort(byText)
+    return pools.map((pool) => context.limits.reason(pool))
+  }
+  if (open.every((offer) => roomByRules(context.board, binOfOffer(offer), want) <= 0)) {
+    return [whyRulesForbid(want.demand, open)]
+  }
+  const text = 'more machines are needed than one pass buys; the next pass goes on'
+  return [{ code: 'Waiting', text }]
+}
+
+function whyRulesForbid(demand: Demand, open: readonly Offer[]): Reason {
+  if (demand.spotPoolCap !== Infinity && open.every((offer) => offer.capacityType === 'spot')) {
+    const text =
+      'every spot pool holds as many as one storm may take; no on-demand machine is allowed'
+    return { code: 'SpotStorm', text }
+  }
+  return { code: 'Topology', text: 'spread, affinity or anti-affinity allows no further place' }
+}

@@ -1,0 +1,104 @@
+/**
+ * Nodes that are no longer needed, or no longer any good, are drained, terminated and seen off.
+ *
+ * Removal has two phases. First the node is told (its drain is part of the assignment); only when
+ * an agent that knows of it holds nothing any more, and says so in its current boot, is the machine
+ * terminated. *Terminating* is never taken back: EC2 is asked again until it says that it is done.
+ */
+import { LIMITS } from '../model/limits.ts'
+import type { Node } from '../model/node.ts'
+import type { Action } from './actions.ts'
+import { factsOf, type NodeFacts } from './facts.ts'
+import type { Draft } from './fold.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type RetireContext = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  /** Nodes that something is planned for. */
+  readonly used: ReadonlySet<string>
+}
+
+/** How long EC2 gets to act on a termination before it is asked again. */
+export const TERMINATE_AGAIN_MS = 15_000
+
+export function retire({ snapshot, draft, used }: RetireContext): readonly Action[] {
+  return factsOf(snapshot, draft).flatMap((facts) => retireOne(facts, snapshot, used))
+}
+
+function retireOne(
+  facts: NodeFacts,
+  { nowMs }: Snapshot,
+  used: ReadonlySet<string>,
+): readonly Action[] {
+  const { node } = facts
+  if (node.phase === 'terminating') return askAgain(node, nowMs)
+  if (node.phase === 'quarantined') return endQuarantine(facts, nowMs)
+  if (node.lostSinceMs !== undefined) return [terminate(node, 'Lost', 'it is lost')]
+  if (node.drain !== undefined) return finishDrain(facts, nowMs)
+  return leaveEmpty(facts, nowMs, used)
+}
+
+function askAgain({ name, terminating }: Node, nowMs: number): readonly Action[] {
+  if (nowMs - (terminating?.lastTryMs ?? 0) < TERMINATE_AGAIN_MS) return []
+  const reason = { code: 'StillThere', text: 'EC2 has not ended it yet' }
+  return [{ kind: 'terminate', node: name, reason }]
+}
+
+function endQuarantine({ node, pool }: NodeFacts, nowMs: number): readonly Action[] {
+  const keptMs = (pool?.spec.burnIn.quarantineSeconds ?? 0) * 1000
+  if (nowMs - node.phaseSinceMs < keptMs) return []
+  return [terminate(node, 'QuarantineOver', 'it failed its burn-in')]
+}
+
+function finishDrain(facts: NodeFacts, nowMs: number): readonly Action[] {
+  const { node } = facts
+  if (node.drain === undefined || node.drain.reason === 'Retest') return []
+  if (isEmpty(facts)) return [terminate(node, node.drain.reason, node.drain.text)]
+  const graces = (facts.assignment?.replicas ?? []).map((own) => own.graceSeconds * 1000)
+  const overdueMs = nowMs - (node.drain.deadlineMs + Math.max(0, ...graces))
+  if (overdueMs < LIMITS.drainOverdueMs) return []
+  return [terminate(node, 'DrainOverdue', `${node.drain.text}; its agent does not empty it`)]
+}
+
+/** Nothing is bound, and an agent that knows of the drain says so; or there never was an agent. */
+function isEmpty({ node, assignment, report }: NodeFacts): boolean {
+  if ((assignment?.replicas.length ?? 0) > 0) return false
+  if (node.bootId === undefined) return true
+  return (
+    report !== undefined &&
+    report.bootId === node.bootId &&
+    node.drain !== undefined &&
+    node.drain.generation > 0 &&
+    report.observedGeneration >= node.drain.generation &&
+    report.replicas.every((own) => own.phase === 'gone')
+  )
+}
+
+function leaveEmpty(
+  { node, assignment, pool }: NodeFacts,
+  nowMs: number,
+  used: ReadonlySet<string>,
+): readonly Action[] {
+  const isUsed = (assignment?.replicas.length ?? 0) > 0 || used.has(node.name)
+  if (isUsed) {
+    if (node.emptySinceMs === undefined) return []
+    return [note(node, { emptySinceMs: undefined }, 'it is needed again')]
+  }
+  if (node.emptySinceMs === undefined)
+    return [note(node, { emptySinceMs: nowMs }, 'it stands empty')]
+  if (pool === undefined || node.cordoned) return []
+  const { repack } = pool.spec
+  if (repack.when === 'never') return []
+  if (nowMs - node.emptySinceMs < repack.afterSeconds * 1000) return []
+  const reason = { code: 'Empty', text: 'nothing needs it' }
+  return [{ kind: 'drain', node: node.name, because: 'Empty', deadlineMs: nowMs, reason }]
+}
+
+function terminate(node: Node, code: string, text: string): Action {
+  return { kind: 'terminate', node: node.name, reason: { code, text } }
+}
+
+function note(node: Node, changes: { emptySinceMs: number | undefined }, text: string): Action {
+  return { kind: 'note', node: node.name, changes, reason: { code: 'Noted', text } }
+}

@@ -1,0 +1,55 @@
+/**
+ * Snapshot: everything a plan may know, and nothing else.
+ *
+ * The time, fresh ids (through the epoch), prices and known shortages are in it, so the same
+ * snapshot always gives the same plan. Items that did not parse are left out and named in
+ * `invalid`: one bad item never stops the work of the others.
+ */
+import type { Assignment } from '../model/assignment.ts'
+import type { Brake, Order, Pass, Shortage, Signal } from '../model/facts.ts'
+import type { Launch } from '../model/launch.ts'
+import type { InstanceType, ListedInstance, Offering } from '../model/machine.ts'
+import type { Node } from '../model/node.ts'
+import type { Beat, Report } from '../model/report.ts'
+import type { PoolItem, TeamItem, WorkloadItem } from '../model/spec-item.ts'
+import type { PoolStatus, WorkloadStatus } from '../model/status.ts'
+import type { Verdict } from '../model/verdict.ts'
+
+/** Durations that an installation may set; everything else is in LIMITS. */
+export type PlanSettings = {
+  readonly lostAfterMs: number
+  readonly bootDeadlineMs: number
+}
+
+export type Listing = {
+  readonly listedAtMs: number
+  readonly items: readonly ListedInstance[]
+  /** Ids whose status checks EC2 calls impaired. */
+  readonly impaired: readonly string[]
+}
+
+export type Snapshot = {
+  readonly nowMs: number
+  readonly pass: Pass
+  readonly settings: PlanSettings
+  readonly workloads: readonly WorkloadItem[]
+  readonly pools: readonly PoolItem[]
+  readonly teams: readonly TeamItem[]
+  readonly orders: readonly Order[]
+  readonly nodes: readonly Node[]
+  readonly launches: readonly Launch[]
+  readonly assignments: readonly Assignment[]
+  readonly reports: readonly Report[]
+  readonly beats: readonly Beat[]
+  readonly verdicts: readonly Verdict[]
+  readonly signals: readonly Signal[]
+  readonly workloadStatuses: readonly WorkloadStatus[]
+  readonly poolStatuses: readonly PoolStatus[]
+  readonly shortages: readonly Shortage[]
+  readonly brakes: readonly Brake[]
+  readonly catalog: readonly InstanceType[]
+  readonly offerings: readonly Offering[]
+  /** Only where EC2 was asked in this pass: *not listed* is not *none*. */
+  readonly listing?: Listing
+  readonly invalid: readonly { key: string; text: string }[]
+}

@@ -1,0 +1,204 @@
+/**
+ * Statuses: what the plan leaves each workload and pool with, in numbers, conditions and reasons.
+ *
+ * A status holds stamps and never an age, and keeps a condition's `sinceMs` while it says the same,
+ * so a pass that changes nothing writes nothing.
+ */
+import { countOf } from '../model/quantities.ts'
+import type { Condition } from '../model/node.ts'
+import type { PoolItem } from '../model/spec-item.ts'
+import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
+import { templateOf, versionOf } from '../model/version.ts'
+import type { Refusal } from './actions.ts'
+import type { Draft } from './fold.ts'
+import { floorOf } from './ledger.ts'
+import { desiredOf, isAvailable, isRunning, replicasByUid, type Replica } from './replicas.ts'
+import type { Snapshot } from './snapshot.ts'
+import type { WorkloadItem } from '../model/spec-item.ts'
+
+export type StatusContext = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  readonly refusals: readonly Refusal[]
+  /** By workload uid: replicas planned onto nodes that are on their way. */
+  readonly coming: ReadonlyMap<string, number>
+  readonly braked: ReadonlySet<string>
+}
+
+export function workloadStatuses(context: StatusContext): readonly WorkloadStatus[] {
+  const { snapshot, draft } = context
+  const replicas = replicasByUid(draft)
+  const reported = runningIds(snapshot)
+  return snapshot.workloads.flatMap((workload) => {
+    const mine = replicas.get(workload.uid) ?? []
+    if (workload.deletedAtMs !== undefined && mine.length === 0) return []
+    return workloadStatus(workload, { context, mine, reported })
+  })
+}
+
+/** Replicas that their agents say have a process. */
+function runningIds({ reports }: Snapshot): ReadonlySet<string> {
+  return new Set(
+    reports.flatMap((report) =>
+      report.replicas.flatMap((own) =>
+        own.phase === 'running' || own.phase === 'ready' || own.phase === 'stopping' ? own.id : [],
+      ),
+    ),
+  )
+}
+
+type Mine = {
+  readonly context: StatusContext
+  readonly mine: readonly Replica[]
+  readonly reported: ReadonlySet<string>
+}
+
+function workloadStatus(workload: WorkloadItem, { context, mine, reported }: Mine): WorkloadStatus {
+  const { nowMs, workloadStatuses: before } = context.snapshot
+  const old = before.find((own) => own.uid === workload.uid)
+  const version = versionOf(templateOf(workload.spec))
+  const desired = desiredOf(workload)
+  const running = mine.filter(isRunning)
+  const available = running.filter((own) => isAvailable(own, workload.spec, nowMs)).length
+  const waiting = waitingOf(workload, version, { context, old })
+  const least = workload.spec.availability.minAvailable
+  const floor =
+    least === undefined
+      ? floorOf(workload.spec, desired)
+      : countOf(least, { total: desired, round: 'up' })
+  const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
+  const updated = running.filter((own) => own.bound.version === version)
+  const facts: Facts = {
+    desired,
+    available,
+    floor,
+    waiting,
+    progressed: updated.filter((own) => own.bound.readySinceMs !== undefined).length,
+    old: running.length - updated.length,
+  }
+  return {
+    kind: 'status',
+    noun: 'workload',
+    name: workload.name,
+    uid: workload.uid,
+    observedGeneration: workload.generation,
+    version,
+    desired,
+    assigned: running.length,
+    running: running.filter((own) => reported.has(own.bound.id)).length,
+    ready: running.filter((own) => own.bound.readySinceMs !== undefined).length,
+    updated: updated.length,
+    waiting,
+    conditions: conditionsOf(facts, old?.conditions ?? [], nowMs),
+    ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
+    spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
+  }
+}
+
+type Waiting = WorkloadStatus['waiting'][number]
+
+function waitingOf(
+  workload: WorkloadItem,
+  version: string,
+  { context, old }: { context: StatusContext; old: WorkloadStatus | undefined },
+): Waiting[] {
+  const refused = context.refusals.filter((own) => own.workload === workload.name)
+  const refusedCount = refused.reduce((sum, own) => sum + own.count, 0)
+  const comingCount = context.coming.get(workload.uid) ?? 0
+  const count = refusedCount + comingCount
+  if (count === 0) return []
+  const known = old?.waiting.find((own) => own.version === version)
+  const { nowMs } = context.snapshot
+  const coming: Reason[] =
+    comingCount === 0
+      ? []
+      : [{ code: 'NodeComing', text: `${String(comingCount)} wait for a node on its way` }]
+  return [
+    {
+      version,
+      count,
+      sinceMs: known?.sinceMs ?? nowMs,
+      ...(refusedCount === 0 ? {} : { unschedulableSinceMs: known?.unschedulableSinceMs ?? nowMs }),
+      reasons: [...refused.flatMap((own) => own.reasons), ...coming],
+    },
+  ]
+}
+
+type Facts = {
+  readonly desired: number
+  readonly available: number
+  readonly floor: number
+  readonly waiting: readonly Waiting[]
+  readonly progressed: number
+  readonly old: number
+}
+
+function conditionsOf(facts: Facts, old: readonly Condition[], nowMs: number): Condition[] {
+  const { desired, available, floor, waiting, progressed } = facts
+  const done = progressed >= desired && facts.old === 0 && waiting.length === 0
+  const refused = waiting.find((own) => own.unschedulableSinceMs !== undefined)
+  const found = [
+    {
+      type: 'Available',
+      status: available >= floor,
+      reason: available >= floor ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
+      text: `${String(available)} of ${String(desired)} are available; ${String(floor)} are needed`,
+    },
+    {
+      type: 'Progressing',
+      status: !done,
+      reason: done ? 'Complete' : 'ReplicasComing',
+      text: done
+        ? 'every replica is ready'
+        : `${String(progressed)} of ${String(desired)} are ready`,
+    },
+    ...(refused === undefined
+      ? []
+      : [
+          {
+            type: 'Unschedulable',
+            status: true,
+            reason: refused.reasons[0]?.code ?? 'Unschedulable',
+            text: refused.reasons.map((own) => own.text).join('; '),
+          },
+        ]),
+  ]
+  return found.map((own) => withSince(own, old, nowMs))
+}
+
+function withSince(
+  own: Omit<Condition, 'sinceMs'>,
+  old: readonly Condition[],
+  nowMs: number,
+): Condition {
+  const known = old.find((before) => before.type === own.type)
+  const same = known?.status === own.status && known.reason === own.reason
+  return { ...own, sinceMs: same ? known.sinceMs : nowMs }
+}
+
+export function poolStatuses(context: StatusContext): readonly PoolStatus[] {
+  const { snapshot, draft } = context
+  return snapshot.pools.flatMap((pool) => {
+    const nodes = [...draft.nodes.values()].filter((node) => node.pool === pool.name).length
+    if (pool.deletedAtMs !== undefined && nodes === 0) return []
+    return poolStatus(pool, nodes, context)
+  })
+}
+
+function poolStatus(pool: PoolItem, nodes: number, context: StatusContext): PoolStatus {
+  const { snapshot, braked } = context
+  const old = snapshot.poolStatuses.find((own) => own.uid === pool.uid)
+  const text = 'many of its nodes looked bad at once; the rest waits its turn'
+  const found = braked.has(pool.name)
+    ? [{ type: 'BrakeApplied', status: true, reason: 'TooManyCondemned', text }]
+    : []
+  return {
+    kind: 'status',
+    noun: 'pool',
+    name: pool.name,
+    uid: pool.uid,
+    observedGeneration: pool.generation,
+    nodes,
+    conditions: found.map((own) => withSince(own, old?.conditions ?? [], snapshot.nowMs)),
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Burn-in as the planner sees it: no node carries work before it has proved itself.
+ *
+ * Testing begins with the agent's first report and ends with a verdict for that very attempt, boot
+ * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
+ * fails closed: the absence of a verdict is never a pass.
+ */
+import type { Action } from './actions.ts'
+import { suiteOf } from './burn-in-suite.ts'
+import type { NodeFacts } from './facts.ts'
+import type { ObserveContext } from './observe.ts'
+import type { VerdictName } from '../model/verdict.ts'
+
+/** Attempts that may end in INFRA or UNKNOWN before the machine is replaced. */
+const ATTEMPTS_MAX = 3
+
+export function runBurnIn(
+  facts: NodeFacts,
+  { snapshot, brakes }: ObserveContext,
+): readonly Action[] {
+  const { node, report } = facts
+  const { nowMs, settings } = snapshot
+  if (node.drain !== undefined) return []
+  if (node.phase === 'booting') {
+    if (report !== undefined) return [beginTest(facts, nowMs)]
+    if (nowMs - node.phaseSinceMs <= settings.bootDeadlineMs) return []
+    if (!brakes.condemn(node, 'BootDeadline')) return []
+    const text = 'no agent has reported within the boot deadline'
+    return [{ kind: 'terminate', node: node.name, reason: { code: 'BootDeadline', text } }]
+  }
+  if (node.phase !== 'testing' || node.burnIn === undefined) return []
+  if (report !== undefined && report.bootId !== node.bootId) return [beginTest(facts, nowMs)]
+  const verdict = verdictOn(facts)
+  if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
+  if (nowMs <= node.burnIn.deadlineMs) return []
+  return tryAgain(facts, { snapshot, brakes }, 'BurnInDeadline: no verdict in time')
+}
+
+function beginTest({ node, report, pool }: NodeFacts, nowMs: number): Action {
+  const { suite, checks } = suiteOf(pool)
+  const attempt = (node.burnIn?.attempt ?? 0) + 1
+  return {
+    kind: 'test',
+    node: node.name,
+    attempt,
+    suite,
+    checks,
+    deadlineMs: nowMs + (pool?.spec.burnIn.timeoutSeconds ?? 300) * 1000,
+    changes: { bootId: report?.bootId, runtimes: [...(report?.runtimes ?? node.runtimes)] },
+    reason: { code: 'Testing', text: `burn-in ${suite}, attempt ${String(attempt)}` },
+  }
+}
+
+/** The verdict on this very attempt, boot and suite, if there is one. */
+function verdictOn({ node, verdict }: NodeFacts): NodeFacts['verdict'] {
+  if (verdict === undefined || node.burnIn === undefined) return undefined
+  const same =
+    verdict.attempt === node.burnIn.attempt &&
+    verdict.suite === node.burnIn.suite &&
+    verdict.bootId === node.bootId &&
+    verdict.arn === node.machine?.arn
+  return same ? verdict : undefined
+}
+
+type Conclusion = (
+  facts: NodeFacts,
+  context: ObserveContext,
+  burnIn: NonNullable<NodeFacts['node']['burnIn']>,
+) => readonly Action[]
+
+const admit: Conclusion = ({ node }, _context, burnIn) => [
+  {
+    kind: 'advance',
+    node: node.name,
+    to: 'ready',
+    changes: { burnIn, reason: undefined },
+    reason: { code: 'Admitted', text: `burn-in ${burnIn.suite}: ${String(burnIn.verdict)}` },
+  },
+]
+
+const retry: Conclusion = (facts, context, burnIn) =>
+  tryAgain(facts, context, `burn-in was ${String(burnIn.verdict)}`)
+
+const conclusions = {
+  PASS: admit,
+  WARN: admit,
+  UNKNOWN: retry,
+  INFRA: retry,
+  FAIL: ({ node }, { brakes }, burnIn) => {
+    if (!brakes.condemn(node, 'BurnInFailed')) return []
+    const failed = burnIn.checks.find((check) => check.verdict === 'FAIL')
+    const text = `burn-in failed: ${failed?.name ?? burnIn.suite}: ${failed?.text ?? ''}`
+    return [
+      {
+        kind: 'advance',
+        node: node.name,
+        to: 'quarantined',
+        changes: { burnIn, reason: text },
+        reason: { code: 'Quarantined', text },
+      },
+    ]
+  },
+} satisfies Record<VerdictName, Conclusion>
+
+function conclude(
+  facts: NodeFacts,
+  verdict: NonNullable<NodeFacts['verdict']>,
+  context: ObserveContext,
+): readonly Action[] {
+  const { burnIn } = facts.node
+  if (burnIn === undefined) return []
+  const judged = { ...burnIn, verdict: verdict.verdict, checks: verdict.checks, atMs: verdict.atMs }
+  return conclusions[verdict.verdict](facts, context, judged)
+}
+
+function tryAgain(
+  facts: NodeFacts,
+  { snapshot, brakes }: ObserveContext,
+  why: string,
+): readonly Action[] {
+  const { node } = facts
+  if ((node.burnIn?.attempt ?? 0) < ATTEMPTS_MAX) return [beginTest(facts, snapshot.nowMs)]
+  if (!brakes.condemn(node, 'BurnInGaveUp')) return []
+  const text = `${why}, ${String(ATTEMPTS_MAX)} times: the machine is replaced`
+  return [{ kind: 'terminate', node: node.name, reason: { code: 'BurnInGaveUp', text } }]
+}

@@ -1,0 +1,57 @@
+/**
+ * Spread, affinity and anti-affinity: where one more replica of a workload may go.
+ *
+ * Spread over zones keeps the counts within one of each other among the zones in which the workload
+ * can be had at all; a zone that sells nothing just now does not hold the others back. Spread over
+ * nodes is a preference. Anti-affinity is one replica a domain; affinity follows those already
+ * there.
+ */
+import { countIn, ruleKey, type Board } from './board.ts'
+import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
+
+/** True when the rules of the demand care which zone a replica is in. */
+export function isZoned(demand: Demand): boolean {
+  return topologyRules(demand.target.workload).some((rule) => rule.by === 'zone')
+}
+
+/**
+ * How many more replicas of the demand the zone may take, where it can be had in any of `zones`:
+ * its even share of all there will be.
+ */
+export function zoneRoom(
+  board: Board,
+  demand: Demand,
+  { zone, zones }: { zone: string; zones: readonly string[] },
+): number {
+  const rules = topologyRules(demand.target.workload).filter((rule) => rule.by === 'zone')
+  return rules.reduce((room, rule) => {
+    const here = countIn(board, rule, zone)
+    if (rule.kind === 'antiAffinity') return Math.min(room, 1 - here)
+    if (rule.kind === 'affinity') return hasCompany(board, rule, zone) ? room : 0
+    const share = Math.ceil((board.wanted.get(ruleKey(rule)) ?? 0) / Math.max(1, zones.length))
+    return Math.min(room, Math.max(0, share - here))
+  }, Infinity)
+}
+
+/** How many more replicas of the demand the node may take, whatever room it has. */
+export function nodeRoom(board: Board, demand: Demand, node: string): number {
+  const rules = topologyRules(demand.target.workload).filter((rule) => rule.by === 'node')
+  return rules.reduce((room, rule) => {
+    if (rule.kind === 'antiAffinity') return Math.min(room, 1 - countIn(board, rule, node))
+    if (rule.kind === 'affinity') return hasCompany(board, rule, node) ? room : 0
+    return room
+  }, Infinity)
+}
+
+/** Replicas of the demand's node-spread group on the node: fewer is better. */
+export function crowding(board: Board, demand: Demand, node: string): number {
+  return topologyRules(demand.target.workload)
+    .filter((rule) => rule.by === 'node' && rule.kind === 'spread')
+    .reduce((sum, rule) => sum + countIn(board, rule, node), 0)
+}
+
+/** The group is in the domain, or nowhere yet. */
+function hasCompany(board: Board, rule: TopologyRule, domain: string): boolean {
+  const counts = board.topology.get(ruleKey(rule))
+  return counts === undefined || counts.size === 0 || (counts.get(domain) ?? 0) > 0
+}

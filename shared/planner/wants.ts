@@ -1,0 +1,83 @@
+/**
+ * Turns demands into wants: what may be bought for each, what one replica is worth, where it can
+ * be.
+ *
+ * Here stands the rule by which `spot: allowed` falls back to on-demand: after two failed spot
+ * claims, or a minute below the workload's floor, or where no spot is for sale.
+ */
+import { LIMITS } from '../model/limits.ts'
+import { byText } from '../base/order.ts'
+import { expect, type Board } from './board.ts'
+import type { Demand } from './demand.ts'
+import type { Want } from './fill.ts'
+import { offerSuits, type Offer } from './offers.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export type Wants = {
+  readonly wants: readonly Want[]
+  readonly offersFor: ReadonlyMap<Want, readonly Offer[]>
+}
+
+export type WantContext = {
+  readonly snapshot: Snapshot
+  readonly board: Board
+  readonly offers: readonly Offer[]
+}
+
+export function wantsOf(demands: readonly Demand[], context: WantContext): Wants {
+  const offersFor = new Map<Want, readonly Offer[]>()
+  expect(context.board, demands)
+  const wants = demands.map((demand) => {
+    const mayBuy = demand.target.template.image === undefined
+    const suiting = mayBuy ? context.offers.filter((offer) => offerSuits(offer, demand)) : []
+    const plain = suiting.filter((offer) => offer.type.gpuCount === 0)
+    const shunsGpus =
+      demand.need.gpuMilli === 0 &&
+      demand.target.workload.spec.placement.pools === undefined &&
+      plain.length > 0
+    const offers = byCapacity(shunsGpus ? plain : suiting, demand, context.snapshot)
+    const prices = offers.map((offer) => offer.priceUsdPerHour)
+    const want: Want = {
+      demand,
+      shunsGpus,
+      worth: prices.length === 0 ? 0 : prices.reduce((a, b) => Math.min(a, b)),
+      zones: zonesFor(demand, suiting, context.board),
+      left: demand.count,
+    }
+    offersFor.set(want, offers)
+    return want
+  })
+  return { wants, offersFor }
+}
+
+/** Where any will do, spot unless it failed; a workload that storms must not take may use both. */
+function byCapacity(
+  offers: readonly Offer[],
+  demand: Demand,
+  snapshot: Snapshot,
+): readonly Offer[] {
+  if (demand.capacity !== 'any') return offers
+  const spot = offers.filter((offer) => offer.capacityType === 'spot')
+  if (spot.length === 0 || spotHasFailed(demand, snapshot)) return offers
+  return demand.spotPoolCap === Infinity ? spot : offers
+}
+
+function spotHasFailed(demand: Demand, { workloadStatuses, nowMs }: Snapshot): boolean {
+  const status = workloadStatuses.find((own) => own.uid === demand.target.workload.uid)
+  if (status === undefined) return false
+  const belowMs = status.belowMinSinceMs === undefined ? 0 : nowMs - status.belowMinSinceMs
+  return status.spotFailures >= LIMITS.spotFallbackClaims || belowMs >= LIMITS.spotFallbackAfterMs
+}
+
+/** Zones that sell something for the demand now, or where a node already might take it. */
+function zonesFor(demand: Demand, offers: readonly Offer[], board: Board): readonly string[] {
+  const wanted = demand.target.workload.spec.placement.zones
+  const zones = new Set(offers.map((offer) => offer.zone))
+  for (const slot of board.slots) {
+    const zone = slot.zones[0]
+    if (slot.zones.length === 1 && zone !== undefined && (wanted?.includes(zone) ?? true)) {
+      if (slot.pool.spec.zones?.includes(zone) ?? true) zones.add(zone)
+    }
+  }
+  return [...zones].sort(byText)
+}

@@ -1,0 +1,350 @@
+/**
+ * What the admin API answers: one schema an answer, for the server that builds it, the clients
+ * that read it and the OpenAPI document that describes it.
+ *
+ * Answers are read leniently, so a client outlives the server it was built with: unknown fields
+ * pass, and phases and reasons are plain strings, for new ones will come. Times are ISO 8601 in
+ * UTC; quantities are written as specs write them (`3500m`, `8Gi`).
+ */
+import { z } from 'zod'
+import { LIMITS } from '../model/limits.ts'
+import type { PoolSpec } from '../model/pool.ts'
+import type { TeamSpec } from '../model/team.ts'
+import type { WorkloadSpec } from '../model/workload.ts'
+
+const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' })
+
+export const problemFaultSchema = z
+  .object({
+    path: z.string().meta({ description: 'where in the body: resources.cpu, ports[0].name' }),
+    message: z.string().meta({ description: 'the value seen and what is allowed' }),
+  })
+  .meta({ id: 'Fault' })
+export type ProblemFault = z.infer<typeof problemFaultSchema>
+
+/** RFC 9457, `application/problem+json`. */
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'stable, CamelCase: NotFound, Invalid, NotYetSupported' }),
+    errors: z.array(problemFaultSchema).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457: what was wrong and what to do' })
+export type Problem = z.infer<typeof problemSchema>
+
+export const reasonAnswerSchema = z
+  .object({ code: z.string(), text: z.string() })
+  .meta({ id: 'Reason', description: 'why, as a code and in words' })
+
+export const quantitiesSchema = z
+  .object({ cpu: z.string(), memory: z.string(), gpu: z.string() })
+  .meta({
+    id: 'Quantities',
+    description: 'amounts as specs write them',
+    examples: [{ cpu: '3500m', memory: '8Gi', gpu: '0' }],
+  })
+export type Quantities = z.infer<typeof quantitiesSchema>
+
+export const conditionAnswerSchema = z
+  .object({
+    type: z.string(),
+    status: z.boolean(),
+    reason: z.string(),
+    text: z.string(),
+    since: instant,
+  })
+  .meta({ id: 'Condition', description: 'named as in Kubernetes where it has the name' })
+export type ConditionAnswer = z.infer<typeof conditionAnswerSchema>
+
+// --- objects ---------------------------------------------------------------
+
+/**
+ * A stored spec in an answer: read as it is, described in OpenAPI by the schema it was checked
+ * with.
+ */
+const specAnswer = (component: string): z.ZodType<Record<string, unknown>> =>
+  z.record(z.string(), z.unknown()).meta({ component })
+
+const deleting = z
+  .boolean()
+  .optional()
+  .meta({ description: 'true after DELETE, while something of it still exists' })
+
+const observedGeneration = z.int().meta({
+  description: 'the generation that this status answers; 0 before the first pass has seen it',
+})
+
+export const workloadStatusAnswerSchema = z
+  .object({
+    observedGeneration,
+    desired: z.int(),
+    assigned: z.int(),
+    running: z.int(),
+    ready: z.int(),
+    updated: z.int(),
+    version: z.string(),
+    conditions: z.array(conditionAnswerSchema),
+    deleting,
+  })
+  .meta({ id: 'WorkloadStatus' })
+
+export const poolStatusAnswerSchema = z
+  .object({
+    nodes: z.int(),
+    requested: quantitiesSchema.meta({ description: 'of the replicas bound to its nodes' }),
+    conditions: z.array(conditionAnswerSchema),
+    deleting,
+  })
+  .meta({ id: 'PoolStatus' })
+
+export const teamStatusAnswerSchema = z
+  .object({ conditions: z.array(conditionAnswerSchema), deleting })
+  .meta({ id: 'TeamStatus' })
+
+const identity = { name: z.string(), generation: z.int().min(1) }
+
+export const workloadObjectSchema = z
+  .object({
+    kind: z.literal('Workload'),
+    ...identity,
+    spec: specAnswer('WorkloadSpec'),
+    status: workloadStatusAnswerSchema,
+  })
+  .meta({ id: 'WorkloadObject' })
+
+export const poolObjectSchema = z
+  .object({
+    kind: z.literal('Pool'),
+    ...identity,
+    spec: specAnswer('PoolSpec'),
+    status: poolStatusAnswerSchema,
+  })
+  .meta({ id: 'PoolObject' })
+
+export const teamObjectSchema = z
+  .object({
+    kind: z.literal('Team'),
+    ...identity,
+    spec: specAnswer('TeamSpec'),
+    status: teamStatusAnswerSchema,
+  })
+  .meta({ id: 'TeamObject' })
+
+export const specObjectSchema = z.discriminatedUnion('kind', [
+  workloadObjectSchema,
+  poolObjectSchema,
+  teamObjectSchema,
+])
+
+/** The answer with its spec typed; a server newer than the client may hold more in it. */
+type WithSpec<T, S> = Omit<T, 'spec'> & { spec: S }
+export type WorkloadObject = WithSpec<z.infer<typeof workloadObjectSchema>, WorkloadSpec>
+export type PoolObject = WithSpec<z.infer<typeof poolObjectSchema>, PoolSpec>
+export type TeamObject = WithSpec<z.infer<typeof teamObjectSchema>, TeamSpec>
+export type SpecObject = WorkloadObject | PoolObject | TeamObject
+
+// --- the herd --------------------------------------------------------------
+
+export const nodeOrderAnswerSchema = z
+  .object({
+    verb: z.enum(['cordon', 'drain', 'retest', 'terminate']),
+    force: z.boolean(),
+    deadlineSeconds: z.int(),
+    at: instant,
+  })
+  .meta({ id: 'NodeOrder', description: 'what a person asked of the node' })
+
+export const burnInAnswerSchema = z
+  .object({
+    verdict: z.enum(['PASS', 'WARN', 'FAIL', 'UNKNOWN', 'INFRA']),
+    suite: z.string(),
+    at: instant,
+    checks: z.array(
+      z.object({
+        name: z.string(),
+        verdict: z.string(),
+        measures: z.record(z.string(), z.number()),
+        text: z.string(),
+      }),
+    ),
+  })
+  .meta({ id: 'BurnIn' })
+
+export const nodeAnswerSchema = z
+  .object({
+    name: z.string(),
+    phase: z.string().meta({
+      description: 'launching, booting, testing, ready, draining, terminating, quarantined',
+    }),
+    pool: z.string(),
+    instanceId: z.string().optional(),
+    instanceType: z.string().optional(),
+    zone: z.string().optional(),
+    capacityType: z.enum(['spot', 'on-demand']),
+    priceUsdPerHour: z.number().meta({ description: 'of a claim: the most it may cost' }),
+    allocatable: quantitiesSchema.optional(),
+    requested: quantitiesSchema,
+    replicas: z.array(z.string()).meta({ description: 'ids of the replicas bound to it' }),
+    burnIn: burnInAnswerSchema.optional(),
+    cordoned: z.boolean(),
+    order: nodeOrderAnswerSchema.optional(),
+    conditions: z.array(conditionAnswerSchema),
+    reason: z.string().optional(),
+    createdAt: instant,
+  })
+  .meta({ id: 'Node' })
+export type NodeAnswer = z.infer<typeof nodeAnswerSchema>
+
+export const replicaAnswerSchema = z
+  .object({
+    id: z.string(),
+    workload: z.string(),
+    version: z.string(),
+    node: z.string().optional().meta({ description: 'absent while it waits' }),
+    phase: z.string().meta({
+      description: 'waiting, assigned, starting, running, ready, stopping, gone, failed',
+    }),
+    ready: z.boolean(),
+    restarts: z.int(),
+    startedAt: instant.optional(),
+    addresses: z.record(z.string(), z.string()).meta({ description: 'by port name: host:port' }),
+    gpus: z.array(z.int()).meta({ description: 'indexes of its devices on the node' }),
+    lastExit: z
+      .object({
+        code: z.int().optional(),
+        signal: z.string().optional(),
+        reason: z.string(),
+        at: instant,
+      })
+      .optional(),
+  })
+  .meta({ id: 'Replica' })
+export type ReplicaAnswer = z.infer<typeof replicaAnswerSchema>
+
+export const explainAnswerSchema = z
+  .object({
+    replicas: z.array(
+      z.object({
+        id: z.string(),
+        node: z.string().optional(),
+        phase: z.string(),
+        reasons: z.array(reasonAnswerSchema),
+      }),
+    ),
+  })
+  .meta({ id: 'Explanation', description: 'why each replica is where and what it is' })
+export type ExplainAnswer = z.infer<typeof explainAnswerSchema>
+
+export const planAnswerSchema = z
+  .object({
+    actions: z
+      .array(z.looseObject({ kind: z.string() }))
+      .meta({ description: 'what the next pass would do; the fields depend on the kind' }),
+    costUsdPerHour: z.object({
+      now: z.number(),
+      after: z.number(),
+      bound: z.number().nullable().meta({ description: 'null before one was computed' }),
+    }),
+    unschedulable: z.array(
+      z.object({
+        workload: z.string(),
+        count: z.int(),
+        reasons: z.array(reasonAnswerSchema),
+      }),
+    ),
+  })
+  .meta({ id: 'PlanAnswer' })
+export type PlanAnswer = z.infer<typeof planAnswerSchema>
+
+export const costAnswerSchema = z
+  .object({
+    costUsdPerHour: z.number(),
+    boundUsdPerHour: z
+      .number()
+      .nullable()
+      .meta({ description: 'no fleet could do it for less; null before one was computed' }),
+    boundAt: instant.nullable().meta({ description: 'when the bound was computed' }),
+    onDemandUsdPerHour: z
+      .number()
+      .meta({ description: 'what the same machines would cost on demand' }),
+    pools: z.array(
+      z.object({
+        name: z.string(),
+        nodes: z.int(),
+        costUsdPerHour: z.number(),
+        onDemandUsdPerHour: z.number(),
+      }),
+    ),
+  })
+  .meta({ id: 'CostAnswer' })
+export type CostAnswer = z.infer<typeof costAnswerSchema>
+
+export const eventAnswerSchema = z
+  .object({
+    id: z.string(),
+    at: instant,
+    object: z.string().meta({ description: 'workload/web, node/general-4-1' }),
+    type: z.enum(['Normal', 'Warning']),
+    reason: z.string(),
+    text: z.string(),
+  })
+  .meta({ id: 'Event' })
+export type EventAnswer = z.infer<typeof eventAnswerSchema>
+
+export const healthAnswerSchema = z
+  .object({ status: z.literal('ok'), version: z.string() })
+  .meta({ id: 'Health' })
+
+export const sweepAnswerSchema = z
+  .object({ order: z.object({ verb: z.literal('sweep-allow'), at: instant }) })
+  .meta({ id: 'SweepOrder' })
+
+// --- pages -----------------------------------------------------------------
+
+/** A page of a list: `next` is the `after` of the following one, absent on the last. */
+const page = <T extends z.ZodType>(
+  item: T,
+  id: string,
+): z.ZodObject<{ items: z.ZodArray<T>; next: z.ZodOptional<z.ZodString> }> =>
+  z
+    .object({
+      items: z.array(item),
+      next: z.string().optional().meta({ description: 'pass it as `after` for the next page' }),
+    })
+    .meta({ id })
+
+export const workloadPageSchema = page(workloadObjectSchema, 'WorkloadPage')
+export const poolPageSchema = page(poolObjectSchema, 'PoolPage')
+export const teamPageSchema = page(teamObjectSchema, 'TeamPage')
+export const nodePageSchema = page(nodeAnswerSchema, 'NodePage')
+export const replicaPageSchema = page(replicaAnswerSchema, 'ReplicaPage')
+export const eventPageSchema = page(eventAnswerSchema, 'EventPage')
+export type Page<T> = { items: T[]; next?: string }
+
+// --- requests --------------------------------------------------------------
+
+export const scaleRequestSchema = z
+  .strictObject({ replicas: z.int().min(0).max(LIMITS.replicasMax) })
+  .meta({ id: 'ScaleRequest' })
+
+export const rolloutRequestSchema = z
+  .strictObject({ action: z.enum(['pause', 'resume', 'undo']), to: z.string().optional() })
+  .meta({ id: 'RolloutRequest' })
+
+export const nodeVerbRequestSchema = z
+  .strictObject({
+    deadlineSeconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .optional()
+      .meta({ description: 'replicas are stopped after it in any case; 900 unless given' }),
+  })
+  .meta({ id: 'NodeVerbRequest' })
+
+export const planRequestSchema = z
+  .strictObject({ documents: z.array(z.unknown()).max(LIMITS.documentsMax) })
+  .meta({ id: 'PlanRequest', description: 'documents with kind and name, as for apply' })

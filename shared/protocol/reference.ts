@@ -1,0 +1,109 @@
+/**
+ * The reference page of the three specs: every field with its type, its default and its meaning,
+ * from the same schemas that validate.
+ */
+import { z } from 'zod'
+import { KIND_OF, NOUNS, type Noun } from '../model/names.ts'
+import { SPEC_SCHEMAS } from './documents.ts'
+
+type Schema = {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly unknown[]
+  readonly const?: unknown
+  readonly anyOf?: readonly Schema[]
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+  readonly items?: Schema
+  readonly additionalProperties?: Schema | boolean
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly pattern?: string
+  readonly $ref?: string
+}
+type Definitions = Readonly<Record<string, Schema>>
+
+export type ReferenceRow = { field: string; type: string; default: string; meaning: string }
+
+/** The page as Markdown. */
+export function buildReference(): string {
+  const sections = NOUNS.map((noun) => {
+    const rows = referenceRows(noun).map(
+      (row) => `| \`${row.field}\` | ${row.type} | ${row.default} | ${row.meaning} |`,
+    )
+    const head = ['| field | type | default | meaning |', '|---|---|---|---|']
+    return [`## ${KIND_OF[noun]}`, '', ...head, ...rows].join('\n')
+  })
+  const intro = [
+    '# Specs, field by field',
+    '',
+    'Made by `npm run openapi` from the schemas that validate; edit those. Every document also has',
+    '`kind` and `name`. An unknown field is refused, with the one that was probably meant.',
+  ].join('\n')
+  return `${[intro, ...sections].join('\n\n')}\n`
+}
+
+/** A row a field, nested ones after their parent: `rollout.maxSurge`, `ports[].name`. */
+export function referenceRows(noun: Noun): ReferenceRow[] {
+  const json = z.toJSONSchema(SPEC_SCHEMAS[noun], { io: 'input' })
+  const definitions = (json.$defs ?? {}) as Definitions
+  const root = definitions[`${KIND_OF[noun]}Spec`] ?? {}
+  return fieldsOf(root, { prefix: '', definitions })
+}
+
+type Place = { prefix: string; definitions: Definitions }
+
+function fieldsOf(schema: Schema, { prefix, definitions }: Place): ReferenceRow[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, own]) => {
+    const field = `${prefix}${name}`
+    const resolved = { ...definitions[refName(own)], ...own }
+    const needed = schema.required?.includes(name) === true
+    const row = {
+      field,
+      type: typeOf(resolved),
+      default: needed ? 'needed' : defaultOf(resolved),
+      meaning: cell(resolved.description ?? ''),
+    }
+    const inner = resolved.type === 'array' ? (resolved.items ?? {}) : resolved
+    const dot = resolved.type === 'array' ? `${field}[].` : `${field}.`
+    return [row, ...fieldsOf(inner, { prefix: dot, definitions })]
+  })
+}
+
+const refName = ({ $ref }: Schema): string => $ref?.replace('#/$defs/', '') ?? ''
+
+function typeOf(schema: Schema): string {
+  const name = refName(schema)
+  if (name !== '') return named(name)
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``
+  if (schema.enum !== undefined) return schema.enum.map((own) => `\`${String(own)}\``).join(', ')
+  if (schema.type === 'array') return `list of ${typeOf(schema.items ?? {})}`
+  if (schema.type === 'integer' || schema.type === 'number') return numberType(schema)
+  if (schema.type === 'boolean') return 'true or false'
+  if (schema.type === 'string') return 'text'
+  if (typeof schema.additionalProperties === 'object') {
+    const values = schema.additionalProperties
+    return `map of ${values.type === undefined ? 'anything' : typeOf(values)}`
+  }
+  return schema.type === 'object' ? 'object' : 'anything'
+}
+
+/** `CpuQuantity` as words: cpu quantity. */
+const named = (name: string): string => name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()
+
+function numberType({ type, minimum, maximum }: Schema): string {
+  const what = type === 'integer' ? 'integer' : 'number'
+  const most = maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum
+  const least = minimum === -Number.MAX_SAFE_INTEGER ? undefined : minimum
+  if (least !== undefined && most !== undefined)
+    return `${what}, ${String(least)} to ${String(most)}`
+  return least === undefined ? what : `${what}, ${String(least)} or more`
+}
+
+function defaultOf({ default: own, type }: Schema): string {
+  if (own === undefined || (type === 'object' && JSON.stringify(own) === '{}')) return ''
+  return `\`${typeof own === 'string' ? own : JSON.stringify(own)}\``
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|')

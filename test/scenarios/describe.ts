@@ -1,0 +1,59 @@
+/**
+ * A plan as lines that can be read aloud: one an action, its reason last.
+ */
+import type { Action, Plan } from '#shared/planner/actions.ts'
+
+/** The plan's lines; `nothing` when it decides nothing. */
+export function describePlan(plan: Plan): string[] {
+  const lines = [
+    ...plan.actions.map(describeAction),
+    ...plan.unschedulable.map(
+      (own) =>
+        `wait ${own.workload} ×${String(own.count)}  ` +
+        own.reasons.map((reason) => `${reason.code}: ${reason.text}`).join('; '),
+    ),
+    ...(plan.nextAtMs === undefined
+      ? []
+      : [`next +${String(Math.round((plan.nextAtMs - plan.nowMs) / 1000))}s`]),
+  ]
+  return lines.length === 0 ? ['nothing'] : lines
+}
+
+type Tell<K extends Action['kind']> = (action: Extract<Action, { kind: K }>) => string
+
+function describeAction<K extends Action['kind']>(action: Extract<Action, { kind: K }>): string {
+  const body = (tell[action.kind as K] as unknown as Tell<K>)(action)
+  return `${action.kind} ${body}  ${action.reason.code}: ${action.reason.text}`
+}
+
+const tell = {
+  launch: ({ launch }) =>
+    `${launch.id} ${launch.pool} ${launch.capacityType} ×${String(launch.claims.length)} ` +
+    placesOf(launch.candidates.map((own) => `${own.instanceType}/${own.zone.slice(-2)}`)),
+  replay: ({ launchId }) => launchId,
+  deal: ({ launchId, instances }) =>
+    `${launchId} ${instances.map((own) => own.instanceId).join(' ')}`,
+  'give-up': ({ launchId }) => launchId,
+  advance: ({ node, to }) => `${node} → ${to}`,
+  test: ({ node, attempt, suite }) => `${node} ${suite} #${String(attempt)}`,
+  note: ({ node, changes }) => `${node} ${Object.keys(changes).join(' ')}`,
+  bind: ({ node, replica }) =>
+    `${replica.id} → ${node}` +
+    (replica.gpus.length === 0
+      ? ''
+      : ` gpu ${replica.gpus.map((own) => `${String(own.index)}:${String(own.milli)}`).join(' ')}`),
+  stop: ({ node, replica }) => `${replica} on ${node}`,
+  forget: ({ node, replicas }) => `${replicas.join(' ')} on ${node}`,
+  stamp: ({ node, replica }) => `${replica} on ${node}`,
+  drain: ({ node, because }) => `${node} ${because}`,
+  undrain: ({ node }) => node,
+  terminate: ({ node }) => node,
+  remove: ({ node }) => node,
+  adopt: ({ node, instance }) => `${instance.instanceId} as ${node.name}`,
+  sweep: ({ instanceIds }) => instanceIds.join(' '),
+} satisfies { [K in Action['kind']]: Tell<K> }
+
+function placesOf(places: readonly string[]): string {
+  const shown = places.slice(0, 3).join(' ')
+  return places.length > 3 ? `${shown} +${String(places.length - 3)}` : shown
+}

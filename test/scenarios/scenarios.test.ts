@@ -1,0 +1,78 @@
+/**
+ * Runs every `*.txt` beside this file: a few lines of world, `plan`, and the plan that follows.
+ *
+ * After each `plan` its item changes are taken into the world, so a scenario can go on. With
+ * UPDATE_SCENARIOS=1 the outputs are written anew; a change of one wants a reason in its commit.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { changedItems, draftOf } from '#shared/planner/fold.ts'
+import { plan } from '#shared/planner/plan.ts'
+import { describePlan } from './describe.ts'
+import { newWorld, tell, type World } from './world.ts'
+
+const folder = dirname(fileURLToPath(import.meta.url))
+
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
+  describe(file, () => {
+    for (const scenario of readFileSync(join(folder, file), 'utf8').split(/\n(?=## )/)) {
+      const title = scenario.split('\n')[0] ?? ''
+      it(title, () => {
+        expect(run(scenario)).toBe(scenario)
+      })
+    }
+  })
+}
+
+/** The scenario with its outputs as they are now. */
+function run(text: string): string {
+  const world = newWorld()
+  const out: string[] = []
+  let inOutput = false
+  for (const line of text.split('\n')) {
+    if (inOutput) {
+      if (line.trim() !== '') continue
+      inOutput = false
+    }
+    out.push(line)
+    if (line.startsWith('#') || line.trim() === '') continue
+    if (line !== 'plan') {
+      tell(world, line)
+      continue
+    }
+    out.push('----', ...step(world))
+    inOutput = true
+  }
+  return out.join('\n')
+}
+
+function step(world: World): string[] {
+  const made = plan(world)
+  expect(JSON.parse(JSON.stringify(made.plan))).toEqual(made.plan)
+  expect(plan(world).plan).toEqual(made.plan)
+  const { nodes, assignments, removed } = changedItems(draftOf(world), made.draft)
+  const gone = new Set(removed.map(({ node }) => node.name))
+  const keep = <T>(old: readonly T[], fresh: readonly T[], name: (item: T) => string): T[] => {
+    const names = new Set(fresh.map(name))
+    const kept = old.filter((own) => !names.has(name(own)) && !gone.has(name(own)))
+    return [...kept, ...fresh].sort((a, b) => (name(a) < name(b) ? -1 : 1))
+  }
+  world.nodes = keep(world.nodes, nodes, (own) => own.name)
+  world.assignments = keep(world.assignments, assignments, (own) => own.node)
+  world.workloadStatuses = [...made.plan.workloadStatuses]
+  world.poolStatuses = [...made.plan.poolStatuses]
+  for (const brake of made.plan.brakes) {
+    world.brakes = [...world.brakes.filter((own) => own.pool !== brake.pool), brake]
+  }
+  return describePlan(made.plan)
+}
+
+if (process.env['UPDATE_SCENARIOS'] === '1') {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
+    const path = join(folder, file)
+    const scenarios = readFileSync(path, 'utf8').split(/\n(?=## )/)
+    writeFileSync(path, scenarios.map(run).join('\n'))
+  }
+}

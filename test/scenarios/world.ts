@@ -1,0 +1,367 @@
+/**
+ * A small herd told in lines of text: what a scenario's prose can set up.
+ *
+ * `pool general instances.families=[m7a]`, `workload web replicas=3 resources.cpu=500m`, `node n1
+ * general m7a.large us-east-1a spot ready`, `replica web n1 ready`, `notice n1`, `pass +30s`.
+ * Values are YAML; dotted names reach into the document.
+ */
+import { parse } from 'yaml'
+import { defaultOfferings } from '#shared/catalog/defaults.ts'
+import { catalog } from '#shared/catalog/catalog.ts'
+import { DEFAULT_ZONES } from '#shared/catalog/zones.ts'
+import { must } from '#shared/base/assert.ts'
+import { LIMITS } from '#shared/model/limits.ts'
+import type { Node } from '#shared/model/node.ts'
+import { nodeSchema } from '#shared/model/node.ts'
+import { poolSpecSchema } from '#shared/model/pool.ts'
+import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import { templateKey } from '#shared/model/assignment.ts'
+import { templateOf, versionOf } from '#shared/model/version.ts'
+import { workloadSpecSchema } from '#shared/model/workload.ts'
+import { suiteOf } from '#shared/planner/burn-in-suite.ts'
+import { emptyAssignment } from '#shared/planner/fold.ts'
+import { priceOf } from '#shared/planner/prices.ts'
+import type { Snapshot } from '#shared/planner/snapshot.ts'
+
+const START_MS = Date.UTC(2026, 10, 22, 12)
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] }
+export type World = Mutable<Snapshot>
+
+export function newWorld(): World {
+  return {
+    nowMs: START_MS,
+    pass: {
+      kind: 'pass',
+      tableUid: 'test',
+      createdAtMs: START_MS - 86_400_000,
+      epoch: 1,
+      startedAtMs: START_MS,
+      coveredSinceMs: START_MS - 3_600_000,
+      suspects: {},
+    },
+    settings: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
+    workloads: [],
+    pools: [],
+    teams: [],
+    orders: [],
+    nodes: [],
+    launches: [],
+    assignments: [],
+    reports: [],
+    beats: [],
+    verdicts: [],
+    signals: [],
+    workloadStatuses: [],
+    poolStatuses: [],
+    shortages: [],
+    brakes: [],
+    catalog: [...catalog],
+    offerings: [...defaultOfferings({ zones: DEFAULT_ZONES, atMs: START_MS, seed: 1 })],
+    invalid: [],
+  }
+}
+
+/** Lets one line of a scenario change the world; throws on a line that nobody knows. */
+export function tell(world: World, line: string): void {
+  const [verb = '', ...words] = line.trim().split(/\s+/)
+  const act = verbs[verb]
+  if (act === undefined) throw new Error(`a scenario does not know '${verb}' (${line})`)
+  act(world, words)
+}
+
+type Verb = (world: World, words: readonly string[]) => void
+
+const verbs: Readonly<Record<string, Verb>> = {
+  pool: (world, [name = '', ...rest]) => {
+    const spec = poolSpecSchema.parse(documentOf(rest))
+    replace(world.pools, { ...meta(world, name), noun: 'pool', spec } satisfies PoolItem)
+  },
+  workload: (world, [name = '', ...rest]) => {
+    const document = { command: ['serve'], ...documentOf(rest) }
+    const spec = workloadSpecSchema.parse(document)
+    const old = world.workloads.find((own) => own.name === name)
+    const item: WorkloadItem = {
+      ...meta(world, name),
+      generation: (old?.generation ?? 0) + 1,
+      noun: 'workload',
+      spec,
+    }
+    replace(world.workloads, item)
+  },
+  delete: (world, [name]) => {
+    const item = must(
+      [...world.workloads, ...world.pools].find((own) => own.name === name),
+      `${String(name)}`,
+    )
+    const gone = { ...item, deletedAtMs: world.nowMs }
+    if (gone.noun === 'workload') replace(world.workloads, gone)
+    else replace(world.pools, gone)
+  },
+  node: (
+    world,
+    [name = '', pool = '', type = '', zone = '', capacity = 'spot', phase = 'ready'],
+  ) => {
+    addNode(world, { name, pool, type, zone, capacity, phase })
+  },
+  set: (world, [name, ...rest]) => {
+    const i = world.nodes.findIndex((own) => own.name === name)
+    const changed = { ...must(world.nodes[i], `node ${String(name)}`), ...documentOf(rest) }
+    world.nodes[i] = nodeSchema.parse(changed)
+  },
+  replica: (world, [name = '', node = '', state = 'ready', ...rest]) => {
+    addReplica(world, { name, node, state, extra: documentOf(rest) })
+  },
+  /** A bound replica's probe succeeds. */
+  ready: (world, [id]) => {
+    const assignment = must(
+      world.assignments.find((own) => own.replicas.some((one) => one.id === id)),
+      `replica ${String(id)}`,
+    )
+    const version = assignment.replicas.find((own) => own.id === id)?.version ?? ''
+    const report = world.reports.find((own) => own.arn === assignment.arn)
+    changeReport(world, assignment.node, {
+      replicas: [...(report?.replicas ?? []), reported(String(id), version, 'ready')],
+    })
+  },
+  /** The agent has let go of what it was told to stop, and has read its newest orders. */
+  obey: (world, [node]) => {
+    const assignment = must(
+      world.assignments.find((own) => own.node === node),
+      `assignment of ${String(node)}`,
+    )
+    changeReport(world, String(node), {
+      observedGeneration: assignment.generation,
+      replicas: assignment.replicas
+        .filter((own) => own.order === 'run')
+        .map((own) => reported(own.id, own.version, 'ready')),
+    })
+  },
+  notice: (world, [node]) => {
+    const { instanceId } = machineOf(world, String(node))
+    const interruption = { action: 'terminate', atMs: world.nowMs }
+    world.signals.push({ kind: 'signal', instanceId, interruption })
+  },
+  ended: (world, [node, state = 'terminated']) => {
+    const { instanceId } = machineOf(world, String(node))
+    const signal = {
+      kind: 'signal' as const,
+      instanceId,
+      state: { value: state, atMs: world.nowMs },
+    }
+    world.signals = [...world.signals.filter((own) => own.instanceId !== instanceId), signal]
+  },
+  silent: (world, [node]) => {
+    const { arn } = machineOf(world, String(node))
+    world.beats = world.beats.filter((own) => own.arn !== arn)
+  },
+  order: (world, [verb, name = '', ...rest]) => {
+    if (verb === 'withdraw') {
+      world.orders = world.orders.filter((own) => own.name !== name)
+      return
+    }
+    const common = { kind: 'order', name, atMs: world.nowMs, force: false, deadlineSeconds: 900 }
+    const target = verb === 'release-brake' ? 'pool' : 'node'
+    world.orders.push({ ...common, target, verb, ...documentOf(rest) } as never)
+  },
+  verdict: (world, [name = '', verdict = 'PASS', text = '']) => {
+    const node = must(
+      world.nodes.find((own) => own.name === name),
+      `node ${name}`,
+    )
+    const burnIn = must(node.burnIn, 'a burn-in')
+    world.verdicts.push({
+      kind: 'verdict',
+      node: name,
+      arn: machineOf(world, name).arn,
+      bootId: must(node.bootId, 'a boot id'),
+      attempt: burnIn.attempt,
+      suite: burnIn.suite,
+      verdict: verdict as 'PASS',
+      checks: [{ name: 'cpu', verdict: verdict as 'PASS', measures: {}, text }],
+      atMs: world.nowMs,
+    })
+  },
+  shortage: (world, [instanceType = '', zone = '', capacityType = 'spot']) => {
+    world.shortages.push({
+      kind: 'shortage',
+      instanceType,
+      zone,
+      capacityType: capacityType as 'spot',
+      code: 'InsufficientInstanceCapacity',
+      text: '',
+      failures: 1,
+      sinceMs: world.nowMs,
+      untilMs: world.nowMs + LIMITS.shortageFirstMs,
+    })
+  },
+  market: (world, words) => {
+    const { types, zones } = documentOf(words) as { types?: string[]; zones?: string[] }
+    world.offerings = world.offerings.filter(
+      (own) => (types?.includes(own.instanceType) ?? true) && (zones?.includes(own.zone) ?? true),
+    )
+  },
+  pass: (world, [by = '+0s']) => {
+    const ms = Number(by.slice(1, -1)) * (by.endsWith('m') ? 60_000 : 1_000)
+    world.nowMs += ms
+    world.pass = { ...world.pass, epoch: world.pass.epoch + 1, startedAtMs: world.nowMs }
+    world.beats = world.beats.map((own) => ({ ...own, atMs: world.nowMs }))
+  },
+}
+
+/** `a.b=[x, y]` as `{a: {b: ['x', 'y']}}`; values are YAML without spaces. */
+function documentOf(words: readonly string[]): Record<string, unknown> {
+  const document: Record<string, unknown> = {}
+  for (const word of words) {
+    const [path = '', value = ''] = word.split(/=(.*)/s)
+    let at = document
+    const parts = path.split('.')
+    for (const part of parts.slice(0, -1)) at = (at[part] ??= {}) as Record<string, unknown>
+    at[parts.at(-1) ?? ''] = parse(value.replaceAll(',', ', ').replaceAll(':', ': '))
+  }
+  return document
+}
+
+function meta(world: World, name: string): Omit<WorkloadItem, 'noun' | 'spec'> {
+  const common = { kind: 'spec' as const, name, uid: `u-${name}`, generation: 1 }
+  return { ...common, createdAtMs: world.nowMs, updatedAtMs: world.nowMs }
+}
+
+function replace<T extends { name: string }>(items: T[], item: T): void {
+  const i = items.findIndex((own) => own.name === item.name)
+  if (i < 0) items.push(item)
+  else items[i] = item
+}
+
+type NodeLine = {
+  name: string
+  pool: string
+  type: string
+  zone: string
+  capacity: string
+  phase: string
+}
+
+function addNode(world: World, line: NodeLine): void {
+  const { name, pool, type, zone, capacity, phase } = line
+  const shape = must(
+    catalog.find((own) => own.name === type),
+    `type ${type}`,
+  )
+  const capacityType = capacity === 'on-demand' ? 'on-demand' : 'spot'
+  const place = { instanceType: type, zone, capacityType, pool } as const
+  const priceUsdPerHour = must(priceOf(world, place), `a price for ${type} in ${zone}`)
+  const arn = `arn:aws:ec2:us-east-1:1:instance/i-${name}`
+  const { suite } = suiteOf(world.pools.find((own) => own.name === pool))
+  const started = phase !== 'booting'
+  const node: Node = nodeSchema.parse({
+    kind: 'node',
+    name,
+    pool,
+    phase,
+    phaseSinceMs: world.nowMs,
+    createdAtMs: world.nowMs,
+    capacityType,
+    architecture: shape.architecture,
+    launchId: '0-0',
+    claim: {
+      places: [`${type}/${zone}`],
+      least: shape.allocatable,
+      largest: shape.allocatable,
+      dearestUsdPerHour: priceUsdPerHour,
+    },
+    machine: {
+      instanceId: `i-${name}`,
+      arn,
+      instanceType: type,
+      zone,
+      allocatable: shape.allocatable,
+      gpuCount: shape.gpuCount,
+      ...(shape.gpuModel === undefined ? {} : { gpuModel: shape.gpuModel }),
+      priceUsdPerHour,
+      launchedAtMs: world.nowMs - 3_600_000,
+    },
+    ...(started
+      ? {
+          bootId: `boot-${name}`,
+          runtimes: ['process'],
+          burnIn: {
+            attempt: 1,
+            suite,
+            startedAtMs: world.nowMs,
+            deadlineMs: world.nowMs + 300_000,
+          },
+        }
+      : {}),
+  })
+  world.nodes.push(node)
+  world.assignments.push(emptyAssignment(name, arn))
+  if (!started) return
+  const common = { arn, bootId: `boot-${name}`, atMs: world.nowMs }
+  world.beats.push({ kind: 'beat', ...common })
+  world.reports.push({
+    kind: 'report',
+    ...common,
+    sequence: 1,
+    agentVersion: 'test',
+    observedGeneration: 1,
+    runtimes: ['process'],
+    replicas: [],
+  })
+}
+
+type ReplicaLine = { name: string; node: string; state: string; extra: Record<string, unknown> }
+
+function addReplica(world: World, { name, node, state, extra }: ReplicaLine): void {
+  const workload = must(
+    world.workloads.find((own) => own.name === name),
+    `workload ${name}`,
+  )
+  const template = { ...templateOf(workload.spec), ...(extra['template'] as object | undefined) }
+  const version = versionOf(template)
+  const i = world.assignments.findIndex((own) => own.node === node)
+  const own = must(world.assignments[i], `node ${node}`)
+  const bound = {
+    id: `${name}/${node}-${String(own.replicas.length + 1)}`,
+    workload: name,
+    uid: workload.uid,
+    version,
+    gpus: (extra['gpus'] as { index: number; milli: number }[] | undefined) ?? [],
+    order: 'run' as const,
+    graceSeconds: template.terminationGraceSeconds,
+    assignedAtMs: world.nowMs,
+    ...(state === 'ready' ? { readySinceMs: world.nowMs } : {}),
+  }
+  world.assignments[i] = {
+    ...own,
+    templates: { ...own.templates, [templateKey(bound)]: template },
+    replicas: [...own.replicas, bound],
+  }
+  const report = world.reports.find((one) => one.arn === own.arn)
+  changeReport(world, node, {
+    replicas: [...(report?.replicas ?? []), reported(bound.id, version, state)],
+  })
+}
+
+function reported(
+  id: string,
+  version: string,
+  state: string,
+): Snapshot['reports'][number]['replicas'][number] {
+  const ready = state === 'ready'
+  const phase = ready ? ('ready' as const) : ('running' as const)
+  return { id, version, phase, ready, restarts: 0, addresses: {}, gpus: [] }
+}
+
+function changeReport(
+  world: World,
+  node: string,
+  changes: Partial<Snapshot['reports'][number]>,
+): void {
+  const { arn } = machineOf(world, node)
+  world.reports = world.reports.map((own) => (own.arn === arn ? { ...own, ...changes } : own))
+}
+
+function machineOf(world: World, name: string): NonNullable<Node['machine']> {
+  return must(world.nodes.find((own) => own.name === name)?.machine, `machine of ${name}`)
+}

@@ -1,0 +1,91 @@
+/**
+ * The snapshot: what is read, what is left out, and that a node cannot pass an item off as another.
+ */
+import { describe, expect, it } from 'vitest'
+import { LIMITS } from '#shared/model/limits.ts'
+import type { Pass } from '#shared/model/facts.ts'
+import { keys } from '#shared/store/keys.ts'
+import { loadSnapshot, snapshotOf } from '#shared/store/snapshot.ts'
+import { makeMemoryStore } from '#shared/store/memory-store.ts'
+import type { Item } from '#shared/store/store.ts'
+import { StoreError } from '#shared/store/store.ts'
+
+const NOW_MS = Date.parse('2026-11-22T10:00:00Z')
+const ARN = 'arn:aws:ec2:us-east-1:1:instance/i-1'
+const pass: Pass = {
+  kind: 'pass',
+  tableUid: 'test',
+  createdAtMs: NOW_MS,
+  epoch: 3,
+  startedAtMs: NOW_MS,
+  coveredSinceMs: NOW_MS,
+  suspects: {},
+}
+const context = {
+  nowMs: NOW_MS,
+  pass,
+  settings: {
+    plan: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
+    zones: ['us-east-1a', 'us-east-1b'],
+  },
+}
+const beat = (arn: string): Item => ({
+  ...keys.beat(ARN),
+  kind: 'beat',
+  arn,
+  bootId: 'b',
+  atMs: NOW_MS,
+})
+
+describe('snapshot', () => {
+  it('reads every kind of item by its key', () => {
+    const { beats, invalid } = snapshotOf([beat(ARN), { ...pass, ...keys.pass() }], context)
+    expect(beats).toEqual([{ kind: 'beat', arn: ARN, bootId: 'b', atMs: NOW_MS }])
+    expect(invalid).toEqual([])
+  })
+
+  it('takes nothing else from an item that a node may write', () => {
+    const forged: Item = { ...keys.report(ARN), kind: 'node', name: 'n1', phase: 'ready' }
+    const { nodes, reports, invalid } = snapshotOf([forged], context)
+    expect(nodes).toEqual([])
+    expect(reports).toEqual([])
+    expect(invalid.map((own) => own.key)).toEqual([`report#${ARN}/report`])
+  })
+
+  it('refuses a beat in the name of another machine', () => {
+    const { beats, invalid } = snapshotOf([beat(`${ARN}2`)], context)
+    expect(beats).toEqual([])
+    expect(invalid[0]?.text).toBe('it names another machine than its key')
+  })
+
+  it('sells nothing in zones without a subnet, and no machine without an image', () => {
+    const { offerings } = snapshotOf([], context)
+    expect(new Set(offerings.map((own) => own.zone))).toEqual(new Set(['us-east-1a', 'us-east-1b']))
+    expect(offerings.some((own) => own.instanceType.startsWith('g5g.'))).toBe(false)
+    expect(offerings.some((own) => own.instanceType.startsWith('g5.'))).toBe(true)
+  })
+
+  it('has the prices of the market where there are any', () => {
+    const market: Item = {
+      ...keys.market('us-east-1a'),
+      kind: 'market',
+      zone: 'us-east-1a',
+      atMs: NOW_MS,
+      prices: { 'm7a.large': { onDemand: 9, spot: 1 } },
+    }
+    const here = snapshotOf([market], context).offerings.filter((own) => own.zone === 'us-east-1a')
+    expect(here.map((own) => [own.instanceType, own.capacityType, own.priceUsdPerHour])).toEqual([
+      ['m7a.large', 'on-demand', 9],
+      ['m7a.large', 'spot', 1],
+    ])
+  })
+
+  it('is no snapshot when the table cannot be read whole', async () => {
+    const store = makeMemoryStore()
+    const broken = {
+      ...store,
+      scan: () => Promise.reject(new StoreError({ text: 'a segment failed' })),
+    }
+    await expect(loadSnapshot(broken, context)).rejects.toThrow('a segment failed')
+  })
+})
