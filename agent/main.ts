@@ -1,0 +1,135 @@
+/**
+ * The agent as a process: `node agent/main.ts`, one on every node.
+ *
+ * It reads its environment (the table in settings.ts), learns who it is from instance metadata, and
+ * runs the loop until it is told to end. SIGTERM and SIGINT end the agent alone: replicas run on
+ * and are adopted by the next one. A service manager must therefore not kill the group (systemd:
+ * `KillMode=process`).
+ */
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describeError } from '#shared/base/errors.ts'
+import { makeLogger, type Logger } from '#shared/base/log.ts'
+import { LIMITS } from '#shared/model/limits.ts'
+import { makeChecks } from './adapters/checks.ts'
+import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
+import { takeLock } from './adapters/lock.ts'
+import { openMetadata, type Identity, type InstanceMetadata } from './adapters/metadata.ts'
+import { openProcessRuntime } from './adapters/process-runtime.ts'
+import { openTable } from './adapters/table.ts'
+import { realTimers } from './adapters/timers.ts'
+import { runAgent } from './driver.ts'
+import { readSettings, type Settings } from './settings.ts'
+
+const AGENT_VERSION = readVersion()
+
+async function main(): Promise<void> {
+  const settings = readSettings(process.env)
+  const log = makeLogger((line) => process.stdout.write(`${line}\n`), settings.logLevel)
+  const files = agentFiles(settings.directory)
+  takeLock(files.lock)
+  const bootId = settings.bootId ?? readBootId()
+  const metadata = openMetadata({ url: settings.metadataUrl })
+  const identity = await learnIdentity({ metadata, settings, bootId, log })
+  if (identity === undefined) return
+
+  const table = openTable({ table: settings.table, region: settings.region ?? identity.region })
+  const { instanceId, arn } = identity
+  const runtime = openProcessRuntime({
+    ...{ instanceId, bootId, log },
+    environment: process.env,
+    directory: settings.directory,
+    address: settings.address ?? identity.address,
+  })
+  const end = (code: number): void => {
+    agent.stop()
+    runtime.close()
+    table.close()
+    process.exit(code)
+  }
+  const { powerOffAfterMs, headPollMs, metadataPollMs, faults, diskMib } = settings
+  const persisted = readPersisted(files.state, log)
+  const agent = runAgent(
+    {
+      timers: realTimers,
+      ...{ table, metadata, runtime, log },
+      runCheck: makeChecks({ instanceId, faults, diskMib, path: files.check }),
+      persist: (state) => {
+        writeAtomically(files.state, JSON.stringify(state))
+      },
+      powerOff: () => {
+        end(0)
+      },
+    },
+    {
+      settings: {
+        ...{ arn, bootId, agentVersion: AGENT_VERSION },
+        ...(powerOffAfterMs === undefined ? {} : { powerOffAfterMs }),
+      },
+      ...{ headPollMs, metadataPollMs },
+      ...(persisted === undefined ? {} : { persisted }),
+    },
+  )
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      log.info('the agent ends; its replicas run on', { signal })
+      end(0)
+    })
+  }
+}
+
+type Learn = {
+  readonly metadata: InstanceMetadata
+  readonly settings: Settings
+  readonly bootId: string
+  readonly log: Logger
+}
+
+/**
+ * Asks until metadata answers; an agent that restarts within a boot knows the answer already and
+ * need not wait. Undefined when metadata stayed silent for as long as the dead-man's switch allows.
+ */
+async function learnIdentity(learn: Learn): Promise<Identity | undefined> {
+  const { metadata, settings, bootId, log } = learn
+  const path = `${settings.directory}/identity.json`
+  const known = rememberedIdentity(path, bootId)
+  const startMs = performance.now()
+  for (let pauseMs: number = LIMITS.agentRetryFirstMs; ; pauseMs *= 2) {
+    try {
+      const identity = await metadata.identity()
+      writeAtomically(path, JSON.stringify({ bootId, identity }))
+      return identity
+    } catch (error) {
+      log.warn(`identity: ${describeError(error)}`)
+      if (known !== undefined) return known
+      if (performance.now() - startMs >= (settings.powerOffAfterMs ?? Infinity)) {
+        log.error('the agent ends itself', { reason: 'instance metadata never answered' })
+        return undefined
+      }
+      await sleep(Math.min(pauseMs, LIMITS.metadataPollMs))
+    }
+  }
+}
+
+function rememberedIdentity(path: string, bootId: string): Identity | undefined {
+  try {
+    const stored = JSON.parse(readIfThere(path) ?? '{}') as { bootId?: string; identity?: Identity }
+    return stored.bootId === bootId ? stored.identity : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+main().catch((error: unknown) => {
+  process.stdout.write(`${JSON.stringify({ level: 'error', text: describeError(error) })}\n`)
+  process.exit(1)
+})

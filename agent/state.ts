@@ -1,0 +1,114 @@
+/**
+ * All that an agent knows, as one frozen JSON value.
+ *
+ * The step makes a new one from the old one and an event; nothing else changes it. What a replica
+ * *should* do is derived from it each time (order, assignment, notice), never stored twice.
+ */
+import type { Assignment, GpuShare } from '#shared/model/assignment.ts'
+import type { Report, ReportedReplica } from '#shared/model/report.ts'
+import type { CheckResult } from '#shared/model/verdict.ts'
+import type { Template } from '#shared/model/version.ts'
+import type { Interruption, RunningProcess } from './events.ts'
+import type { Persisted } from './persisted.ts'
+
+export type ProcessState =
+  | { readonly state: 'none' }
+  /** A start was ordered and has not been answered. */
+  | { readonly state: 'starting' }
+  | ({ readonly state: 'up' } & RunningProcess)
+
+export type ProbeState = {
+  readonly nextAtMs: number
+  readonly inFlight: boolean
+  /** In a row. */
+  readonly failures: number
+  /** Since this process started. */
+  readonly succeeded: boolean
+}
+
+export type ReplicaState = {
+  readonly id: string
+  readonly workload: string
+  readonly version: string
+  readonly gpus: readonly GpuShare[]
+  readonly graceSeconds: number
+  /** Absent for an adopted process that no assignment has explained yet. */
+  readonly template?: Template
+  readonly order: 'run' | 'stop'
+  /** False once the newest assignment no longer names it. */
+  readonly assigned: boolean
+  readonly process: ProcessState
+  /** Of the last process, to be kept by the next. */
+  readonly ports: Readonly<Record<string, number>>
+  readonly ready: boolean
+  readonly probe?: ProbeState
+  /** How often a start was ordered; all but the first are restarts. */
+  readonly starts: number
+  /** Ends in a row without a long healthy life between them: the exponent of the back-off. */
+  readonly failures: number
+  /** Back-off: not to be started before. */
+  readonly startAtMs?: number
+  readonly stop?: { readonly sinceMs: number; readonly killedAtMs?: number }
+  readonly lastExit?: NonNullable<ReportedReplica['lastExit']>
+}
+
+export type BurnInState = {
+  readonly attempt: number
+  readonly suite: string
+  readonly wanted: readonly string[]
+  readonly running?: string
+  readonly results: readonly CheckResult[]
+}
+
+/** The report but for its counter and its time: equal content need not be written again. */
+export type ReportContent = Omit<Report, 'sequence' | 'atMs'>
+
+export type Outgoing = {
+  readonly inFlight: boolean
+  /** In a row. */
+  readonly failures: number
+  /** Not to be written before; absent: nothing is due. */
+  readonly dueAtMs?: number
+}
+
+export type AgentSettings = {
+  readonly arn: string
+  readonly bootId: string
+  readonly agentVersion: string
+  /** Silence of instance metadata after which the agent ends itself; absent: never. */
+  readonly powerOffAfterMs?: number
+}
+
+export type AgentState = {
+  readonly settings: AgentSettings
+  readonly booted: boolean
+  /** The highest generation ever seen, also in earlier boots. */
+  readonly generation: number
+  readonly assignment?: Assignment
+  readonly replicas: Readonly<Record<string, ReplicaState>>
+  readonly burnIn?: BurnInState
+  readonly interruption?: Interruption
+  readonly rebalance: boolean
+  readonly powerOff?: { readonly reason: string; readonly done: boolean }
+  readonly sequence: number
+  readonly report: Outgoing & { readonly content?: ReportContent }
+  readonly beat: Outgoing
+  /** What the state file holds; absent when it must be written whatever it holds. */
+  readonly persisted?: Persisted
+  /** After a failed write of the state file: not to be tried before. */
+  readonly persistAtMs?: number
+}
+
+/** The state before `booted`: it knows who it is and nothing else. */
+export function initialState(settings: AgentSettings): AgentState {
+  return {
+    settings,
+    booted: false,
+    generation: 0,
+    replicas: {},
+    rebalance: false,
+    sequence: 0,
+    report: { inFlight: false, failures: 0 },
+    beat: { inFlight: false, failures: 0 },
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Every command there is, in the order in which help lists them.
+ */
+import type { Command } from './command.ts'
+import { apply } from './commands/apply.ts'
+import { cost } from './commands/cost.ts'
+import { remove } from './commands/delete.ts'
+import { describe } from './commands/describe.ts'
+import { events } from './commands/events.ts'
+import { explain } from './commands/explain.ts'
+import { get } from './commands/get.ts'
+import { releaseBrake, sweepAllow } from './commands/herd.ts'
+import { node } from './commands/node.ts'
+import { plan } from './commands/plan.ts'
+import { rollout } from './commands/rollout.ts'
+import { scale } from './commands/scale.ts'
+import { version } from './commands/version.ts'
+import { wait } from './commands/wait.ts'
+
+export const COMMANDS: readonly Command[] = [
+  apply,
+  plan,
+  scale,
+  ...rollout,
+  remove,
+  get,
+  describe,
+  explain,
+  events,
+  cost,
+  wait,
+  version,
+  ...node,
+  releaseBrake,
+  sweepAllow,
+]

@@ -1,0 +1,30 @@
+/**
+ * Prices: enough digits to tell two spot machines apart, no more.
+ */
+/** A month as AWS's own calculator counts it. */
+const HOURS_PER_MONTH = 730
+
+/** `$0.0123`, `$1.23`, `$1,234` */
+export function formatUsd(usd: number): string {
+  if (usd === 0) return '$0'
+  if (usd < 1) return `$${usd.toFixed(4)}`
+  return usd < 1_000 ? `$${usd.toFixed(2)}` : wholeUsd(usd)
+}
+
+const wholeUsd = (usd: number): string =>
+  `$${String(Math.round(usd)).replace(/\B(?=(\d{3})+$)/g, ',')}`
+
+/** `$0.0123/h` */
+export const formatUsdPerHour = (usdPerHour: number): string => `${formatUsd(usdPerHour)}/h`
+
+/** `about $900 a month` */
+export function formatMonthly(usdPerHour: number): string {
+  const usd = usdPerHour * HOURS_PER_MONTH
+  return `about ${usd > 0 && usd < 10 ? formatUsd(usd) : wholeUsd(usd)} a month`
+}
+
+/** `38%`: what is saved of `full` by paying `paid`; empty where nothing is. */
+export function formatSaving(paid: number, full: number): string {
+  if (full <= 0 || paid >= full) return ''
+  return `${String(Math.round((1 - paid / full) * 100))}%`
+}

@@ -1,0 +1,52 @@
+/**
+ * What a node may do with its credentials: read its own assignment, write its own report and beat,
+ * and fetch the agent.
+ *
+ * Every process on a node may come by these credentials, so they are worth nothing beyond that
+ * node. The instance's ARN is a condition value that EC2 itself fills in for credentials from
+ * instance metadata; a partition key must be exactly its kind's prefix and that ARN. A Scan names
+ * no key and is therefore never granted, and a request without a key fails the Null guard, for
+ * `ForAllValues` holds of nothing at all.
+ */
+import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
+import * as iam from 'aws-cdk-lib/aws-iam'
+import type * as s3assets from 'aws-cdk-lib/aws-s3-assets'
+import { Construct } from 'constructs'
+import { agentKeys } from '#shared/protocol/agent-keys.ts'
+import { allow } from './drover-function.ts'
+
+const OWN_ARN = '${ec2:SourceInstanceARN}'
+
+export class NodeRole extends Construct {
+  readonly role: iam.Role
+
+  constructor(
+    scope: Construct,
+    id: string,
+    { table, agent }: { table: dynamodb.Table; agent: s3assets.Asset },
+  ) {
+    super(scope, id)
+    this.role = new iam.Role(this, 'Role', {
+      assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com'),
+      description: 'drover nodes: their own items and the agent, nothing else',
+    })
+    this.role.addToPolicy(
+      allow(['dynamodb:GetItem'], [table.tableArn], ownItems([agentKeys.assignment(OWN_ARN).pk])),
+    )
+    this.role.addToPolicy(
+      allow(
+        ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
+        [table.tableArn],
+        ownItems([agentKeys.report(OWN_ARN).pk, agentKeys.beat(OWN_ARN).pk]),
+      ),
+    )
+    this.role.addToPolicy(allow(['s3:GetObject'], [agent.bucket.arnForObjects(agent.s3ObjectKey)]))
+  }
+}
+
+function ownItems(partitionKeys: string[]): Record<string, unknown> {
+  return {
+    'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': partitionKeys },
+    Null: { 'dynamodb:LeadingKeys': 'false' },
+  }
+}

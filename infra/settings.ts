@@ -1,0 +1,59 @@
+/**
+ * What a person may decide about the stack, read from the CDK context and checked at once.
+ *
+ *     npx cdk deploy -c cluster=prod -c vpcId=vpc-1 \
+ *       -c subnets=us-east-1a=subnet-1,us-east-1b=subnet-2
+ */
+import { z } from 'zod'
+import { DroverError } from '#shared/base/errors.ts'
+import { nameSchema } from '#shared/model/names.ts'
+
+export class SettingsError extends DroverError {
+  constructor(text: string, seen: unknown) {
+    super({
+      code: 'BadSettings',
+      text,
+      seen,
+      next: 'correct the value given with -c, or in the "context" of cdk.json',
+    })
+  }
+}
+
+const zoneSubnets = z
+  .string()
+  .regex(/^[a-z0-9-]+=subnet-[0-9a-z]+(,[a-z0-9-]+=subnet-[0-9a-z]+)*$/, {
+    error: 'must read like us-east-1a=subnet-1,us-east-1b=subnet-2',
+  })
+  .transform((text) => Object.fromEntries(text.split(',').map((pair) => pair.split('='))))
+  .pipe(z.record(z.string(), z.string()))
+
+const settingsSchema = z
+  .object({
+    /** Names the stack, the group of the wakes and the metrics' dimension. */
+    cluster: nameSchema.default('drover'),
+    /**
+     * An existing network; with `subnets` it needs no look-up, without them its public subnets
+     * serve.
+     */
+    vpcId: z.string().startsWith('vpc-').optional(),
+    subnets: zoneSubnets.optional(),
+    /** Where alarms are sent, besides being shown in CloudWatch. */
+    alarmTopicArn: z.string().startsWith('arn:').optional(),
+    /** `false` leaves the code out, for tests that look at the template alone. */
+    bundle: z
+      .union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+      .default(true),
+  })
+  .refine(({ subnets, vpcId }) => subnets === undefined || vpcId !== undefined, {
+    error: 'subnets need the vpcId they belong to',
+  })
+export type Settings = z.infer<typeof settingsSchema>
+
+/** The settings as `contextOf` gives them; throws SettingsError naming every fault. */
+export function readSettings(contextOf: (name: string) => unknown): Settings {
+  const names = ['cluster', 'vpcId', 'subnets', 'alarmTopicArn', 'bundle']
+  const seen = Object.fromEntries(names.map((name) => [name, contextOf(name)]))
+  const parsed = settingsSchema.safeParse(seen)
+  if (parsed.success) return parsed.data
+  throw new SettingsError(z.prettifyError(parsed.error), seen)
+}

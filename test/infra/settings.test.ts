@@ -1,0 +1,31 @@
+import { describe, expect, test } from 'vitest'
+import { readSettings, SettingsError } from '#infra/settings.ts'
+
+const read = (context: Record<string, unknown>) => readSettings((name) => context[name])
+
+describe('the stack’s settings', () => {
+  test('need nothing to be given', () => {
+    expect(read({})).toEqual({ cluster: 'drover', bundle: true })
+  })
+
+  test('read zones and their subnets', () => {
+    expect(
+      read({ vpcId: 'vpc-1', subnets: 'us-east-1a=subnet-1,us-east-1b=subnet-2' }),
+    ).toMatchObject({ subnets: { 'us-east-1a': 'subnet-1', 'us-east-1b': 'subnet-2' } })
+  })
+
+  test('take the words of the command line', () => {
+    expect(read({ bundle: 'false' }).bundle).toBe(false)
+  })
+
+  test.each([
+    [{ cluster: 'Not A Name' }, 'cluster'],
+    [{ vpcId: 'subnet-1' }, 'vpcId'],
+    [{ subnets: 'us-east-1a=subnet-1' }, 'vpcId'],
+    [{ vpcId: 'vpc-1', subnets: 'us-east-1a' }, 'us-east-1a=subnet-1'],
+    [{ alarmTopicArn: 'pager' }, 'alarmTopicArn'],
+  ])('refuse %j', (context, named) => {
+    expect(() => read(context)).toThrow(SettingsError)
+    expect(() => read(context)).toThrow(named)
+  })
+})
