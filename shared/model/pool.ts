@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { LIMITS } from './limits.ts'
 import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
+import { notYet } from './not-yet.ts'
 import { countOrPercent, cpuQuantity, gpuQuantity, memoryQuantity } from './quantities.ts'
 
 export const taintSchema = z.strictObject({
@@ -66,7 +67,10 @@ export const burnInSchema = z.strictObject({
   retestBusy: z
     .enum(['never', 'drain'])
     .default('never')
-    .describe('whether a busy node is drained for it'),
+    .superRefine((value, context) => {
+      if (value === 'drain') notYet.refuse(context, 'draining a busy node for a re-test')
+    })
+    .describe('whether a busy node is drained for it; drain is not supported yet'),
   quarantineSeconds: z
     .int()
     .min(0)
@@ -76,7 +80,10 @@ export const burnInSchema = z.strictObject({
   onFailure: z
     .enum(['reset', 'reboot', 'replace'])
     .default('replace')
-    .describe('how far drover goes to mend a failed machine'),
+    .superRefine((value, context) => {
+      if (value !== 'replace') notYet.refuse(context, 'mending a machine before it is replaced')
+    })
+    .describe('how far drover goes to mend a failed machine; only replace is supported yet'),
 })
 export type BurnInSpec = z.infer<typeof burnInSchema>
 
@@ -107,12 +114,12 @@ export const limitsSchema = z.strictObject({
 
 const launchSchema = z.strictObject({
   ami: z.string().optional().describe('the image to boot'),
-  amiParameter: z.string().optional().describe('the SSM parameter that names the image'),
-  subnets: z.array(z.string()).optional().describe('subnets to launch into'),
-  securityGroups: z.array(z.string()).optional().describe('security groups of the machines'),
-  rootVolumeGiB: z.int().min(8).max(16_384).optional().describe('size of the root volume'),
-  userData: z.string().max(8_192).optional().describe('run at boot before the agent'),
-  nodeRole: z.string().optional().describe('the IAM role of the machines'),
+  amiParameter: notYet(z.string(), 'the SSM parameter that names the image'),
+  subnets: notYet(z.array(z.string()), 'subnets of a pool of its own'),
+  securityGroups: notYet(z.array(z.string()), 'security groups of a pool of its own'),
+  rootVolumeGiB: notYet(z.int().min(8).max(16_384), 'the size of the root volume'),
+  userData: notYet(z.string().max(8_192), 'what is run at boot before the agent'),
+  nodeRole: notYet(z.string(), 'an IAM role of a pool of its own'),
 })
 
 /** A Pool document without `kind` and `name`, as it is stored: defaults filled in. */
@@ -139,10 +146,10 @@ export const poolSpecSchema = z
       .max(50)
       .default([])
       .describe('only workloads that bear them are bound here'),
-    headroom: limitsSchema
-      .omit({ costPerHour: true })
-      .optional()
-      .describe('room to keep free for what comes next'),
+    headroom: notYet(
+      limitsSchema.omit({ costPerHour: true }),
+      'room to keep free for what comes next',
+    ),
     burnIn: burnInSchema.prefault({}).describe('the test of every machine'),
     repack: repackSchema.prefault({}).describe('when to empty nodes to save money'),
     expireAfterSeconds: z
@@ -151,10 +158,7 @@ export const poolSpecSchema = z
       .max(31_536_000)
       .optional()
       .describe('nodes older than this are replaced'),
-    capacityReservation: z
-      .string()
-      .optional()
-      .describe('an EC2 capacity reservation to launch into'),
+    capacityReservation: notYet(z.string(), 'an EC2 capacity reservation to launch into'),
     /** USD an hour for one machine, by instance type; beats the market's price. */
     priceOverrides: z
       .record(z.string(), z.number().min(0))

@@ -99,6 +99,13 @@ export type Action =
       readonly deadlineMs: number
       readonly reason: Reason
     }
+  /** Moves an assignment's generation past what its agent has seen (the table is a restored one). */
+  | {
+      readonly kind: 'lift'
+      readonly node: string
+      readonly generation: number
+      readonly reason: Reason
+    }
   | { readonly kind: 'undrain'; readonly node: string; readonly reason: Reason }
   /** From here there is no way back. On a node that is terminating already: asks EC2 again. */
   | { readonly kind: 'terminate'; readonly node: string; readonly reason: Reason }

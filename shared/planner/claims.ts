@@ -13,8 +13,8 @@ import type { Node } from '../model/node.ts'
 import { exposureOf, type Board, type Slot } from './board.ts'
 import { deviceFit, takeDevices, withoutShares } from './devices.ts'
 import type { Content, Want } from './fill.ts'
-import { offerSuits, type Offer } from './offers.ts'
-import type { ProvisionContext } from './provision.ts'
+import { offerSuits, shapeOf, type Offer } from './offers.ts'
+import type { ProvisionContext } from './provision-context.ts'
 import { isZoned } from './topology.ts'
 
 export type ClaimDraft = {
@@ -145,16 +145,6 @@ function isStormSafe(board: Board, offer: Offer, contents: readonly Content[]): 
 
 export function placeOf(offer: Offer): string {
   return `${offer.type.name}/${offer.zone}`
-}
-
-/** The whole machine, as limits count it: what the operating system takes is paid for too. */
-export function shapeOf({ type }: Pick<Offer, 'type'>): Resources {
-  return {
-    cpuMilli: type.vcpu * 1000,
-    memoryMib: type.memoryMib,
-    gpuMilli: type.gpuCount * 1000,
-    diskMib: 0,
-  }
 }
 
 function fold(

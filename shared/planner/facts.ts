@@ -8,6 +8,7 @@ import type { Machine, Node } from '../model/node.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { Verdict } from '../model/verdict.ts'
+import type { BrakeBook } from './brake.ts'
 import type { Draft } from './fold.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -22,6 +23,12 @@ export type NodeFacts = {
   readonly verdict: Verdict | undefined
   readonly order: NodeOrder | undefined
   readonly listed: ListedInstance | undefined
+}
+
+/** What every part of `observe` works with. */
+export type ObserveContext = {
+  readonly snapshot: Snapshot
+  readonly brakes: BrakeBook
 }
 
 /** The facts of every node that has a machine, in order of name. */

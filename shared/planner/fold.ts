@@ -145,6 +145,9 @@ const folds = {
       drain: { deadlineMs, reason: because },
     }))
   },
+  lift: (edit, { node, generation }) => {
+    changeAssignment(edit, node, (own) => ({ ...own, generation }))
+  },
   undrain: (edit, { node }) => {
     const own = must(edit.nodes.get(node), `node ${node}`)
     changeNode(edit, node, {
@@ -249,7 +252,8 @@ export function changedItems(before: Draft, after: Draft): ItemChanges {
     const old = before.assignments.get(own.node)
     if (old === own || (old !== undefined && sameJson(old, own))) continue
     const moved = old !== undefined && !sameJson(orders(old), orders(own))
-    assignments.push(moved ? { ...own, generation: old.generation + 1 } : own)
+    const generation = Math.max(own.generation, (old?.generation ?? 0) + (moved ? 1 : 0))
+    assignments.push({ ...own, generation })
   }
   const byNode = new Map(assignments.map((own) => [own.node, own]))
   for (const own of after.nodes.values()) {

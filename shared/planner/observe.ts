@@ -7,19 +7,13 @@
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
-import type { BrakeBook } from './brake.ts'
-import { factsOf, type NodeFacts } from './facts.ts'
+import { factsOf, type NodeFacts, type ObserveContext } from './facts.ts'
 import { fold, type Draft } from './fold.ts'
 import { carryOutOrder } from './orders.ts'
 import { takeInReport } from './readiness.ts'
 import { judgeSilence } from './silence.ts'
 import type { Snapshot } from './snapshot.ts'
 import { runBurnIn } from './testing.ts'
-
-export type ObserveContext = {
-  readonly snapshot: Snapshot
-  readonly brakes: BrakeBook
-}
 
 export function observe(context: ObserveContext, draft: Draft): readonly Action[] {
   const { snapshot } = context

@@ -5,7 +5,7 @@
  * When nothing would do, the person who asked needs to know why, pool by pool; the same tests that
  * filter the offers say so (`whyNothingFits`).
  */
-import { parseMib } from '../model/quantities.ts'
+import { parseMib, type Resources } from '../model/quantities.ts'
 import type { InstanceType } from '../model/machine.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { Reason } from '../model/status.ts'
@@ -21,6 +21,16 @@ export type Offer = {
   readonly zone: string
   readonly capacityType: 'spot' | 'on-demand'
   readonly priceUsdPerHour: number
+}
+
+/** The whole machine, as limits count it: what the operating system takes is paid for too. */
+export function shapeOf({ type }: Pick<Offer, 'type'>): Resources {
+  return {
+    cpuMilli: type.vcpu * 1000,
+    memoryMib: type.memoryMib,
+    gpuMilli: type.gpuCount * 1000,
+    diskMib: 0,
+  }
 }
 
 /** True when the pool's `instances` let it buy the type. */

@@ -14,9 +14,8 @@ import {
 } from '../model/quantities.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { Reason } from '../model/status.ts'
-import { shapeOf } from './claims.ts'
 import type { Draft } from './fold.ts'
-import type { Offer } from './offers.ts'
+import { shapeOf, type Offer } from './offers.ts'
 import type { Snapshot } from './snapshot.ts'
 
 type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }

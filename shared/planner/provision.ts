@@ -12,12 +12,12 @@ import { byKey, byText, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
-import { put, TEMPLATE_ROOM_BYTES, type Board } from './board.ts'
+import { put, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
 import type { Demand } from './demand.ts'
 import { fill, roomByRules, type Bin, type Content, type Want } from './fill.ts'
 import type { IdMaker } from './ids.ts'
-import type { PoolBook } from './pool-limits.ts'
+import type { ProvisionContext } from './provision-context.ts'
 import { whyNothingFits, type Offer } from './offers.ts'
 import { isZoned } from './topology.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -28,16 +28,6 @@ export type Provisioning = {
   /** Nodes (claims) that this pass buys. */
   readonly bought: ReadonlySet<string>
   readonly coming: ReadonlyMap<string, number>
-}
-
-export type ProvisionContext = {
-  readonly snapshot: Snapshot
-  readonly board: Board
-  readonly wants: readonly Want[]
-  /** For each want, the offers that suit it. */
-  readonly offersFor: ReadonlyMap<Want, readonly Offer[]>
-  readonly limits: PoolBook
-  readonly ids: IdMaker
 }
 
 type Choice = {

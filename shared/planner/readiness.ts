@@ -27,7 +27,7 @@ export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[]
     const reason = { code: 'Stopped', text: 'the agent has let go of it' }
     actions.push({ kind: 'forget', node: node.name, replicas: gone, reason })
   }
-  actions.push(...takeInBoot(facts))
+  actions.push(...takeInBoot(facts), ...liftGeneration(facts))
   return actions
 }
 
@@ -63,6 +63,20 @@ function stampReadiness({ node, bound, own, lost }: Seen, nowMs: number): readon
     },
   ]
 }
+
+/**
+ * An agent never goes back to an older generation. One that has seen a newer one than the table
+ * holds was told by the table this one was restored from.
+ */
+function liftGeneration({ node, report, assignment }: NodeFacts): readonly Action[] {
+  const seen = report?.observedGeneration ?? 0
+  if (assignment === undefined || seen <= assignment.generation || seen > GENERATION_MAX) return []
+  const reason = { code: 'Restored', text: 'its agent has seen newer orders than the table holds' }
+  return [{ kind: 'lift', node: node.name, generation: seen + 1, reason }]
+}
+
+/** Reports are untrusted: far beyond any herd's age, and far below what a number can hold. */
+const GENERATION_MAX = 1_000_000_000
 
 /** A machine that carries work has booted anew: its agent starts the replicas again. */
 function takeInBoot({ node, report }: NodeFacts): readonly Action[] {

@@ -33,7 +33,7 @@ function retireOne(
 ): readonly Action[] {
   const { node } = facts
   if (node.phase === 'terminating') return askAgain(node, nowMs)
-  if (node.phase === 'quarantined') return endQuarantine(facts, nowMs)
+  if (node.phase === 'quarantined' && node.drain === undefined) return endQuarantine(facts, nowMs)
   if (node.lostSinceMs !== undefined) return [terminate(node, 'Lost', 'it is lost')]
   if (node.drain !== undefined) return finishDrain(facts, nowMs)
   return leaveEmpty(facts, nowMs, used)

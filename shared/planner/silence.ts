@@ -9,8 +9,7 @@
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
-import type { NodeFacts } from './facts.ts'
-import type { ObserveContext } from './observe.ts'
+import type { NodeFacts, ObserveContext } from './facts.ts'
 
 const BEATING: readonly string[] = ['testing', 'ready', 'draining']
 

@@ -7,8 +7,7 @@
  */
 import type { Action } from './actions.ts'
 import { suiteOf } from './burn-in-suite.ts'
-import type { NodeFacts } from './facts.ts'
-import type { ObserveContext } from './observe.ts'
+import type { NodeFacts, ObserveContext } from './facts.ts'
 import type { VerdictName } from '../model/verdict.ts'
 
 /** Attempts that may end in INFRA or UNKNOWN before the machine is replaced. */

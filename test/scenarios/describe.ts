@@ -46,6 +46,7 @@ const tell = {
   forget: ({ node, replicas }) => `${replicas.join(' ')} on ${node}`,
   stamp: ({ node, replica }) => `${replica} on ${node}`,
   drain: ({ node, because }) => `${node} ${because}`,
+  lift: ({ node, generation }) => `${node} to ${String(generation)}`,
   undrain: ({ node }) => node,
   terminate: ({ node }) => node,
   remove: ({ node }) => node,

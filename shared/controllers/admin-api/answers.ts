@@ -152,7 +152,8 @@ export function replicaAnswer(replica: BoundReplica, { node, report }: NodeView)
     version: replica.version,
     node: node.name,
     phase: phaseOf(replica, seen),
-    ready: seen?.phase === 'ready' && seen.ready,
+    // Whoever calls ready replicas must not be sent to one that is about to go, however its report lags.
+    ready: replica.order === 'run' && seen?.phase === 'ready' && seen.ready,
     restarts: seen?.restarts ?? 0,
     ...(seen?.startedAtMs === undefined ? {} : { startedAt: isoOf(seen.startedAtMs) }),
     addresses: seen?.addresses ?? {},
@@ -161,9 +162,11 @@ export function replicaAnswer(replica: BoundReplica, { node, report }: NodeView)
   }
 }
 
+const ENDED: readonly string[] = ['gone', 'failed']
+
 function phaseOf(replica: BoundReplica, seen: ReportedReplica | undefined): string {
-  if (seen !== undefined) return seen.phase
-  return replica.order === 'stop' ? 'stopping' : 'assigned'
+  if (replica.order === 'run') return seen?.phase ?? 'assigned'
+  return seen !== undefined && ENDED.includes(seen.phase) ? seen.phase : 'stopping'
 }
 
 function exitAnswer(exit: NonNullable<ReportedReplica['lastExit']>): ReplicaAnswer['lastExit'] {

@@ -125,16 +125,18 @@ async function launchAll(
 ): Promise<CarriedOut> {
   const { ports, fence } = context
   const events: EventDraft[] = []
+  const statuses = new Map(context.plan.workloadStatuses.map((own) => [own.name, own]))
   let again = false
   for (const launch of launches) {
-    const nowMs = ports.clock.now()
-    if (nowMs - fence.pass.startedAtMs > LIMITS.lastLaunchStartMs) return { again: true, events }
-    if (nowMs >= launch.notAfterMs) {
+    const startMs = ports.clock.now()
+    if (startMs - fence.pass.startedAtMs > LIMITS.lastLaunchStartMs) return { again: true, events }
+    if (startMs >= launch.notAfterMs) {
       again = true
       continue
     }
     const outcome = await send(context, launch)
-    const settled = settleOutcome(outcome, { ...context, launch, nowMs: ports.clock.now() })
+    const nowMs = ports.clock.now()
+    const settled = settleOutcome(outcome, { ...context, launch, statuses, nowMs })
     await fence.write([settled.writes])
     const ended = await terminate(context, settled.surplus)
     again ||= settled.again || ended.again

@@ -92,6 +92,7 @@ const told = {
   drain: ({ node, reason }) => [
     about(`node/${node}`, { code: reason.code, text: '' }, `draining: ${reason.text}`),
   ],
+  lift: ({ node, reason }) => [about(`node/${node}`, reason)],
   undrain: ({ node, reason }) => [
     about(`node/${node}`, reason, `no longer draining: ${reason.text}`),
   ],

@@ -20,6 +20,7 @@ import {
 import { LIMITS } from '../../model/limits.ts'
 import type { InstanceType } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
+import type { Shortage } from '../../model/facts.ts'
 import type { WorkloadStatus } from '../../model/status.ts'
 import type { Action, PlannedLaunch } from '../../planner/actions.ts'
 import { dealInstances, type Dealing } from '../../planner/deal.ts'
@@ -127,6 +128,8 @@ export type SettleContext = {
   readonly draft: Draft
   readonly snapshot: Snapshot
   readonly settings: ReconcileSettings
+  /** As this pass has left them so far, by workload name. */
+  readonly statuses: Map<string, WorkloadStatus>
   readonly nowMs: number
 }
 
@@ -164,11 +167,7 @@ function settleAnswer(
   }))
   const dealing = dealInstances({ launch, instances, draft: { ...draft, nowMs }, snapshot })
   const { capacityType } = launch
-  const shortages = rememberShortages(answer.errors, {
-    capacityType,
-    known: snapshot.shortages,
-    nowMs,
-  })
+  const shortages = shortagesOf(answer, context)
   const forgotten = answer.instances
     .filter((own) => snapshot.shortages.some((short) => isAt(short, own, capacityType)))
     .map(({ instanceType, zone }) => ({ instanceType, zone, capacityType }))
@@ -192,6 +191,25 @@ function settleAnswer(
   }
 }
 
+/** An answer without machines that blames no place counts against every place it was asked for. */
+function shortagesOf(
+  { instances, errors }: Extract<LaunchOutcome, { outcome: 'answered' }>,
+  { launch, snapshot, nowMs }: SettleContext,
+): readonly Shortage[] {
+  const { capacityType } = launch
+  const memory = { capacityType, known: snapshot.shortages, nowMs }
+  const blamed = rememberShortages(errors, memory)
+  if (blamed.length > 0 || instances.length > 0) return blamed
+  const { code, text } = errors[0] ?? { code: 'NothingLaunched', text: 'EC2 gave no reason' }
+  const everywhere = requestOf(launch).overrides.map(({ instanceType, zone }) => ({
+    instanceType,
+    zone,
+    code,
+    text,
+  }))
+  return rememberShortages(everywhere, memory)
+}
+
 function isAt(
   short: { instanceType: string; zone: string; capacityType: string },
   own: { instanceType: string; zone: string },
@@ -212,13 +230,17 @@ function textOf(dealing: Dealing, errors: readonly LaunchError[]): string {
 
 /** A spot launch that brought less than asked counts against spot, for those it was bought for. */
 function failedSpot(
-  { launch, snapshot }: SettleContext,
+  { launch, statuses }: SettleContext,
   instances: number,
 ): readonly WorkloadStatus[] {
   if (launch.capacityType !== 'spot' || instances >= launch.count) return []
-  return snapshot.workloadStatuses
-    .filter((own) => launch.workloads.includes(own.name))
-    .map((own) => ({ ...own, spotFailures: own.spotFailures + 1 }))
+  return launch.workloads.flatMap((name) => {
+    const status = statuses.get(name)
+    if (status === undefined) return []
+    const failed = { ...status, spotFailures: status.spotFailures + 1 }
+    statuses.set(name, failed)
+    return failed
+  })
 }
 
 /** The launches that an action list opens or takes up again. */
