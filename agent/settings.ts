@@ -14,7 +14,7 @@
  * | `DROVER_CHECK_DISK_MIB` | 64 | how much the disk check writes |
  * | `DROVER_FAULTY_CHECKS` | `[]` | hardware faults to inject: see faults.ts |
  * | `DROVER_LOG_LEVEL` | `info` | `debug`, `info`, `warn`, `error` |
- * | `DROVER_STATE_DIR`, `DROVER_PROGRAMS` | | handed on to replicas |
+ * | `DROVER_STATE_DIR`, `DROVER_EXAMPLES`, `DROVER_PROGRAMS` | | handed on to replicas |
  * | `AWS_REGION` | the machine's own | region of the table |
  * | `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_*` | | the SDK's own: endpoint, credentials |
  */

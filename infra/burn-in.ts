@@ -6,6 +6,7 @@ import * as events from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations'
 import { Construct } from 'constructs'
+import { STREAM_FILTERS } from '#shared/controllers/stream-filters.ts'
 import { makeDeadLetters } from './alarms.ts'
 import type { Core } from './core.ts'
 import { DroverFunction } from './drover-function.ts'
@@ -38,13 +39,7 @@ export class BurnIn extends Construct {
     })
     consumeStream(burnIn, {
       streamArn: tables.streamArn,
-      filters: [
-        {
-          dynamodb: {
-            NewImage: { kind: { S: ['report'] }, burnIn: { M: { state: { S: ['finished'] } } } },
-          },
-        },
-      ],
+      filters: STREAM_FILTERS.burnIn,
       deadLetters,
     })
     new events.Rule(this, 'Schedule', {

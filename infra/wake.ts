@@ -7,7 +7,7 @@ import * as events from 'aws-cdk-lib/aws-events'
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { Construct } from 'constructs'
-import { WAKING_KINDS } from '#shared/controllers/wake.ts'
+import { STREAM_FILTERS } from '#shared/controllers/stream-filters.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { tickBody } from '#shared/protocol/wake-message.ts'
 import { makeDeadLetters } from './alarms.ts'
@@ -34,11 +34,7 @@ export class Wake extends Construct {
     })
     consumeStream(wake, {
       streamArn: tables.streamArn,
-      filters: [
-        { dynamodb: { NewImage: { kind: { S: WAKING_KINDS } } } },
-        // An order that is withdrawn has no new image.
-        { eventName: ['REMOVE'], dynamodb: { OldImage: { kind: { S: ['spec', 'order'] } } } },
-      ],
+      filters: STREAM_FILTERS.wake,
       deadLetters,
     })
     wake.lambda.addEventSource(

@@ -13,7 +13,7 @@ import { launchAnswer, launchFailure } from './fleet-outcome.ts'
 import type { Fleet, Instance, LaunchOutcome } from './fleet.ts'
 import type { MemoryEc2 } from './memory-ec2.ts'
 import type { Ec2Answer, Ec2Instance, Filter, Page, PageRequest } from './memory-ec2/types.ts'
-import { callInBatches, isBadId, type BatchResult } from './split-batches.ts'
+import { callInBatches, refusalOf, type BatchResult } from './split-batches.ts'
 
 export type MemoryFleetOptions = {
   /** Small pages make tests turn them. */
@@ -95,8 +95,7 @@ function launch(world: MemoryEc2, request: LaunchRequest): LaunchOutcome {
 function resultOf(answer: Ec2Answer<unknown>): BatchResult {
   if (answer.answer === 'done') return { result: 'done' }
   if (answer.answer === 'lost') return { result: 'failed', text: 'the answer was lost' }
-  if (isBadId(answer.code)) return { result: 'bad-id' }
-  return { result: 'failed', text: `${answer.code}: ${answer.text}` }
+  return refusalOf(answer.code, answer.text)
 }
 
 /** Every page, or FleetError: half a list is no list. */

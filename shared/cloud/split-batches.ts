@@ -9,13 +9,26 @@
 import type { TerminateOutcome } from './fleet.ts'
 
 export type BatchResult =
-  { result: 'done' } | { result: 'bad-id' } | { result: 'failed'; text: string }
+  | { result: 'done' }
+  /** EC2 does not know one of the ids. */
+  | { result: 'bad-id' }
+  /** `oneOfThem`: it may be the fault of a single id, and the others may be fine. */
+  | { result: 'failed'; text: string; oneOfThem?: boolean }
 
 export type BatchCall = (instanceIds: readonly string[]) => Promise<BatchResult>
 
 /** EC2's codes for an id it does not know, or that is none. */
-export function isBadId(code: string): boolean {
-  return code === 'InvalidInstanceID.NotFound' || code === 'InvalidInstanceID.Malformed'
+const UNKNOWN_ID: ReadonlySet<string> = new Set([
+  'InvalidInstanceID.NotFound',
+  'InvalidInstanceID.Malformed',
+])
+/** Termination protection, on one of the instances. */
+const PROTECTED = 'OperationNotPermitted'
+
+/** What a refusal with this code means for a batch. */
+export function refusalOf(code: string, text: string): BatchResult {
+  if (UNKNOWN_ID.has(code)) return { result: 'bad-id' }
+  return { result: 'failed', text: `${code}: ${text}`, oneOfThem: code === PROTECTED }
 }
 
 /** Every id is in exactly one of the outcome's lists. */
@@ -34,7 +47,7 @@ export async function callInBatches(
   for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
     const answer = await call(batch)
     if (answer.result === 'done') terminating.push(...batch)
-    else if (answer.result === 'failed') {
+    else if (answer.result === 'failed' && (answer.oneOfThem !== true || batch.length === 1)) {
       failed.push(...batch.map((instanceId) => ({ instanceId, text: answer.text })))
     } else if (batch.length === 1) notFound.push(...batch)
     else {

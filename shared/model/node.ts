@@ -95,6 +95,8 @@ export const nodeSchema = z.object({
   burnIn: z
     .object({
       attempt: z.int().min(1),
+      /** Tries of the present test: attempts are counted over the machine's whole life. */
+      tries: z.int().min(1).default(1),
       suite: z.string(),
       startedAtMs: z.int(),
       deadlineMs: z.int(),
@@ -114,6 +116,8 @@ export const nodeSchema = z.object({
   /** Since when EC2 no longer lists it; gone only when it says so twice. */
   missingSinceMs: z.int().optional(),
   emptySinceMs: z.int().optional(),
+  /** Taken over because it is older than the table can remember; kept until a person says so. */
+  adoptedAtMs: z.int().optional(),
   /** `atMs` of the order that was carried out last: an order is identified by it, not timed. */
   doneOrderAtMs: z.int().optional(),
   terminating: z

@@ -51,6 +51,8 @@ export type Action =
       readonly kind: 'test'
       readonly node: string
       readonly attempt: number
+      /** Which try of this test it is; three at most. */
+      readonly tries: number
       readonly suite: string
       readonly checks: readonly string[]
       readonly deadlineMs: number
@@ -99,7 +101,9 @@ export type Action =
       readonly deadlineMs: number
       readonly reason: Reason
     }
-  /** Moves an assignment's generation past what its agent has seen (the table is a restored one). */
+  /**
+   * Moves an assignment's generation past what its agent has seen (the table is a restored one).
+   */
   | {
       readonly kind: 'lift'
       readonly node: string

@@ -6,6 +6,7 @@
  * put down, thrown away with the plan. A slot is a node seen as room: a machine with what is left
  * of it, or a claim with the least that any of its candidates would bring.
  */
+import { jsonBytes } from '../base/bytes.ts'
 import { byNumber, byText } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import { templateKey, type GpuShare } from '../model/assignment.ts'
@@ -65,7 +66,7 @@ export function makeBoard(snapshot: Snapshot, draft: Draft): Board {
     for (const bound of draft.assignments.get(node.name)?.replicas ?? []) {
       const template = draft.assignments.get(node.name)?.templates[templateKey(bound)]
       if (template !== undefined) {
-        carry(slot, templateKey(bound), JSON.stringify(template).length)
+        carry(slot, templateKey(bound), jsonBytes(template))
         const need = resourcesOf(template)
         slot.freeCpuMilli -= need.cpuMilli
         slot.freeMemoryMib -= need.memoryMib
@@ -76,7 +77,7 @@ export function makeBoard(snapshot: Snapshot, draft: Draft): Board {
       const counts = bound.order === 'run' && !isLeaving(node)
       if (workload !== undefined && counts) note(board, slot, { workload, by: 1 })
     }
-    if (isOpen(node, pool)) board.slots.push(slot)
+    if (isOpen(node, pool) && isReachable(node, draft)) board.slots.push(slot)
   }
   board.slots.sort(byAge)
   return board
@@ -103,6 +104,11 @@ function isOpen(node: Node, pool: PoolItem): boolean {
     node.silentSinceMs === undefined &&
     node.lostSinceMs === undefined
   )
+}
+
+/** A machine without a readable assignment cannot be told anything. */
+function isReachable(node: Node, draft: Draft): boolean {
+  return node.machine === undefined || draft.assignments.has(node.name)
 }
 
 function slotOf(node: Node, pool: PoolItem, types: ReadonlyMap<string, InstanceType>): Slot {
@@ -199,7 +205,7 @@ function add(counts: Map<string, Map<string, number>>, key: string, { domain, by
 }
 
 export function ruleKey(rule: TopologyRule): string {
-  return `${rule.kind}|${rule.by}|${rule.group}`
+  return rule.key
 }
 
 /** Replicas that the rule counts in the domain. */

@@ -16,6 +16,8 @@ export type BrakeBook = {
   condemn(node: Node, reason: string): boolean
   /** Pools whose brake held somebody back in this plan. */
   readonly applied: ReadonlySet<string>
+  /** When the books change by themselves; empty while nobody is held back. */
+  endsMs(): readonly number[]
   /** Brake items to write. */
   changed(): readonly Brake[]
 }
@@ -60,6 +62,8 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       fresh.push(entry)
       return true
     },
+    endsMs: () =>
+      applied.size === 0 ? [] : [...before, ...fresh].map((own) => own.atMs + LIMITS.brakeWindowMs),
     changed: () => changedBrakes(snapshot, releases, fresh),
   }
 }

@@ -20,7 +20,7 @@ import { isZoned } from './topology.ts'
 export type ClaimDraft = {
   readonly node: Node
   readonly candidates: readonly Offer[]
-  readonly wanted: readonly string[]
+  readonly contents: readonly Content[]
 }
 
 /**
@@ -64,8 +64,7 @@ export function makeClaim(
     cordoned: false,
   }
   context.limits.charge(offer.pool.name, { largest, dearestUsdPerHour })
-  const wanted = contents.map((own) => own.want.demand.target.workload.name)
-  return { node, candidates, wanted }
+  return { node, candidates, contents }
 }
 
 function candidatesFor(

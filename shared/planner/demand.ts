@@ -5,6 +5,7 @@
  * with shapes and nodes. A workload short of its on-demand base has two demands: one that insists
  * on on-demand, one that does not.
  */
+import { jsonBytes } from '../base/bytes.ts'
 import { byKey, descending, inOrder } from '../base/order.ts'
 import { TEAM_TAINT_KEY } from '../model/names.ts'
 import { taintsOf, type PoolSpec } from '../model/pool.ts'
@@ -48,7 +49,7 @@ function split(target: Target): Demand[] {
   const common = {
     target,
     need: resourcesOf(workload.spec),
-    templateBytes: JSON.stringify(target.template).length,
+    templateBytes: jsonBytes(target.template),
     spotPoolCap: spotPoolCap(workload.spec, desired),
   }
   const base = spot === 'never' ? target.start : target.startOnDemand
@@ -81,17 +82,28 @@ export type TopologyRule = {
   readonly by: 'zone' | 'node'
   /** Workloads with equal groups are counted together. */
   readonly group: string
+  /** `<kind>|<by>|<group>` */
+  readonly key: string
 }
 
 const KINDS = ['spread', 'affinity', 'antiAffinity'] as const
 
+const known = new WeakMap<WorkloadItem, readonly TopologyRule[]>()
+
 /** The workload's topology rules, groups spelt out; alone in a group of its own by default. */
 export function topologyRules(workload: WorkloadItem): readonly TopologyRule[] {
-  return KINDS.flatMap((kind) => {
+  const rules = known.get(workload) ?? rulesOf(workload)
+  known.set(workload, rules)
+  return rules
+}
+
+function rulesOf(workload: WorkloadItem): readonly TopologyRule[] {
+  return KINDS.flatMap((kind): TopologyRule[] => {
     const rule = workload.spec.placement[kind]
     if (rule === undefined) return []
-    if (typeof rule === 'string') return [{ kind, by: rule, group: `workload/${workload.name}` }]
-    return [{ kind, by: rule.by, group: `group/${rule.group}` }]
+    const by = typeof rule === 'string' ? rule : rule.by
+    const group = typeof rule === 'string' ? `workload/${workload.name}` : `group/${rule.group}`
+    return [{ kind, by, group, key: `${kind}|${by}|${group}` }]
   })
 }
 

@@ -23,7 +23,9 @@ export type DrainContext = {
 
 export function drain(context: DrainContext): readonly Action[] {
   const replicas = replicasByUid(context.draft)
-  return context.targets.flatMap((target) => {
+  const known = new Set(context.targets.map((target) => target.workload.uid))
+  const unread = [...replicas].flatMap(([uid, group]) => (known.has(uid) ? [] : group))
+  const moves = context.targets.flatMap((target) => {
     const mine = (replicas.get(target.workload.uid) ?? []).filter(isRunning)
     const ledger = openLedger(target.workload, mine, context.nowMs)
     return [
@@ -31,6 +33,13 @@ export function drain(context: DrainContext): readonly Action[] {
       ...rollForward(mine, { target, ledger, context }),
     ]
   })
+  return [...moves, ...unread.flatMap((own) => endUnread(own, context.nowMs))]
+}
+
+/** A spec that cannot be read has no replacements to wait for; its replicas stay to the last. */
+function endUnread(own: Replica, nowMs: number): readonly Action[] {
+  if (!isRunning(own) || !isLeaving(own.node) || nowMs < stopAtMs(own)) return []
+  return stop(own, { code: 'Deadline', text: `${why(own)}, and its time is up` })
 }
 
 type Work = {

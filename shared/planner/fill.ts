@@ -49,6 +49,7 @@ export type Content = { readonly want: Want; readonly count: number }
 export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly Content[] {
   const contents: Content[] = []
   const usedRules = new Set<string>()
+  const spread = new Map<string, number>()
   let { cpuMilli, memoryMib, devices, replicas, templateRoomBytes } = bin
   for (const want of [...wants].sort(byDensity(bin))) {
     const { need } = want.demand
@@ -63,7 +64,7 @@ export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly C
       need.cpuMilli === 0 ? Infinity : Math.floor(cpuMilli / need.cpuMilli),
       need.memoryMib === 0 ? Infinity : Math.floor(memoryMib / need.memoryMib),
       deviceFit(devices, need.gpuMilli),
-      roomByRules(board, bin, want),
+      roomByRules(board, bin, want) - alreadySpread(want, spread),
       replicas,
     )
     if (count <= 0) continue
@@ -74,8 +75,20 @@ export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly C
     replicas -= count
     if (isNew) templateRoomBytes -= want.demand.templateBytes
     for (const rule of rules) usedRules.add(rule)
+    for (const key of zoneSpreads(want)) spread.set(key, (spread.get(key) ?? 0) + count)
   }
   return contents
+}
+
+/** What this very filling has put there for the same spread: the board does not know of it yet. */
+function alreadySpread(want: Want, spread: ReadonlyMap<string, number>): number {
+  return zoneSpreads(want).reduce((most, key) => Math.max(most, spread.get(key) ?? 0), 0)
+}
+
+function zoneSpreads(want: Want): readonly string[] {
+  return topologyRules(want.demand.target.workload)
+    .filter((rule) => rule.kind === 'spread' && rule.by === 'zone')
+    .map(ruleKey)
 }
 
 function byDensity(bin: Bin): (a: Want, b: Want) => number {
@@ -90,10 +103,16 @@ function byDensity(bin: Bin): (a: Want, b: Want) => number {
   }
   return inOrder(
     descending(byKey((want: Want) => want.demand.target.workload.spec.priority)),
+    // Room on on-demand machines goes to those who can have no other.
+    byKey((want) => (bin.capacityType === 'on-demand' && !mayUseSpot(want) ? 0 : 1)),
     descending(byKey(density)),
     (a, b) => byText(a.demand.target.workload.name, b.demand.target.workload.name),
     byKey((want) => want.demand.capacity),
   )
+}
+
+function mayUseSpot({ demand }: Want): boolean {
+  return demand.capacity !== 'on-demand' && demand.spotPoolCap > 0
 }
 
 /** How many replicas of the want topology and spot storms allow in the bin. */

@@ -71,7 +71,6 @@ const folds = {
     const dealt = dealInstances({ launch, instances, draft: edit, snapshot: edit.snapshot })
     for (const node of dealt.nodes) edit.nodes.set(node.name, node)
     for (const own of dealt.assignments) edit.assignments.set(own.node, own)
-    for (const name of dealt.givenUp) edit.nodes.delete(name)
   },
   'give-up': (edit, { launchId }) => {
     const launch = edit.snapshot.launches.find((own) => own.id === launchId)
@@ -82,13 +81,14 @@ const folds = {
   advance: (edit, { node, to, changes }) => {
     changeNode(edit, node, { ...changes, phase: to, phaseSinceMs: edit.nowMs })
   },
-  test: (edit, { node, attempt, suite, checks, deadlineMs, changes }) => {
+  test: (edit, { node, attempt, tries, suite, checks, deadlineMs, changes }) => {
     const own = must(edit.nodes.get(node), `node ${node}`)
+    giveAssignment(edit, own)
     changeNode(edit, node, {
       ...changes,
       phase: 'testing',
       phaseSinceMs: own.phase === 'testing' ? own.phaseSinceMs : edit.nowMs,
-      burnIn: { attempt, suite, startedAtMs: edit.nowMs, deadlineMs, checks: [] },
+      burnIn: { attempt, tries, suite, startedAtMs: edit.nowMs, deadlineMs, checks: [] },
     })
     changeAssignment(edit, node, (assignment) => ({
       ...assignment,
@@ -176,11 +176,17 @@ const folds = {
   },
   adopt: (edit, { node }) => {
     edit.nodes.set(node.name, node)
-    const machine = must(node.machine, 'an adopted machine')
-    edit.assignments.set(node.name, emptyAssignment(node.name, machine.arn))
   },
   sweep: () => undefined,
 } satisfies Folds
+
+/** An adopted machine gets its first assignment, newer than whatever its agent has seen before. */
+function giveAssignment(edit: Editable, { name, machine }: Node): void {
+  if (machine === undefined || edit.assignments.has(name)) return
+  const report = edit.snapshot.reports.find((own) => own.arn === machine.arn)
+  const generation = (report?.observedGeneration ?? 0) + 1
+  edit.assignments.set(name, { ...emptyAssignment(name, machine.arn), generation })
+}
 
 /** The assignment of a node that nothing is bound to yet. */
 export function emptyAssignment(node: string, arn: string): Assignment {

@@ -12,7 +12,25 @@ import type { Draft } from './fold.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export function settleLaunches(snapshot: Snapshot, draft: Draft): readonly Action[] {
-  return snapshot.launches.flatMap((launch) => settleLaunch(launch, snapshot, draft))
+  return [
+    ...snapshot.launches.flatMap((launch) => settleLaunch(launch, snapshot, draft)),
+    ...giveUpStrayClaims(snapshot, draft),
+  ]
+}
+
+/** Claims whose launch is gone or cannot be read: nothing will ever be dealt to them. */
+function giveUpStrayClaims(snapshot: Snapshot, draft: Draft): readonly Action[] {
+  const { listing, launches, nowMs } = snapshot
+  if (listing === undefined) return []
+  const known = new Set(launches.map((own) => own.id))
+  const agedMs = LIMITS.launchNotAfterMs + LIMITS.launchUnknownMs
+  return [...draft.nodes.values()]
+    .filter((node) => node.phase === 'launching' && !known.has(node.launchId))
+    .filter((node) => nowMs - node.createdAtMs >= agedMs)
+    .map(({ name }) => {
+      const reason = { code: 'NoLaunch', text: 'its launch is not known any more' }
+      return { kind: 'remove', node: name, reason }
+    })
 }
 
 function settleLaunch(launch: Launch, snapshot: Snapshot, draft: Draft): readonly Action[] {

@@ -10,14 +10,17 @@ import type { WorkloadStatus } from '../model/status.ts'
 import { stopAtMs } from './drain.ts'
 import type { Draft } from './fold.ts'
 import { isAlive, replicasByUid } from './replicas.ts'
-import { TERMINATE_AGAIN_MS } from './retire.ts'
+import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from './retire.ts'
+import { BEATING } from './silence.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type NextContext = {
   readonly snapshot: Snapshot
   readonly draft: Draft
   readonly statuses: readonly WorkloadStatus[]
-  readonly isBraked: boolean
+  /** When the brakes that held somebody back let go of something. */
+  readonly brakeEndsMs: readonly number[]
+  readonly isCutOff: boolean
 }
 
 /** Milliseconds since the epoch, later than now; undefined when only a change can matter. */
@@ -32,10 +35,10 @@ export function nextAtMs(context: NextContext): number | undefined {
   return all.length === 0 ? undefined : Math.min(...all)
 }
 
-function nodeMoments(node: Node, { snapshot }: NextContext): number[] {
+function nodeMoments(node: Node, { snapshot, draft }: NextContext): number[] {
   const pool = snapshot.pools.find((own) => own.name === node.pool)?.spec
   const moments: number[] = []
-  if (node.phase === 'booting')
+  if (node.phase === 'booting' && node.adoptedAtMs === undefined)
     moments.push(node.phaseSinceMs + snapshot.settings.bootDeadlineMs + 1)
   if (node.phase === 'testing') moments.push((node.burnIn?.deadlineMs ?? Infinity) + 1)
   if (node.phase === 'terminating') {
@@ -44,12 +47,32 @@ function nodeMoments(node: Node, { snapshot }: NextContext): number[] {
   if (node.phase === 'quarantined') {
     moments.push(node.phaseSinceMs + (pool?.burnIn.quarantineSeconds ?? 0) * 1000)
   }
-  if (node.drain !== undefined) moments.push(node.drain.deadlineMs + LIMITS.drainOverdueMs)
+  if (node.drain !== undefined) {
+    moments.push(drainOverdueAtMs(node.drain.deadlineMs, draft.assignments.get(node.name)))
+  }
   if (node.emptySinceMs !== undefined && pool !== undefined && pool.repack.when !== 'never') {
     moments.push(node.emptySinceMs + pool.repack.afterSeconds * 1000)
   }
-  if (node.silentSinceMs !== undefined) moments.push(snapshot.nowMs + LIMITS.tickMs / 2)
-  return moments
+  return [...moments, ...silenceMoments(node, snapshot)]
+}
+
+/**
+ * While a node is silent its neighbours are asked again twice a tick, at moments of its own: were
+ * they counted from now, each pass would found a chain of its own. A node that has missed two beats
+ * is about to fall silent.
+ */
+function silenceMoments(node: Node, { nowMs, beats, pass, settings }: Snapshot): number[] {
+  const everyMs = LIMITS.tickMs / 2
+  if (node.silentSinceMs !== undefined) {
+    const rounds = Math.floor((nowMs - node.silentSinceMs) / everyMs) + 1
+    return [node.silentSinceMs + rounds * everyMs]
+  }
+  const { machine } = node
+  if (machine === undefined || !BEATING.includes(node.phase)) return []
+  const beat = beats.find((own) => own.arn === machine.arn)
+  const heardMs = Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)
+  const isQuiet = nowMs - heardMs > 2 * LIMITS.beatEveryMs
+  return isQuiet ? [heardMs + settings.lostAfterMs + 1] : []
 }
 
 function replicaMoments({ snapshot, draft }: NextContext): number[] {
@@ -74,7 +97,8 @@ function launchMoments({ launches }: Snapshot): number[] {
   ])
 }
 
-function waitingMoments({ snapshot, statuses, isBraked }: NextContext): number[] {
+function waitingMoments(context: NextContext): number[] {
+  const { snapshot, statuses, brakeEndsMs, isCutOff } = context
   const waits = statuses.some((own) =>
     own.waiting.some((group) => group.unschedulableSinceMs !== undefined),
   )
@@ -82,8 +106,6 @@ function waitingMoments({ snapshot, statuses, isBraked }: NextContext): number[]
     .filter((own) => own.waiting.length > 0 && own.belowMinSinceMs !== undefined)
     .map((own) => (own.belowMinSinceMs ?? 0) + LIMITS.spotFallbackAfterMs)
   const shortages = waits ? snapshot.shortages.map((own) => own.untilMs) : []
-  const brakes = isBraked
-    ? snapshot.brakes.flatMap((own) => own.condemned.map((c) => c.atMs + LIMITS.brakeWindowMs))
-    : []
-  return [...fallbacks, ...shortages, ...brakes]
+  const rest = isCutOff ? [snapshot.nowMs + LIMITS.unfinishedWakeMs] : []
+  return [...fallbacks, ...shortages, ...brakeEndsMs, ...rest]
 }

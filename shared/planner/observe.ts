@@ -76,6 +76,7 @@ function takeInNotices(facts: NodeFacts, { nowMs }: Snapshot): readonly Action[]
       node.interruption?.deadlineMs ?? latest,
       told?.deadlineMs ?? latest,
       signal?.interruption?.deadlineMs ?? latest,
+      node.drain?.deadlineMs ?? latest,
     )
     if (node.interruption?.deadlineMs !== deadlineMs) {
       const noticedAtMs = node.interruption?.noticedAtMs ?? nowMs

@@ -158,6 +158,15 @@ function whyNotPool(demand: Demand, pool: PoolItem, snapshot: Snapshot): Reason 
   if (sold.length === 0) {
     return { code: 'NoZone', text: `pool ${pool.name} sells nothing in the zones asked for` }
   }
+  const other = snapshot.shortages.find(
+    (own) =>
+      own.untilMs > snapshot.nowMs &&
+      own.code !== 'InsufficientInstanceCapacity' &&
+      (own.instanceType === '*' || types.some((type) => type.name === own.instanceType)),
+  )
+  if (other !== undefined) {
+    return { code: other.code, text: `EC2 refuses pool ${pool.name}: ${other.text}` }
+  }
   const text = `EC2 has no capacity left for any type in pool ${pool.name} that would do`
   return { code: 'Shortage', text }
 }

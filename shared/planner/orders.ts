@@ -4,10 +4,16 @@
 import type { NodeOrder } from '../model/facts.ts'
 import type { DrainReason } from '../model/node.ts'
 import type { Action } from './actions.ts'
-import { suiteOf } from './burn-in-suite.ts'
 import type { NodeFacts } from './facts.ts'
+import { testOf } from './testing.ts'
 
 const BY_ORDER: readonly DrainReason[] = ['OperatorDrain', 'Terminate', 'Retest']
+
+const DRAINS: Readonly<Partial<Record<NodeOrder['verb'], DrainReason>>> = {
+  drain: 'OperatorDrain',
+  terminate: 'Terminate',
+  retest: 'Retest',
+}
 
 type Verb = NodeOrder['verb']
 type Carry = (facts: NodeFacts, order: NodeOrder, nowMs: number) => readonly Action[]
@@ -16,7 +22,16 @@ export function carryOutOrder(facts: NodeFacts, nowMs: number): readonly Action[
   const { node, order } = facts
   if (node.phase === 'terminating') return []
   if (order === undefined) return withdraw(facts)
-  return carry[order.verb](facts, order, nowMs)
+  return [...endFormerOrder(facts, order), ...carry[order.verb](facts, order, nowMs)]
+}
+
+/** An order takes the place of the one before it, whose drain ends with it. */
+function endFormerOrder({ node }: NodeFacts, order: NodeOrder): readonly Action[] {
+  const because = node.drain?.reason
+  const isFormer = because !== undefined && BY_ORDER.includes(because)
+  if (!isFormer || DRAINS[order.verb] === because) return []
+  const reason = { code: 'OrderReplaced', text: `a person now wants: ${order.verb}` }
+  return [{ kind: 'undrain', node: node.name, reason }]
 }
 
 function withdraw({ node }: NodeFacts): readonly Action[] {
@@ -51,23 +66,14 @@ const drainAs =
   }
 
 const retest: Carry = (facts, order, nowMs) => {
-  const { node, assignment, pool } = facts
+  const { node, assignment } = facts
   if (node.doneOrderAtMs === order.atMs) return []
   if (node.phase !== 'ready' && node.phase !== 'draining') return []
   if ((assignment?.replicas.length ?? 0) > 0) return drainAs('Retest')(facts, order, nowMs)
-  const { suite, checks } = suiteOf(pool)
-  const attempt = (node.burnIn?.attempt ?? 0) + 1
   const reason = { code: 'Retest', text: 'a person said so' }
-  const test: Action = {
-    kind: 'test',
-    node: node.name,
-    attempt,
-    suite,
-    checks,
-    deadlineMs: nowMs + (pool?.spec.burnIn.timeoutSeconds ?? 300) * 1000,
-    changes: { doneOrderAtMs: order.atMs, cordoned: false },
-    reason,
-  }
+  const next = testOf(facts, { nowMs, tries: 1 })
+  const changes = { ...next.changes, doneOrderAtMs: order.atMs, cordoned: false }
+  const test: Action = { ...next, changes, reason }
   return node.drain === undefined ? [test] : [{ kind: 'undrain', node: node.name, reason }, test]
 }
 

@@ -7,7 +7,6 @@
  * needs to be remembered. Last, whoever would wait for a coming node while a ready one has room to
  * spare is moved there.
  */
-import { byKey, byNumber, inOrder } from '../base/order.ts'
 import type { GpuShare } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
@@ -117,16 +116,21 @@ function topUp(board: Board, slots: readonly Slot[], { wants, putDown }: TopUp):
 
 function bestSlot(board: Board, slots: readonly Slot[], want: Want): Slot | undefined {
   const { demand } = want
-  const fitting = slots.filter(
-    (slot) => suits(slot, want) && roomByRules(board, binOf(slot), want) > 0,
-  )
-  return fitting.sort(
-    inOrder(
-      byKey((slot) => crowding(board, demand, slot.node)),
-      (a, b) => byNumber(leftover(a, demand), leftover(b, demand)),
-      byKey((slot) => slot.node),
-    ),
-  )[0]
+  let best: { slot: Slot; crowd: number; left: number } | undefined
+  for (const slot of slots) {
+    if (slot.freeCpuMilli < demand.need.cpuMilli) continue
+    if (slot.freeMemoryMib < demand.need.memoryMib) continue
+    const crowd = crowding(board, demand, slot.node)
+    const left = leftover(slot, demand)
+    const isBetter =
+      best === undefined ||
+      crowd < best.crowd ||
+      (crowd === best.crowd &&
+        (left < best.left || (left === best.left && slot.node < best.slot.node)))
+    if (!isBetter || !suits(slot, want) || roomByRules(board, binOf(slot), want) <= 0) continue
+    best = { slot, crowd, left }
+  }
+  return best?.slot
 }
 
 /** What would be left free, as a share of a large machine: best fit leaves least. */

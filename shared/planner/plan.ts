@@ -72,7 +72,8 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
     snapshot,
     draft,
     statuses: workloads,
-    isBraked: brakes.applied.size > 0,
+    brakeEndsMs: brakes.endsMs(),
+    isCutOff: refusals.some((own) => own.reasons.some((reason) => reason.code === 'Waiting')),
   })
   return {
     draft,

@@ -8,7 +8,7 @@
  * and is charged to the pool's limits as the dearest and largest of them.
  */
 import { assert } from '../base/assert.ts'
-import { byKey, byText, inOrder } from '../base/order.ts'
+import { byKey, byText, groupBy, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
@@ -16,7 +16,6 @@ import { put, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
 import type { Demand } from './demand.ts'
 import { fill, roomByRules, type Bin, type Content, type Want } from './fill.ts'
-import type { IdMaker } from './ids.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { whyNothingFits, type Offer } from './offers.ts'
 import { isZoned } from './topology.ts'
@@ -40,17 +39,22 @@ type Choice = {
 export function provision(context: ProvisionContext): Provisioning {
   const { wants, snapshot } = context
   const claims: ClaimDraft[] = []
+  let choice: Choice | undefined
   const coming = new Map<string, number>()
   const maxClaims = LIMITS.launchesPerPass * LIMITS.claimsPerLaunch
   while (wants.some((want) => want.left > 0) && claims.length < maxClaims) {
-    const choice = bestChoice(context)
+    choice = again(context, choice) ?? bestChoice(context)
     if (choice === undefined) break
     const claim = makeClaim(context, choice)
     if (claim === undefined) break
     putContents(context, { claim, contents: choice.contents, coming })
     claims.push(claim)
   }
-  const launches = groupClaims(claims, context.ids).slice(0, LIMITS.launchesPerPass)
+  const all = groupClaims(claims)
+  for (const group of all.slice(LIMITS.launchesPerPass)) postpone(group, coming)
+  const launches = all
+    .slice(0, LIMITS.launchesPerPass)
+    .map((group) => launchOf(group, context.ids.next()))
   const bought = new Set(
     launches.flatMap((own) => (own.kind === 'launch' ? own.launch.claims.map((c) => c.name) : [])),
   )
@@ -76,6 +80,31 @@ function putContents({ board }: ProvisionContext, { claim, contents, coming }: P
     coming.set(uid, (coming.get(uid) ?? 0) + count)
   }
   board.slots.push(slot)
+}
+
+/** Launches beyond what one pass buys: their replicas wait for the next. */
+function postpone(group: readonly ClaimDraft[], coming: Map<string, number>): void {
+  for (const { want, count } of group.flatMap((claim) => claim.contents)) {
+    const { uid } = want.demand.target.workload
+    want.left += count
+    coming.set(uid, (coming.get(uid) ?? 0) - count)
+  }
+}
+
+/**
+ * The same choice once more, if it still holds just the same: what others offer only ever shrinks
+ * as wants are served, so what was best is best.
+ */
+function again(context: ProvisionContext, last: Choice | undefined): Choice | undefined {
+  if (last === undefined || !context.limits.allows(last.offer)) return undefined
+  const suiting = last.contents.map((own) => own.want)
+  const contents = fill(context.board, binOfOffer(last.offer), suiting)
+  const isSame =
+    contents.length === last.contents.length &&
+    contents.every(({ want, count }) =>
+      last.contents.some((own) => own.want === want && own.count === count),
+    )
+  return isSame ? last : undefined
 }
 
 /** The offer, filled, that gives most worth a dollar; undefined when nothing left can be bought. */
@@ -154,19 +183,16 @@ export function binOfOffer(offer: Offer): Bin {
   }
 }
 
-/** Claims that EC2 may answer alike become one launch each. */
-function groupClaims(claims: readonly ClaimDraft[], ids: IdMaker): Action[] {
-  const groups = new Map<string, ClaimDraft[]>()
-  for (const claim of claims) {
-    const places = claim.candidates.map((own) => `${own.type.name}/${own.zone}`).join(' ')
-    const key = `${claim.node.pool} ${claim.node.capacityType} ${places}`
-    const open = [...(groups.get(key) ?? [])]
-    groups.set(key, [...open, claim])
-  }
+/** Claims that EC2 may answer alike become one launch each, as far as one launch may hold them. */
+function groupClaims(claims: readonly ClaimDraft[]): readonly (readonly ClaimDraft[])[] {
+  const groups = groupBy(claims, ({ node, candidates }) => {
+    const places = candidates.map(placeOf).join(' ')
+    return `${node.pool} ${node.capacityType} ${places}`
+  })
   return [...groups.values()].flatMap((group) => {
-    const launches: Action[] = []
+    const launches: ClaimDraft[][] = []
     for (let i = 0; i < group.length; i += LIMITS.claimsPerLaunch) {
-      launches.push(launchOf(group.slice(i, i + LIMITS.claimsPerLaunch), ids.next()))
+      launches.push(group.slice(i, i + LIMITS.claimsPerLaunch))
     }
     return launches
   })
@@ -175,7 +201,8 @@ function groupClaims(claims: readonly ClaimDraft[], ids: IdMaker): Action[] {
 function launchOf(claims: readonly ClaimDraft[], id: string): Action {
   const first = claims[0]
   assert(first !== undefined, 'a launch has claims')
-  const names = [...new Set(claims.flatMap((claim) => claim.wanted))].sort(byText)
+  const wants = claims.flatMap((claim) => claim.contents.map((own) => own.want))
+  const names = [...new Set(wants.map((own) => own.demand.target.workload.name))].sort(byText)
   return {
     kind: 'launch',
     launch: {

@@ -13,13 +13,13 @@ import type { NodeFacts } from './facts.ts'
 export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[] {
   const { node, report, assignment } = facts
   if (assignment === undefined || node.phase === 'terminating') return []
-  const isCurrent = report !== undefined && report.bootId === node.bootId
-  const reported = new Map(isCurrent ? report.replicas.map((own) => [own.id, own]) : [])
-  const actions: Action[] = []
+  if (report === undefined && !isLost(facts)) return []
+  const reported = new Map((report?.replicas ?? []).map((own) => [own.id, own]))
+  const actions: Action[] = [...takeInBoot(facts), ...liftGeneration(facts)]
   const gone: string[] = []
   for (const bound of assignment.replicas) {
     const own = reported.get(bound.id)
-    if (bound.order === 'stop' && isCurrent && hasLetGo(facts, own)) gone.push(bound.id)
+    if (bound.order === 'stop' && hasLetGo(facts, own)) gone.push(bound.id)
     else
       actions.push(...stampReadiness({ node: node.name, bound, own, lost: isLost(facts) }, nowMs))
   }
@@ -27,7 +27,6 @@ export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[]
     const reason = { code: 'Stopped', text: 'the agent has let go of it' }
     actions.push({ kind: 'forget', node: node.name, replicas: gone, reason })
   }
-  actions.push(...takeInBoot(facts), ...liftGeneration(facts))
   return actions
 }
 

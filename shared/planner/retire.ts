@@ -6,6 +6,7 @@
  * terminated. *Terminating* is never taken back: EC2 is asked again until it says that it is done.
  */
 import { LIMITS } from '../model/limits.ts'
+import type { Assignment } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { Action } from './actions.ts'
 import { factsOf, type NodeFacts } from './facts.ts'
@@ -33,7 +34,7 @@ function retireOne(
 ): readonly Action[] {
   const { node } = facts
   if (node.phase === 'terminating') return askAgain(node, nowMs)
-  if (node.phase === 'quarantined' && node.drain === undefined) return endQuarantine(facts, nowMs)
+  if (node.phase === 'quarantined') return endQuarantine(facts, nowMs)
   if (node.lostSinceMs !== undefined) return [terminate(node, 'Lost', 'it is lost')]
   if (node.drain !== undefined) return finishDrain(facts, nowMs)
   return leaveEmpty(facts, nowMs, used)
@@ -46,6 +47,7 @@ function askAgain({ name, terminating }: Node, nowMs: number): readonly Action[]
 }
 
 function endQuarantine({ node, pool }: NodeFacts, nowMs: number): readonly Action[] {
+  if (node.drain !== undefined) return [terminate(node, node.drain.reason, node.drain.text)]
   const keptMs = (pool?.spec.burnIn.quarantineSeconds ?? 0) * 1000
   if (nowMs - node.phaseSinceMs < keptMs) return []
   return [terminate(node, 'QuarantineOver', 'it failed its burn-in')]
@@ -53,12 +55,19 @@ function endQuarantine({ node, pool }: NodeFacts, nowMs: number): readonly Actio
 
 function finishDrain(facts: NodeFacts, nowMs: number): readonly Action[] {
   const { node } = facts
-  if (node.drain === undefined || node.drain.reason === 'Retest') return []
-  if (isEmpty(facts)) return [terminate(node, node.drain.reason, node.drain.text)]
-  const graces = (facts.assignment?.replicas ?? []).map((own) => own.graceSeconds * 1000)
-  const overdueMs = nowMs - (node.drain.deadlineMs + Math.max(0, ...graces))
-  if (overdueMs < LIMITS.drainOverdueMs) return []
+  if (node.drain === undefined) return []
+  if (isEmpty(facts)) {
+    if (node.drain.reason === 'Retest') return []
+    return [terminate(node, node.drain.reason, node.drain.text)]
+  }
+  if (nowMs < drainOverdueAtMs(node.drain.deadlineMs, facts.assignment)) return []
   return [terminate(node, 'DrainOverdue', `${node.drain.text}; its agent does not empty it`)]
+}
+
+/** When a drain has had its deadline, the longest grace and some more: its agent is stuck. */
+export function drainOverdueAtMs(deadlineMs: number, assignment: Assignment | undefined): number {
+  const graces = (assignment?.replicas ?? []).map((own) => own.graceSeconds * 1000)
+  return deadlineMs + Math.max(0, ...graces) + LIMITS.drainOverdueMs
 }
 
 /** Nothing is bound, and an agent that knows of the drain says so; or there never was an agent. */
@@ -80,7 +89,9 @@ function leaveEmpty(
   nowMs: number,
   used: ReadonlySet<string>,
 ): readonly Action[] {
-  const isUsed = (assignment?.replicas.length ?? 0) > 0 || used.has(node.name)
+  // Who cannot be told anything, or was adopted as it stands, is not known to be empty.
+  if (assignment === undefined) return []
+  const isUsed = assignment.replicas.length > 0 || used.has(node.name)
   if (isUsed) {
     if (node.emptySinceMs === undefined) return []
     return [note(node, { emptySinceMs: undefined }, 'it is needed again')]

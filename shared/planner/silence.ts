@@ -11,7 +11,8 @@ import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import type { NodeFacts, ObserveContext } from './facts.ts'
 
-const BEATING: readonly string[] = ['testing', 'ready', 'draining']
+/** Phases in which an agent is known to be there and must be heard of. */
+export const BEATING: readonly string[] = ['testing', 'ready', 'draining']
 
 export function judgeSilence(
   all: readonly NodeFacts[],

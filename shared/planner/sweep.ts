@@ -4,8 +4,8 @@
  * Killing the wrong machine is worse than paying for a stray one, so an orphan must be seen in two
  * listings a minute apart, be older than any launch in flight, and pass the brake. Machines older
  * than drover's own unbroken memory (a table restored from a backup, a long outage) may well be
- * carrying work that the table has forgotten: those are adopted, and the ordinary rules decide,
- * until a person allows the sweep.
+ * carrying work that the table has forgotten: those are adopted and kept as they are, until a
+ * person allows the sweep. One that carries nothing joins the herd.
  */
 import { byKey } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -35,7 +35,7 @@ export type SweepContext = {
 export function sweep(context: SweepContext): Sweep {
   const { snapshot, draft, ids } = context
   const { listing, pass } = snapshot
-  if (listing === undefined) return { actions: [] }
+  if (listing === undefined || hasUnreadable(snapshot)) return { actions: [] }
   const actions: Action[] = []
   const suspects: Record<string, number> = {}
   const mayEnd = snapshot.orders.some((order) => order.target === 'sweep')
@@ -58,6 +58,11 @@ export function sweep(context: SweepContext): Sweep {
   return { actions, suspects }
 }
 
+/** Whoever cannot read every node and launch cannot say that nobody claims an instance. */
+function hasUnreadable({ invalid }: Snapshot): boolean {
+  return invalid.some(({ key }) => key.startsWith('node/') || key.startsWith('launch/'))
+}
+
 function isRipe(
   orphan: ListedInstance,
   firstSeenMs: number | undefined,
@@ -72,6 +77,7 @@ function isRipe(
 
 function orphansOf({ listing, launches, pass }: Snapshot, draft: Draft): readonly ListedInstance[] {
   const claimed = new Set([...draft.nodes.values()].map((node) => node.machine?.instanceId))
+  const assigned = new Set([...draft.assignments.values()].map((own) => own.arn))
   const open = new Set(launches.map(launchTag))
   return [...(listing?.items ?? [])]
     .filter(
@@ -79,6 +85,7 @@ function orphansOf({ listing, launches, pass }: Snapshot, draft: Draft): readonl
         own.tags[TAGS.table] === pass.tableUid &&
         (own.state === 'pending' || own.state === 'running') &&
         !claimed.has(own.instanceId) &&
+        !assigned.has(own.arn) &&
         !open.has(own.tags[TAGS.launch] ?? ''),
     )
     .sort(byKey((own) => own.instanceId))
@@ -122,6 +129,7 @@ function adoptedNode(orphan: ListedInstance, snapshot: Snapshot, ids: IdMaker): 
     machine,
     runtimes: [],
     cordoned: false,
+    adoptedAtMs: nowMs,
     reason: 'adopted: older than the table can remember',
   }
 }

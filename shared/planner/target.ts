@@ -59,7 +59,8 @@ function targetOf(workload: WorkloadItem, running: readonly Replica[]): Target {
   const rolling = current < staying.length
   const missing = desired - current
   const start = rolling ? Math.min(missing, desired + surge - staying.length) : missing
-  const onDemand = staying.filter((own) => own.node.capacityType === 'on-demand').length
+  const lasting = rolling ? staying.filter((own) => own.bound.version === version) : staying
+  const onDemand = lasting.filter((own) => own.node.capacityType === 'on-demand').length
   const shortOfBase = onDemandTarget(workload.spec, desired) - onDemand
   return {
     workload,

@@ -10,8 +10,8 @@ import { suiteOf } from './burn-in-suite.ts'
 import type { NodeFacts, ObserveContext } from './facts.ts'
 import type { VerdictName } from '../model/verdict.ts'
 
-/** Attempts that may end in INFRA or UNKNOWN before the machine is replaced. */
-const ATTEMPTS_MAX = 3
+/** Tries of one test that may end in INFRA or UNKNOWN before the machine is replaced. */
+const TRIES_MAX = 3
 
 export function runBurnIn(
   facts: NodeFacts,
@@ -21,6 +21,7 @@ export function runBurnIn(
   const { nowMs, settings } = snapshot
   if (node.drain !== undefined) return []
   if (node.phase === 'booting') {
+    if (node.adoptedAtMs !== undefined) return takeInAdopted(facts, { snapshot, brakes })
     if (report !== undefined) return [beginTest(facts, nowMs)]
     if (nowMs - node.phaseSinceMs <= settings.bootDeadlineMs) return []
     if (!brakes.condemn(node, 'BootDeadline')) return []
@@ -28,20 +29,41 @@ export function runBurnIn(
     return [{ kind: 'terminate', node: node.name, reason: { code: 'BootDeadline', text } }]
   }
   if (node.phase !== 'testing' || node.burnIn === undefined) return []
-  if (report !== undefined && report.bootId !== node.bootId) return [beginTest(facts, nowMs)]
+  if (report !== undefined && report.bootId !== node.bootId) {
+    return tryAgain(facts, { snapshot, brakes }, 'it booted anew during its burn-in')
+  }
   const verdict = verdictOn(facts)
   if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
   if (nowMs <= node.burnIn.deadlineMs) return []
   return tryAgain(facts, { snapshot, brakes }, 'BurnInDeadline: no verdict in time')
 }
 
-function beginTest({ node, report, pool }: NodeFacts, nowMs: number): Action {
+/** Kept as it is while it carries what the table has forgotten, until a person allows the sweep. */
+function takeInAdopted({ node, report, pool }: NodeFacts, { snapshot }: ObserveContext): Action[] {
+  if (snapshot.orders.some((order) => order.target === 'sweep')) {
+    const reason = { code: 'Swept', text: 'a person allowed the sweep' }
+    return [{ kind: 'terminate', node: node.name, reason }]
+  }
+  const isIdle = report?.replicas.every((own) => own.phase === 'gone') ?? false
+  return isIdle ? [testOf({ node, report, pool }, { nowMs: snapshot.nowMs, tries: 1 })] : []
+}
+
+function beginTest(facts: NodeFacts, nowMs: number): Action {
+  return testOf(facts, { nowMs, tries: 1 })
+}
+
+/** The next attempt at the pool's suite: the `tries`-th of this test. */
+export function testOf(
+  { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
+  { nowMs, tries }: { nowMs: number; tries: number },
+): Extract<Action, { kind: 'test' }> {
   const { suite, checks } = suiteOf(pool)
   const attempt = (node.burnIn?.attempt ?? 0) + 1
   return {
     kind: 'test',
     node: node.name,
     attempt,
+    tries,
     suite,
     checks,
     deadlineMs: nowMs + (pool?.spec.burnIn.timeoutSeconds ?? 300) * 1000,
@@ -118,8 +140,9 @@ function tryAgain(
   why: string,
 ): readonly Action[] {
   const { node } = facts
-  if ((node.burnIn?.attempt ?? 0) < ATTEMPTS_MAX) return [beginTest(facts, snapshot.nowMs)]
+  const tries = (node.burnIn?.tries ?? 0) + 1
+  if (tries <= TRIES_MAX) return [testOf(facts, { nowMs: snapshot.nowMs, tries })]
   if (!brakes.condemn(node, 'BurnInGaveUp')) return []
-  const text = `${why}, ${String(ATTEMPTS_MAX)} times: the machine is replaced`
+  const text = `${why}, ${String(TRIES_MAX)} times: the machine is replaced`
   return [{ kind: 'terminate', node: node.name, reason: { code: 'BurnInGaveUp', text } }]
 }

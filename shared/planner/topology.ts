@@ -28,9 +28,23 @@ export function zoneRoom(
     const here = countIn(board, rule, zone)
     if (rule.kind === 'antiAffinity') return Math.min(room, 1 - here)
     if (rule.kind === 'affinity') return hasCompany(board, rule, zone) ? room : 0
-    const share = Math.ceil((board.wanted.get(ruleKey(rule)) ?? 0) / Math.max(1, zones.length))
-    return Math.min(room, Math.max(0, share - here))
+    return Math.min(room, Math.max(0, evenShare(board, rule, { zone, zones }) - here))
   }, Infinity)
+}
+
+/**
+ * Even shares: where they do not divide, only as many zones as must hold one more than the others.
+ */
+function evenShare(
+  board: Board,
+  rule: TopologyRule,
+  { zone, zones }: { zone: string; zones: readonly string[] },
+): number {
+  const wanted = board.wanted.get(ruleKey(rule)) ?? 0
+  const count = Math.max(1, zones.length)
+  const base = Math.floor(wanted / count)
+  const larger = zones.filter((own) => own !== zone && countIn(board, rule, own) > base).length
+  return larger < wanted % count ? base + 1 : base
 }
 
 /** How many more replicas of the demand the node may take, whatever room it has. */

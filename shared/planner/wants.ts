@@ -8,7 +8,8 @@
 import { LIMITS } from '../model/limits.ts'
 import { byText } from '../base/order.ts'
 import { expect, type Board } from './board.ts'
-import type { Demand } from './demand.ts'
+import { topologyRules, type Demand } from './demand.ts'
+import { deviceFit } from './devices.ts'
 import type { Want } from './fill.ts'
 import { offerSuits, type Offer } from './offers.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -35,19 +36,36 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
       demand.need.gpuMilli === 0 &&
       demand.target.workload.spec.placement.pools === undefined &&
       plain.length > 0
-    const offers = byCapacity(shunsGpus ? plain : suiting, demand, context.snapshot)
+    const open = byCapacity(shunsGpus ? plain : suiting, demand, context.snapshot)
+    const offers = forWholeGroup(open, demand)
     const prices = offers.map((offer) => offer.priceUsdPerHour)
     const want: Want = {
       demand,
       shunsGpus,
       worth: prices.length === 0 ? 0 : prices.reduce((a, b) => Math.min(a, b)),
-      zones: zonesFor(demand, suiting, context.board),
+      zones: zonesFor(demand, offers, context.board),
       left: demand.count,
     }
     offersFor.set(want, offers)
     return want
   })
   return { wants, offersFor }
+}
+
+/** Replicas that must share a node need one that holds them all, where there is such a one. */
+function forWholeGroup(offers: readonly Offer[], demand: Demand): readonly Offer[] {
+  const { need, count, target } = demand
+  const together = topologyRules(target.workload).some(
+    (rule) => rule.kind === 'affinity' && rule.by === 'node',
+  )
+  if (!together) return offers
+  const whole = offers.filter(
+    ({ type }) =>
+      count * need.cpuMilli <= type.allocatable.cpuMilli &&
+      count * need.memoryMib <= type.allocatable.memoryMib &&
+      deviceFit(Array<number>(type.gpuCount).fill(1000), need.gpuMilli) >= count,
+  )
+  return whole.length > 0 ? whole : offers
 }
 
 /** Where any will do, spot unless it failed; a workload that storms must not take may use both. */

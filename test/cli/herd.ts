@@ -69,6 +69,7 @@ export function nodeItem(words: NodeWords): Item {
     cordoned: false,
     burnIn: {
       attempt: 1,
+      tries: 1,
       suite: 'basic',
       startedAtMs: ago(ageMs - 2_000),
       deadlineMs: ago(ageMs - 300_000),

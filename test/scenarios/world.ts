@@ -124,6 +124,28 @@ const verbs: Readonly<Record<string, Verb>> = {
       replicas: [...(report?.replicas ?? []), reported(String(id), version, 'ready')],
     })
   },
+  /** The machine has booted anew. */
+  reboot: (world, [node]) => {
+    const { arn } = machineOf(world, String(node))
+    const old = world.reports.find((own) => own.arn === arn)
+    changeReport(world, String(node), { bootId: `${old?.bootId ?? ''}+` })
+  },
+  /** EC2 lists a running instance of ours that is so old; the listing is made anew each time. */
+  stray: (world, [instanceId = '', type = '', zone = '', age = '1h']) => {
+    const ageMs = Number(age.slice(0, -1)) * (age.endsWith('h') ? 3_600_000 : 60_000)
+    const instance = {
+      instanceId,
+      arn: `arn:aws:ec2:us-east-1:1:instance/${instanceId}`,
+      instanceType: type,
+      zone,
+      capacityType: 'spot' as const,
+      state: 'running' as const,
+      launchedAtMs: world.nowMs - ageMs,
+      tags: { 'drover:launch': '0-9/1', 'drover:table': 'test', 'drover:pool': 'general' },
+    }
+    const items = [...(world.listing?.items ?? []), instance]
+    world.listing = { listedAtMs: world.nowMs, items, impaired: [] }
+  },
   /** The agent has let go of what it was told to stop, and has read its newest orders. */
   obey: (world, [node]) => {
     const assignment = must(
@@ -155,7 +177,18 @@ const verbs: Readonly<Record<string, Verb>> = {
     const { arn } = machineOf(world, String(node))
     world.beats = world.beats.filter((own) => own.arn !== arn)
   },
+  'set-suspect': (world, [instanceId = '']) => {
+    world.pass = { ...world.pass, suspects: { [instanceId]: world.nowMs } }
+  },
+  'set-invalid': (world, [key = '']) => {
+    world.invalid.push({ key, text: 'does not parse' })
+  },
   order: (world, [verb, name = '', ...rest]) => {
+    if (verb === 'sweep-allow') {
+      const sweep = { kind: 'order', target: 'sweep', name: 'sweep', verb } as const
+      world.orders.push({ ...sweep, atMs: world.nowMs })
+      return
+    }
     if (verb === 'withdraw') {
       world.orders = world.orders.filter((own) => own.name !== name)
       return
@@ -206,6 +239,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     world.nowMs += ms
     world.pass = { ...world.pass, epoch: world.pass.epoch + 1, startedAtMs: world.nowMs }
     world.beats = world.beats.map((own) => ({ ...own, atMs: world.nowMs }))
+    if (world.listing !== undefined) world.listing = { ...world.listing, listedAtMs: world.nowMs }
   },
 }
 

@@ -23,7 +23,7 @@ import { TAGS, type LaunchRequest } from '../../model/launch.ts'
 import { FleetError } from '../fleet-error.ts'
 import { launchFailure } from '../fleet-outcome.ts'
 import type { Fleet, Instance, InstanceState, LaunchOutcome } from '../fleet.ts'
-import { callInBatches, isBadId, type BatchCall, type BatchResult } from '../split-batches.ts'
+import { callInBatches, refusalOf, type BatchCall, type BatchResult } from '../split-batches.ts'
 import {
   failureOf,
   makeEc2Clients,
@@ -81,7 +81,7 @@ async function batch(call: () => Promise<unknown>): Promise<BatchResult> {
     return { result: 'done' }
   } catch (error) {
     const { code, text } = failureOf(error)
-    return isBadId(code) ? { result: 'bad-id' } : { result: 'failed', text: `${code}: ${text}` }
+    return refusalOf(code, text)
   }
 }
 

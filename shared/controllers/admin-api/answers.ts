@@ -152,7 +152,7 @@ export function replicaAnswer(replica: BoundReplica, { node, report }: NodeView)
     version: replica.version,
     node: node.name,
     phase: phaseOf(replica, seen),
-    // Whoever calls ready replicas must not be sent to one that is about to go, however its report lags.
+    // However its report lags: whoever calls ready replicas must not meet one that is about to go.
     ready: replica.order === 'run' && seen?.phase === 'ready' && seen.ready,
     restarts: seen?.restarts ?? 0,
     ...(seen?.startedAtMs === undefined ? {} : { startedAt: isoOf(seen.startedAtMs) }),

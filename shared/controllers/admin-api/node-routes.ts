@@ -117,12 +117,19 @@ async function place(ports: AdminApiPorts, wanted: Order & { target: 'node' }): 
     standing?.target === 'node' &&
     standing.verb === wanted.verb &&
     standing.force === wanted.force &&
-    standing.deadlineSeconds === wanted.deadlineSeconds
+    standing.deadlineSeconds === wanted.deadlineSeconds &&
+    !(await isDone(ports, standing))
   ) {
     return false
   }
   await put(ports, wanted)
   return true
+}
+
+/** A re-test that was carried out may be asked for again. */
+async function isDone(ports: AdminApiPorts, order: Order): Promise<boolean> {
+  if (order.verb !== 'retest') return false
+  return (await readNode(ports, order.name))?.node.doneOrderAtMs === order.atMs
 }
 
 async function put(ports: AdminApiPorts, order: Order): Promise<void> {

@@ -38,7 +38,8 @@ export type CarriedOut = {
 export async function carryOut(context: CarryOutContext): Promise<CarriedOut> {
   const { plan, snapshot, settings, fence } = context
   const launches = launchesToSend(plan.actions, { snapshot, settings })
-  await fence.write(itemWrites(context, launches.fresh))
+  const complete = await fence.write(itemWrites(context, launches.fresh))
+  if (!complete) return { again: true, events: [] }
   const terminated = await terminate(context, toTerminate(plan.actions, context.draft))
   const launched = await launchAll(context, [...launches.replayed, ...launches.fresh])
   return {
@@ -63,10 +64,11 @@ function itemWrites(
     else intent.push(...group)
   }
   return [
+    // What is condemned is on the books before it is acted on.
+    ...plan.brakes.map((brake) => [putBrake(brake)]),
     ...groups,
     ...closedLaunches(plan.actions, snapshot, draft).map((id) => [deleteLaunch(id)]),
     ...statusWrites(plan, snapshot).map((write) => [write]),
-    ...plan.brakes.map((brake) => [putBrake(brake)]),
     ...intents.values(),
   ]
 }
@@ -105,10 +107,11 @@ function toTerminate(actions: readonly Action[], draft: Draft): readonly string[
 }
 
 async function terminate(
-  { ports }: CarryOutContext,
+  { ports, fence }: CarryOutContext,
   instanceIds: readonly string[],
 ): Promise<CarriedOut> {
   if (instanceIds.length === 0) return { again: false, events: [] }
+  if (fence.isLate()) return { again: true, events: [] }
   try {
     const { failed } = await ports.fleet.terminate([...new Set(instanceIds)])
     for (const own of failed) ports.log.warn('EC2 did not terminate', { ...own })
@@ -137,7 +140,7 @@ async function launchAll(
     const outcome = await send(context, launch)
     const nowMs = ports.clock.now()
     const settled = settleOutcome(outcome, { ...context, launch, statuses, nowMs })
-    await fence.write([settled.writes])
+    if (!(await fence.write(settled.writes))) return { again: true, events }
     const ended = await terminate(context, settled.surplus)
     again ||= settled.again || ended.again
     events.push(...eventsFor(launch, settled))

@@ -5,14 +5,16 @@
  * the epoch, and they are sent one after another, because on AWS two transactions that check the
  * same item conflict.
  */
+import { jsonBytes } from '../../base/bytes.ts'
 import { DroverError } from '../../base/errors.ts'
+import type { Clock } from '../../cloud/clock.ts'
 import { LIMITS } from '../../model/limits.ts'
 import { passSchema, type Pass } from '../../model/facts.ts'
 import { keys } from '../../store/keys.ts'
 import { absent, equal, type Item, type Store, type Write } from '../../store/store.ts'
 
 const ATTEMPTS = 5
-/** DynamoDB's limit is 4 MB a transaction; items are counted as JSON, which is never smaller. */
+/** DynamoDB's limit is 4 MB a transaction; items are counted as JSON, with room to spare. */
 const TRANSACTION_MAX_BYTES = 3_500_000
 
 export class OvertakenError extends DroverError {
@@ -63,15 +65,24 @@ export function passItem(pass: Pass): Item {
 
 export type Fence = {
   readonly pass: Pass
-  /** Writes all of them in as few transactions as they fit in; a group is never split. */
-  write(groups: readonly (readonly Write[])[]): Promise<void>
+  /**
+   * Writes them in order, in as few transactions as they fit in; a group is never split. False when
+   * the pass has run for so long that the rest is left to the next one.
+   */
+  write(groups: readonly (readonly Write[])[]): Promise<boolean>
+  /** True once the pass must start nothing more. */
+  isLate(): boolean
   /** How many transactions were sent. */
   transactions(): number
 }
 
 /** A fence for the pass. `write` throws OvertakenError once another pass has begun. */
-export function makeFence(store: Store, pass: Pass): Fence {
+export function makeFence(
+  { store, clock }: { store: Store; clock: Pick<Clock, 'now'> },
+  pass: Pass,
+): Fence {
   let sent = 0
+  const isLate = (): boolean => clock.now() - pass.startedAtMs > LIMITS.lastWorkStartMs
   const send = async (writes: readonly Write[]): Promise<void> => {
     const check: Write = { kind: 'check', key: keys.pass(), when: [equal('epoch', pass.epoch)] }
     for (let attempt = 1; ; attempt += 1) {
@@ -86,8 +97,13 @@ export function makeFence(store: Store, pass: Pass): Fence {
     pass,
     transactions: () => sent,
     write: async (groups) => {
-      for (const batch of batchesOf(groups)) await send(batch)
+      for (const batch of batchesOf(groups)) {
+        if (isLate()) return false
+        await send(batch)
+      }
+      return true
     },
+    isLate,
   }
 }
 
@@ -96,7 +112,7 @@ function batchesOf(groups: readonly (readonly Write[])[]): Write[][] {
   let batch: Write[] = []
   let bytes = 0
   for (const group of groups) {
-    const size = group.reduce((sum, own) => sum + JSON.stringify(own).length, 0)
+    const size = group.reduce((sum, own) => sum + jsonBytes(own), 0)
     const isFull = batch.length + group.length > LIMITS.transactionMaxWrites
     if (batch.length > 0 && (isFull || bytes + size > TRANSACTION_MAX_BYTES)) {
       batches.push(batch)

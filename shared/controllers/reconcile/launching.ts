@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { must } from '../../base/assert.ts'
-import type { LaunchError, LaunchOutcome } from '../../cloud/fleet.ts'
+import type { LaunchedInstance, LaunchError, LaunchOutcome } from '../../cloud/fleet.ts'
 import { instanceArn } from '../../model/arn.ts'
 import {
   launchRequestSchema,
@@ -112,7 +112,8 @@ export function requestOf(launch: Launch): LaunchRequest {
 }
 
 export type Settled = {
-  readonly writes: readonly Write[]
+  /** Groups that belong together; the launch itself ends with the last. */
+  readonly writes: readonly (readonly Write[])[]
   /** Instances nobody claims, to be terminated. */
   readonly surplus: readonly string[]
   readonly nodes: readonly Node[]
@@ -133,11 +134,15 @@ export type SettleContext = {
   readonly nowMs: number
 }
 
-/** What EC2's answer (or the want of one) makes of a launch. */
+/**
+ * What EC2's answer (or the want of one) makes of a launch. A refusal ends it only on its very
+ * first try: after a lost answer it says nothing of what that one did.
+ */
 export function settleOutcome(outcome: LaunchOutcome, context: SettleContext): Settled {
-  const { launch, nowMs } = context
+  const { launch, snapshot, nowMs } = context
   if (outcome.outcome === 'answered') return settleAnswer(outcome, context)
-  if (outcome.outcome === 'refused' && !outcome.retryable) {
+  const isFirstTry = !snapshot.launches.some((own) => own.id === launch.id)
+  if (outcome.outcome === 'refused' && !outcome.retryable && isFirstTry) {
     const { overrides } = requestOf(launch)
     const errors = overrides.map(({ instanceType, zone }) => ({
       instanceType,
@@ -152,7 +157,7 @@ export function settleOutcome(outcome: LaunchOutcome, context: SettleContext): S
   const unknownSinceMs = launch.unknownSinceMs ?? nowMs
   const open: Launch = { ...launch, unknownSinceMs, unknownText: text }
   const none = { surplus: [], nodes: [], givenUp: [], errors: [] }
-  return { ...none, writes: [putLaunch(open)], text, again: true }
+  return { ...none, writes: [[putLaunch(open)]], text, again: true }
 }
 
 function settleAnswer(
@@ -168,17 +173,17 @@ function settleAnswer(
   const dealing = dealInstances({ launch, instances, draft: { ...draft, nowMs }, snapshot })
   const { capacityType } = launch
   const shortages = shortagesOf(answer, context)
-  const forgotten = answer.instances
-    .filter((own) => snapshot.shortages.some((short) => isAt(short, own, capacityType)))
-    .map(({ instanceType, zone }) => ({ instanceType, zone, capacityType }))
-  const writes: Write[] = [
-    ...dealing.nodes.map(putNode),
-    ...dealing.assignments.flatMap(putAssignment),
-    ...dealing.givenUp.map((name): Write => ({ kind: 'delete', key: keys.node(name) })),
-    deleteLaunch(launch.id),
-    ...shortages.map(putShortage),
-    ...forgotten.map((place): Write => ({ kind: 'delete', key: keys.shortage(place) })),
-    ...failedSpot(context, answer.instances.length).map(putStatus),
+  const forgotten = forgottenShortages(answer.instances, { capacityType, snapshot, shortages })
+  const writes: Write[][] = [
+    ...dealing.nodes.map((node) => [
+      putNode(node),
+      ...dealing.assignments.filter((own) => own.node === node.name).flatMap(putAssignment),
+    ]),
+    ...dealing.givenUp.map((name): Write[] => [{ kind: 'delete', key: keys.node(name) }]),
+    ...shortages.map((own) => [putShortage(own)]),
+    ...forgotten.map((place): Write[] => [{ kind: 'delete', key: keys.shortage(place) }]),
+    ...failedSpot(context, answer.instances.length).map((own) => [putStatus(own)]),
+    [deleteLaunch(launch.id)],
   ]
   return {
     writes,
@@ -189,6 +194,25 @@ function settleAnswer(
     text: textOf(dealing, answer.errors),
     again: dealing.givenUp.length > 0,
   }
+}
+
+type Memory = {
+  readonly capacityType: Launch['capacityType']
+  readonly snapshot: Snapshot
+  /** What the same answer says is short: the news beats the success beside it. */
+  readonly shortages: readonly Shortage[]
+}
+
+/** Remembered shortages that a machine from there disproves, each once. */
+function forgottenShortages(
+  instances: readonly LaunchedInstance[],
+  { capacityType, snapshot, shortages }: Memory,
+): readonly Pick<Shortage, 'instanceType' | 'zone' | 'capacityType'>[] {
+  return snapshot.shortages.filter(
+    (known) =>
+      instances.some((own) => isAt(known, own, capacityType)) &&
+      !shortages.some((fresh) => isAt(fresh, known, capacityType)),
+  )
 }
 
 /** An answer without machines that blames no place counts against every place it was asked for. */

@@ -71,7 +71,7 @@ async function runPass(
   settings: ReconcileSettings,
   pass: Pass,
 ): Promise<ReconcileOutcome> {
-  const fence = makeFence(ports.store, pass)
+  const fence = makeFence(ports, pass)
   const snapshot = await readWorld(ports, settings, pass)
   const { plan, draft } = makePlan(snapshot)
   const done = await carryOut({ ports, settings, fence, snapshot, plan, draft })
@@ -136,9 +136,11 @@ async function listIfDue(
 
 /** Only silence makes EC2's own status checks worth a call. */
 async function impairedOf(
-  { fleet, log }: ReconcilePorts,
-  { nodes }: Snapshot,
+  { fleet, clock, log }: ReconcilePorts,
+  { nodes, pass }: Snapshot,
 ): Promise<readonly string[]> {
+  const isLate = clock.now() - pass.startedAtMs > LIMITS.lastLaunchStartMs
+  if (isLate) return []
   const silent = nodes.flatMap((node) =>
     node.silentSinceMs === undefined ? [] : (node.machine?.instanceId ?? []),
   )

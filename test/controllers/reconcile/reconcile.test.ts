@@ -275,4 +275,127 @@ describe('reconcile', () => {
     }
     expect((await herd.nodes()).map((own) => own.name)).not.toContain(node?.name)
   })
+
+  it('brings up more machines in one launch than one transaction could record', async () => {
+    const herd = makeHerd()
+    await herd.pool('general', {
+      instances: { types: ['m7a.large'] },
+      capacityTypes: ['on-demand'],
+    })
+    await herd.workload('web', { replicas: 40, resources: { cpu: '1500m' } })
+    await herd.run(30)
+    expect(await running(herd, 'web')).toBe(40)
+    expect(herd.living()).toHaveLength(40)
+  })
+
+  it('takes an answer that tells of a machine and of a shortage at the same place', async () => {
+    const herd = makeHerd({
+      wrap: (ports) => ({
+        ...ports,
+        fleet: {
+          ...ports.fleet,
+          launch: async (request) => {
+            const outcome = await ports.fleet.launch(request)
+            if (outcome.outcome !== 'answered') return outcome
+            const errors = outcome.instances.map(({ instanceType, zone }) => ({
+              instanceType,
+              zone,
+              code: 'InsufficientInstanceCapacity',
+              text: '',
+            }))
+            return { ...outcome, errors }
+          },
+        },
+      }),
+    })
+    for (const zone of ['us-east-1a', 'us-east-1b', 'us-east-1c']) {
+      const place = { instanceType: 'm7a.large', zone, capacityType: 'spot' as const }
+      const rest = { code: '', text: '', failures: 1, sinceMs: 1, untilMs: 2 }
+      const item = { ...keys.shortage(place), kind: 'shortage', ...place, ...rest }
+      await herd.store.write({ kind: 'put', item })
+    }
+    await herd.pool('general', { instances: { types: ['m7a.large'] } })
+    await herd.workload('web', WEB)
+    await herd.run(20)
+    expect(await running(herd, 'web')).toBe(3)
+  })
+
+  it('does not take a refused replay for the answer that was lost', async () => {
+    let calls = 0
+    const herd = makeHerd({
+      wrap: (ports) => ({
+        ...ports,
+        fleet: {
+          ...ports.fleet,
+          launch: async (request) => {
+            calls += 1
+            if (calls > 1) {
+              const code = 'InvalidLaunchTemplateId.NotFound'
+              return { outcome: 'refused', code, text: '', retryable: false }
+            }
+            await ports.fleet.launch(request)
+            throw new FleetError({ text: 'the connection broke' })
+          },
+        },
+      }),
+    })
+    await herd.pool('general', POOL)
+    await herd.workload('web', WEB)
+    await herd.run(80)
+    expect(await running(herd, 'web')).toBe(3)
+    expect(herd.living()).toHaveLength(1)
+  })
+
+  it('waits for the rest of a launch that EC2 lists only in part', async () => {
+    let partial = true
+    const herd = makeHerd({
+      wrap: (ports) => ({
+        ...ports,
+        fleet: {
+          ...ports.fleet,
+          launch: async (request) => {
+            await ports.fleet.launch(request)
+            return { outcome: 'unknown', text: 'timeout' }
+          },
+          list: async (tableUid) => {
+            const all = await ports.fleet.list(tableUid)
+            return partial ? all.slice(0, 1) : all
+          },
+        },
+      }),
+    })
+    await herd.pool('general', { instances: { types: ['m7a.large'] } })
+    await herd.workload('web', { replicas: 3, resources: { cpu: '1500m' } })
+    await herd.run(80)
+    expect(await running(herd, 'web')).toBe(1)
+    partial = false
+    await herd.run(60)
+    expect(await running(herd, 'web')).toBe(3)
+    expect(herd.living()).toHaveLength(3)
+  })
+
+  it('leaves the rest to the next pass when its time is up', async () => {
+    const herd = makeHerd({
+      wrap: (ports) => {
+        let skew = 0
+        return {
+          ...ports,
+          clock: { ...ports.clock, now: () => ports.clock.now() + skew },
+          store: {
+            ...ports.store,
+            scan: async () => {
+              const items = await ports.store.scan()
+              skew += 25_000
+              return items
+            },
+          },
+        }
+      },
+    })
+    await herd.pool('general', POOL)
+    await herd.workload('web', WEB)
+    await herd.pass()
+    expect(await herd.nodes()).toEqual([])
+    expect(herd.living()).toEqual([])
+  })
 })
