@@ -8,19 +8,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
+import { EC2_EVENT_PATTERNS, type EventPattern } from '#shared/protocol/ec2-event-patterns.ts'
 import { matchesPattern, type Pattern } from './patterns.ts'
 import type { Weather } from './weather.ts'
 
-const RULES: readonly Pattern[] = [
-  { source: ['aws.ec2'], 'detail-type': ['EC2 Spot Instance Interruption Warning'] },
-  { source: ['aws.ec2'], 'detail-type': ['EC2 Instance Rebalance Recommendation'] },
-  {
-    source: ['aws.ec2'],
-    'detail-type': ['EC2 Instance State-change Notification'],
-    // A start is no news: the agent's first report is.
-    detail: { state: ['stopping', 'stopped', 'shutting-down', 'terminated'] },
-  },
-]
+const RULES: readonly Pattern[] = Object.values<EventPattern>(EC2_EVENT_PATTERNS).map(
+  ({ source, detailType, detail }) => ({
+    source,
+    'detail-type': detailType,
+    ...(detail === undefined ? {} : { detail }),
+  }),
+)
 
 const ATTEMPTS = 5
 const PAUSE_MS = 500
