@@ -17,13 +17,14 @@ const INHERITED = [
   'LC_ALL',
   'TZ',
   'TMPDIR',
-  'DROVER_STATE_DIR',
   'DROVER_PROGRAMS',
   'DROVER_EXAMPLES',
 ] as const
 
 export type NodeFacts = {
   readonly instanceId: string
+  /** The agent's own directory. */
+  readonly directory: string
   /** The agent's own environment. */
   readonly environment: Environment
 }
@@ -46,6 +47,7 @@ export function replicaEnvironment(
     return port === undefined ? [] : [[portVariable(name), String(port)] as const]
   })
   const first = named[0]
+  const stateDirectory = facts.environment['DROVER_STATE_DIR']
   return {
     ...Object.fromEntries(inherited),
     ...launch.template.env,
@@ -57,6 +59,8 @@ export function replicaEnvironment(
     DROVER_VERSION: launch.version,
     DROVER_NODE: launch.node,
     DROVER_INSTANCE_ID: facts.instanceId,
+    DROVER_AGENT_DIR: facts.directory,
+    ...(stateDirectory === undefined ? {} : { DROVER_STATE_DIR: stateDirectory }),
     DROVER_GRACE_SECONDS: String(launch.graceSeconds),
   }
 }

@@ -110,7 +110,7 @@ function adopt(shared: Shared): readonly AdoptedProcess[] {
   const { options, files, entries } = shared
   const { adopted, strays } = survivorsOf(
     readJournal(files.journal, options.log),
-    processesOf(options.instanceId),
+    processesOf({ instanceId: options.instanceId, directory: options.directory }),
     { bootId: options.bootId, nowMs: Date.now() },
   )
   for (const stray of strays) {
@@ -243,15 +243,18 @@ function ended(shared: Shared, entry: JournalEntry, how: { code?: number; signal
   const { replicaId, pid } = entry
   shared.entries.delete(replicaId)
   shared.adopted.delete(replicaId)
-  endLeftovers(shared.options.instanceId, entry)
+  endLeftovers(shared.options, entry)
   keepJournal(shared)
   shared.tellExit({ replicaId, pid, ...how })
 }
 
+type Whose = { readonly instanceId: string; readonly directory: string }
+
 /** Children of the leader, in its group or fled from it: with the leader dead they are nobody's. */
-function endLeftovers(instanceId: string, entry: JournalEntry): void {
-  signalGroup(entry.pid, 'SIGKILL')
-  for (const left of processesOf(instanceId, entry.replicaId)) signalPid(left.pid, 'SIGKILL')
+function endLeftovers({ instanceId, directory }: Whose, { pid, replicaId }: JournalEntry): void {
+  signalGroup(pid, 'SIGKILL')
+  const left = processesOf({ instanceId, directory, replicaId })
+  for (const own of left) signalPid(own.pid, 'SIGKILL')
 }
 
 function keepJournal(shared: Shared): void {

@@ -32,8 +32,16 @@ export function isAlive(target: { pid: number; startTime: string }): boolean {
   return startTimeOf(target.pid) === target.startTime
 }
 
+export type WhoseProcesses = {
+  readonly instanceId: string
+  /** The agent's own directory: two emulated herds may have instances of the same id. */
+  readonly directory?: string
+  readonly replicaId?: string
+}
+
 /** Live processes of one node's replicas, by their environment; none where /proc is missing. */
-export function processesOf(instanceId: string, replicaId?: string): readonly FoundProcess[] {
+export function processesOf(whose: WhoseProcesses): readonly FoundProcess[] {
+  const { instanceId, directory, replicaId } = whose
   if (!hasProc) return []
   const found: FoundProcess[] = []
   for (const entry of readdirSync('/proc')) {
@@ -41,6 +49,7 @@ export function processesOf(instanceId: string, replicaId?: string): readonly Fo
     if (!Number.isInteger(pid) || pid === process.pid) continue
     const environment = environmentOfPid(pid)
     if (environment?.DROVER_INSTANCE_ID !== instanceId) continue
+    if (directory !== undefined && environment.DROVER_AGENT_DIR !== directory) continue
     const own = environment.DROVER_REPLICA_ID
     if (own === undefined || (replicaId !== undefined && own !== replicaId)) continue
     const stat = readStat(pid)

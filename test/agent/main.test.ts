@@ -121,7 +121,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   for (const agent of agents.splice(0)) agent.kill('SIGKILL')
-  for (const left of processesOf(instanceId)) process.kill(left.pid, 'SIGKILL')
+  for (const left of processesOf({ instanceId })) process.kill(left.pid, 'SIGKILL')
   await metadata.close()
   directory.remove()
 })
@@ -162,7 +162,7 @@ describe.skipIf(!hasEngine)('a node’s agent', () => {
     await assign([{ id: 'web/1-1', order: 'stop' }], { template: web })
     await reported('its end', inPhase('web/1-1', 'gone'))
     await expect(fetch(url)).rejects.toThrow()
-    expect(processesOf(instanceId)).toEqual([])
+    expect(processesOf({ instanceId })).toEqual([])
     second.child.kill('SIGTERM')
     expect(await second.ended).toBe(0)
   })
@@ -178,7 +178,7 @@ describe.skipIf(!hasEngine)('a node’s agent', () => {
     expect(other.lines.join('')).toContain('AgentAlreadyRuns')
     agent.child.kill('SIGTERM')
     expect(await agent.ended).toBe(0)
-    const [left] = processesOf(instanceId)
+    const [left] = processesOf({ instanceId })
     expect(left?.environment).toMatchObject({
       DROVER_REPLICA_ID: 'job/1-1',
       CUDA_VISIBLE_DEVICES: '2',
@@ -202,14 +202,14 @@ describe.skipIf(!hasEngine)('a node’s agent', () => {
     metadata.broken = 503
     expect(await agent.ended).toBe(0)
     expect(agent.lines.join('')).toContain('metadata has been silent')
-    expect(processesOf(instanceId)).toEqual([])
+    expect(processesOf({ instanceId })).toEqual([])
   })
 
   it('keeps what runs while the table is away, and catches up', async () => {
     await assign([{ id: 'worker/1-1' }], { template: { command: ['sleep', '60'] } })
     const agent = startAgent()
     await reported('the sleeper', inPhase('worker/1-1', 'ready'))
-    const [sleeper] = processesOf(instanceId)
+    const [sleeper] = processesOf({ instanceId })
     process.kill(engine.pid, 'SIGSTOP')
     try {
       agent.child.kill('SIGKILL')
@@ -218,7 +218,7 @@ describe.skipIf(!hasEngine)('a node’s agent', () => {
       startAgent()
       // Known from its file alone: what ended while nobody looked is started again.
       await until('a new sleeper', () =>
-        processesOf(instanceId).some(({ pid }) => pid !== sleeper!.pid),
+        processesOf({ instanceId }).some(({ pid }) => pid !== sleeper!.pid),
       )
     } finally {
       process.kill(engine.pid, 'SIGCONT')

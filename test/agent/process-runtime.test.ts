@@ -64,7 +64,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   for (const own of open.splice(0)) own.close()
-  for (const left of processesOf(instanceId)) process.kill(left.pid, 'SIGKILL')
+  for (const left of processesOf({ instanceId })) process.kill(left.pid, 'SIGKILL')
   directory.remove()
 })
 
@@ -127,11 +127,11 @@ describe('a started replica', () => {
     const script = `${children} trap 'exit 0' TERM; echo up; wait`
     const target = await started(own, 'web/1-1', shell(script))
     await logged('web.1-1', 'up')
-    await until('four processes', () => processesOf(instanceId).length === 4)
+    await until('four processes', () => processesOf({ instanceId }).length === 4)
     own.signal({ replicaId: 'web/1-1', ...target }, 'SIGTERM')
     await until('its end', () => exits[0])
     expect(exits[0]).toMatchObject({ code: 0 })
-    await until('no process of it', () => processesOf(instanceId).length === 0)
+    await until('no process of it', () => processesOf({ instanceId }).length === 0)
   })
 
   it('that ignores the request is killed', async () => {
@@ -236,7 +236,7 @@ describe('an agent that comes back', () => {
       ports: [{ name: 'grpc-2' }],
     })
     before.close()
-    await until('both', () => processesOf(instanceId).length === 2)
+    await until('both', () => processesOf({ instanceId }).length === 2)
     rmSync(join(directory.path, 'processes.json'))
     expect(runtime().adopt()).toMatchObject([
       {
@@ -254,7 +254,12 @@ describe('an agent that comes back', () => {
     const left = spawn('sleep', ['60'], {
       detached: true,
       stdio: 'ignore',
-      env: { PATH: process.env.PATH, DROVER_REPLICA_ID: 'web/1-1', DROVER_INSTANCE_ID: instanceId },
+      env: {
+        PATH: process.env.PATH,
+        DROVER_REPLICA_ID: 'web/1-1',
+        DROVER_INSTANCE_ID: instanceId,
+        DROVER_AGENT_DIR: directory.path,
+      },
     })
     const dead = {
       replicaId: 'web/1-1',
@@ -269,9 +274,26 @@ describe('an agent that comes back', () => {
       graceSeconds: 5,
     }
     writeFileSync(join(directory.path, 'processes.json'), JSON.stringify([dead]))
-    await until('the orphan', () => processesOf(instanceId).length === 1)
+    await until('the orphan', () => processesOf({ instanceId }).length === 1)
     expect(runtime().adopt()).toEqual([])
     await until('its end', () => startTimeOf(left.pid!) === undefined)
+  })
+
+  it('leaves another herd alone, though its instance has the same id', async () => {
+    const theirs = spawn('sleep', ['60'], {
+      detached: true,
+      stdio: 'ignore',
+      env: {
+        PATH: process.env.PATH,
+        DROVER_REPLICA_ID: 'web/1-1',
+        DROVER_INSTANCE_ID: instanceId,
+        DROVER_AGENT_DIR: '/elsewhere',
+      },
+    })
+    await until('their process', () => processesOf({ instanceId }).length === 1)
+    expect(runtime().adopt()).toEqual([])
+    expect(startTimeOf(theirs.pid!)).toBeDefined()
+    theirs.kill('SIGKILL')
   })
 
   it('believes no journal of another boot, nor one it cannot read', async () => {
