@@ -12,6 +12,8 @@ export const LIMITS = {
   nameMaxChars: 63,
   /** A body beyond this is no spec; API Gateway itself ends at 10 MB. */
   bodyMaxBytes: 1_000_000,
+  /** A body that is too large is read so far, so that its sender lives to see the answer. */
+  bodyDrainMaxBytes: 64_000_000,
   /** Deeper than any spec nests; stops a parser from being made to recurse. */
   bodyMaxDepth: 32,
   /** An assignment carries each version once; 250 replicas of it must still fit an item. */

@@ -17,7 +17,7 @@ const JSON_TYPE = /^application\/([\w.+-]+\+)?json\s*(;|$)/i
 /** The body as JSON; `undefined` when there is none. */
 export async function readBody(request: Request): Promise<Read<unknown>> {
   const declared = Number(request.headers.get('content-length') ?? 0)
-  if (declared > LIMITS.bodyMaxBytes) return refuse(tooLarge())
+  if (declared > LIMITS.bodyDrainMaxBytes) return refuse(tooLarge())
   const bytes = await readCapped(request)
   if (bytes === undefined) return refuse(tooLarge())
   const type = request.headers.get('content-type') ?? 'nothing'
@@ -48,16 +48,20 @@ export async function readRequest<T extends z.ZodType>(
   return refuse(invalid(faultsOf(parsed.error.issues, schema)))
 }
 
+/**
+ * The bytes, or undefined for too many. Those are still taken in and thrown away, up to a limit: a
+ * client that is cut off while it sends may never see why.
+ */
 async function readCapped(request: Request): Promise<Uint8Array | undefined> {
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
   let total = 0
   for await (const chunk of request.body as AsyncIterable<Uint8Array>) {
     total += chunk.byteLength
-    if (total > LIMITS.bodyMaxBytes) return undefined
-    chunks.push(chunk)
+    if (total > LIMITS.bodyDrainMaxBytes) return undefined
+    if (total <= LIMITS.bodyMaxBytes) chunks.push(chunk)
   }
-  return Buffer.concat(chunks)
+  return total > LIMITS.bodyMaxBytes ? undefined : Buffer.concat(chunks)
 }
 
 function tooLarge(): Response {
