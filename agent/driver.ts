@@ -192,7 +192,7 @@ const carriers: CarryOut = {
   },
   'run-check': ({ attempt, name }, ports, tell) => {
     void ports.runCheck(name).then((result) => {
-      ports.log.info('a check finished', { attempt, ...result })
+      ports.log.info('a check finished', { attempt, result })
       tell({ kind: 'check-finished', attempt, result })
     })
   },

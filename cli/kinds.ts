@@ -61,6 +61,11 @@ export function targetFrom<K extends Kind>(typed: string, allowed: readonly K[])
   return { kind: kindFrom(typed.slice(0, slash), allowed), name }
 }
 
+/** What stands where a name of this kind is wanted: `web`, or `workload/web` as printed. */
+export function namedTarget<K extends Kind>(kind: K, typed: string): Target<K> {
+  return typed.includes('/') ? targetFrom(typed, [kind]) : { kind, name: typed }
+}
+
 export const textOf = ({ kind, name }: Target): string => `${kind}/${name}`
 
 /** The API's path of one object. */

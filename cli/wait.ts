@@ -53,7 +53,8 @@ export async function waitFor(
       const open = probes.filter(({ done }) => !done)
       if (open.length === 0) {
         progress.end()
-        if (!context.json) context.line(`${doneText(probes, targets)} after ${formatTook(tookMs)}`)
+        const done = doneText(probes, options.goal)
+        if (!context.json) context.line(`${done} after ${formatTook(tookMs)}`)
         return probes.flatMap(({ body }) => (body === undefined ? [] : [body]))
       }
       const failed = open.find((own) => own.failed !== undefined)
@@ -172,10 +173,10 @@ function makeProgress({ world: { err }, json }: Context): Progress {
   }
 }
 
-function doneText(probes: readonly Probe[], targets: readonly WaitTarget[]): string {
-  return targets.length <= 3
+function doneText(probes: readonly Probe[], goal: WaitOptions['goal']): string {
+  return probes.length <= 3
     ? probes.map(({ text }) => text).join(', ')
-    : `all ${String(targets.length)} are there`
+    : `all ${String(probes.length)} are ${goal === 'deleted' ? 'gone' : goal}`
 }
 
 /** The first workload among them is the one to ask about. */

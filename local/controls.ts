@@ -159,8 +159,6 @@ function instanceAnswer(instance: LocalInstance): object {
     launchedAt: iso(instance.launchedAtMs),
     tags,
     ...(instance.agentPid === undefined ? {} : { agentPid: instance.agentPid }),
-    ...(instance.interruption === undefined
-      ? {}
-      : { interruptedAt: iso(instance.interruption.atMs) }),
+    ...(instance.interruption === undefined ? {} : { endsAt: iso(instance.interruption.atMs) }),
   }
 }

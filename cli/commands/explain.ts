@@ -3,7 +3,7 @@
  */
 import { explainAnswerSchema, type ExplainAnswer } from '#shared/protocol/api.ts'
 import type { Command } from '../command.ts'
-import { objectPath } from '../kinds.ts'
+import { namedTarget, objectPath } from '../kinds.ts'
 import { orSuggest } from '../lookup.ts'
 import { table, type Column } from '../render/table.ts'
 import { phaseCell } from '../views/replica.ts'
@@ -38,7 +38,7 @@ export const explain: Command = {
   arguments: [{ name: 'name', summary: 'the workload' }],
   examples: ['drover explain web'],
   async run(context, input) {
-    const target = { kind: 'workload', name: input.argument('name') } as const
+    const target = namedTarget('workload', input.argument('name'))
     const path = `${objectPath(target)}/explain`
     const answer = await orSuggest(context, target, () =>
       context.api.get(path, explainAnswerSchema),

@@ -3,7 +3,7 @@
  */
 import { poolObjectSchema, sweepAnswerSchema } from '#shared/protocol/api.ts'
 import type { Command } from '../command.ts'
-import { objectPath } from '../kinds.ts'
+import { namedTarget, objectPath } from '../kinds.ts'
 import { orSuggest } from '../lookup.ts'
 
 export const releaseBrake: Command = {
@@ -13,7 +13,7 @@ export const releaseBrake: Command = {
   arguments: [{ name: 'name', summary: 'the pool' }],
   examples: ['drover pool release-brake general'],
   async run(context, input) {
-    const target = { kind: 'pool', name: input.argument('name') } as const
+    const target = namedTarget('pool', input.argument('name'))
     const path = `${objectPath(target)}/release-brake`
     const answer = await orSuggest(context, target, () =>
       context.api.call({ method: 'POST', path, body: {} }, poolObjectSchema),

@@ -4,7 +4,7 @@
 import { LIMITS } from '#shared/model/limits.ts'
 import { nodeAnswerSchema, type NodeAnswer } from '#shared/protocol/api.ts'
 import { secondsOption, type Command, type Option } from '../command.ts'
-import { objectPath } from '../kinds.ts'
+import { namedTarget, objectPath } from '../kinds.ts'
 import { orSuggest } from '../lookup.ts'
 import { formatDuration } from '../render/time.ts'
 
@@ -80,7 +80,7 @@ export const node: readonly Command[] = verbs.map(({ verb, summary, options, sai
   options: options ?? [],
   examples: [`drover node ${verb} general-4-1`, ...(verb === 'drain' ? DRAIN_EXAMPLES : [])],
   async run(context, input) {
-    const target = { kind: 'node', name: input.argument('name') } as const
+    const target = namedTarget('node', input.argument('name'))
     const deadlineSeconds = input.number('deadline')
     const forced = input.flag('force')
     const answer = await orSuggest(context, target, () =>

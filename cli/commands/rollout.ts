@@ -3,7 +3,7 @@
  */
 import type { WorkloadObject } from '#shared/protocol/api.ts'
 import type { Command, Context } from '../command.ts'
-import { objectPath } from '../kinds.ts'
+import { namedTarget, objectPath } from '../kinds.ts'
 import { workloadAnswer } from '../listing.ts'
 import { orSuggest } from '../lookup.ts'
 import { conditionLines } from '../render/conditions.ts'
@@ -22,7 +22,7 @@ const status: Command = {
   options: [{ flags: '--wait', summary: 'return once it has ended' }, timeoutOption],
   examples: ['drover rollout status web', 'drover rollout status web --wait --timeout 10m'],
   async run(context, input) {
-    const target = { kind: 'workload', name: input.argument('name') } as const
+    const target = namedTarget('workload', input.argument('name'))
     if (input.flag('wait')) {
       await waitFor(context, [target], { goal: 'ready', timeoutMs: waitTimeoutMs(input) })
     }
@@ -71,7 +71,7 @@ function verb({ verb: action, summary, said }: VerbFacts): Command {
     options: action === 'undo' ? [to] : [],
     examples: [`drover rollout ${action} web`],
     async run(context, input) {
-      const target = { kind: 'workload', name: input.argument('name') } as const
+      const target = namedTarget('workload', input.argument('name'))
       const version = input.text('to')
       const body = { action, ...(version === undefined ? {} : { to: version }) }
       const path = `${objectPath(target)}/rollout`

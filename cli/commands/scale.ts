@@ -3,7 +3,7 @@
  */
 import { countFrom, type Command } from '../command.ts'
 import { workloadAnswer } from '../listing.ts'
-import { objectPath } from '../kinds.ts'
+import { namedTarget, objectPath } from '../kinds.ts'
 import { orSuggest } from '../lookup.ts'
 
 export const scale: Command = {
@@ -16,7 +16,7 @@ export const scale: Command = {
   ],
   examples: ['drover scale web 5', 'drover scale batch 0'],
   async run(context, input) {
-    const target = { kind: 'workload', name: input.argument('name') } as const
+    const target = namedTarget('workload', input.argument('name'))
     const replicas = countFrom(input.argument('replicas'), 'replicas')
     const path = objectPath(target)
     const answer = await orSuggest(context, target, () =>

@@ -8,8 +8,8 @@
  * journal, starts those that are missing, and ends what belongs to nobody.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
@@ -95,6 +95,7 @@ export function makeLauncher(options: LauncherOptions): Launcher {
     watched.delete(instanceId)
     const done = endInstance(options, instanceId, agent).finally(() => {
       if (ending.get(instanceId) === done) ending.delete(instanceId)
+      pruneDirectories(options, new Set(watched.keys()))
     })
     ending.set(instanceId, done)
     options.onChange()
@@ -133,6 +134,24 @@ export function makeLauncher(options: LauncherOptions): Launcher {
 
 function bootIdOf({ instanceId, bootNumber }: Ec2Instance): string {
   return `${instanceId}-boot-${String(bootNumber)}`
+}
+
+/** What ended machines leave behind is kept for a look, the youngest few of it. */
+const KEPT_DIRECTORIES = 20
+
+function pruneDirectories({ stateDirectory, log }: LauncherOptions, up: ReadonlySet<string>): void {
+  const parent = dirname(instanceDirectory(stateDirectory, 'any'))
+  try {
+    const old = readdirSync(parent)
+      .filter((instanceId) => !up.has(instanceId))
+      .map((instanceId) => join(parent, instanceId))
+      .map((path) => ({ path, atMs: statSync(path).mtimeMs }))
+      .sort((a, b) => b.atMs - a.atMs)
+    for (const { path } of old.slice(KEPT_DIRECTORIES))
+      rmSync(path, { recursive: true, force: true })
+  } catch (error) {
+    log.warn('directories of ended machines stay', { error: describeError(error) })
+  }
 }
 
 /** Starts the agent again a while after it went. */

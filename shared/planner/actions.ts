@@ -5,7 +5,7 @@
  * reconcile alone turns those into writes and EC2 calls.
  */
 import type { BoundReplica } from '../model/assignment.ts'
-import type { Brake } from '../model/facts.ts'
+import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
 import type { DrainReason, Node, NodePhase } from '../model/node.ts'
 import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
@@ -143,6 +143,8 @@ export type Plan = {
   readonly poolStatuses: readonly PoolStatus[]
   /** Statuses of what no longer exists. */
   readonly endedStatuses: readonly { noun: 'workload' | 'pool'; name: string }[]
+  /** Places where a machine failed its burn-in. */
+  readonly shortages: readonly Shortage[]
   /** Brake items that changed. */
   readonly brakes: readonly Brake[]
   /** Instances nobody claims, and when a sweep first saw them; undefined without a listing. */

@@ -4,7 +4,8 @@
  * A bad image, a bad zone or a bug of drover's own can make every node look bad at once. So at most
  * a fifth of a pool, a zone or an instance type (and always one node) is given up in any sliding
  * window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what a
- * person ordered and what stands empty is not counted.
+ * person ordered and what stands empty is not counted. A machine that fails its burn-in
+ * carries nothing, so it is let go at once; there the brake slows the buying instead.
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Brake } from '../model/facts.ts'
@@ -14,6 +15,13 @@ import type { Snapshot } from './snapshot.ts'
 export type BrakeBook = {
   /** True when the node may be given up now; it is then on the books. */
   condemn(node: Node, reason: string): boolean
+  /** Puts a node that never carried anything on the books: its end disturbs nobody. */
+  record(node: Node, reason: string): void
+  /**
+   * Pools of which more machines have failed their burn-in than a brake lets go: they are bought
+   * one at a time, each on trial.
+   */
+  onTrial(): ReadonlySet<string>
   /** Pools whose brake held somebody back in this plan. */
   readonly applied: ReadonlySet<string>
   /** When the books change by themselves; empty while nobody is held back. */
@@ -50,6 +58,7 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       const used = [...before, ...fresh].filter((other) => scope(other) === own).length
       return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
     })
+  const onTrial = (): ReadonlySet<string> => poolsOnTrial([...before, ...fresh], { herd, releases })
   return {
     applied,
     condemn: (node, reason) => {
@@ -62,8 +71,15 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       fresh.push(entry)
       return true
     },
+    record: (node, reason) => {
+      if (before.some((own) => own.node === node.name && own.reason === reason)) return
+      fresh.push({ ...entryOf(node), node: node.name, atMs: nowMs, reason })
+    },
+    onTrial,
     endsMs: () =>
-      applied.size === 0 ? [] : [...before, ...fresh].map((own) => own.atMs + LIMITS.brakeWindowMs),
+      applied.size === 0 && onTrial().size === 0
+        ? []
+        : [...before, ...fresh].map((own) => own.atMs + LIMITS.brakeWindowMs),
     changed: () => changedBrakes(snapshot, releases, fresh),
   }
 }
@@ -72,6 +88,25 @@ function entryOf(node: Node): Pick<Entry, 'pool' | 'zone' | 'instanceType'> {
   const { pool, machine } = node
   if (machine === undefined) return { pool }
   return { pool, zone: machine.zone, instanceType: machine.instanceType }
+}
+
+/** The reason under which a failed burn-in is booked. */
+export const BURN_IN_FAILED = 'BurnInFailed'
+
+type Books = {
+  readonly herd: readonly { readonly pool: string }[]
+  readonly releases: ReadonlyMap<string, unknown>
+}
+
+function poolsOnTrial(entries: readonly Entry[], { herd, releases }: Books): ReadonlySet<string> {
+  const failed = entries.filter((own) => own.reason === BURN_IN_FAILED).map((own) => own.pool)
+  return new Set(
+    failed.filter((pool) => {
+      const size = herd.filter((own) => own.pool === pool).length
+      const count = failed.filter((own) => own === pool).length
+      return !releases.has(pool) && count > Math.max(1, Math.floor(LIMITS.brakeShare * size))
+    }),
+  )
 }
 
 type Release = NonNullable<Brake['release']>

@@ -5,10 +5,12 @@
  * the ones before it decided, as a draft of the herd with their actions folded in, and adds its
  * own. The order of the stages is the policy; it stands below, once, and nowhere else.
  */
+import { groupBy } from '../base/order.ts'
 import type { Action, Plan, Refusal } from './actions.ts'
 import { admit } from './admit.ts'
 import { makeBoard } from './board.ts'
-import { openBrakes } from './brake.ts'
+import type { Shortage } from '../model/facts.ts'
+import { BURN_IN_FAILED, openBrakes, type BrakeBook } from './brake.ts'
 import { demandsOf } from './demand.ts'
 import { drain } from './drain.ts'
 import { draftOf, fold, type Draft } from './fold.ts'
@@ -21,6 +23,7 @@ import { place } from './place.ts'
 import { openPoolBook } from './pool-limits.ts'
 import { provision } from './provision.ts'
 import { retire } from './retire.ts'
+import { rememberShortages } from './shortage.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
 import { sweep } from './sweep.ts'
@@ -48,47 +51,60 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   take(aims.actions)
   const { admitted, refused } = admit(aims.targets)
 
+  const shortages = shortagesOfFailures(snapshot, actions)
   const board = makeBoard(snapshot, draft)
   const { wants, offersFor } = wantsOf(demandsOf(admitted), {
     snapshot,
     board,
-    offers: offersOf(snapshot),
+    offers: offersOf({ ...snapshot, shortages: [...snapshot.shortages, ...shortages] }),
   })
   const placed = place({ board, wants, ids, nowMs })
   take(placed.actions)
-  const limits = openPoolBook(snapshot, draft)
+  const limits = openPoolBook(snapshot, draft, brakes.onTrial())
   const bought = provision({ snapshot, board, wants, offersFor, limits, ids })
   take(bought.actions)
 
   const refusals: readonly Refusal[] = [...refused, ...bought.refusals]
   take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
-  take(retire({ snapshot, draft, used: new Set([...placed.used, ...bought.bought]) }))
+  const used = new Set([...placed.used, ...bought.bought])
+  take(retire({ snapshot, draft, used, blocked: limits.blocked }))
 
   const coming = sum(placed.coming, bought.coming)
-  const statusContext = { snapshot, draft, refusals, coming, braked: brakes.applied }
-  const workloads = workloadStatuses(statusContext)
-  const pools = poolStatuses(statusContext)
-  const next = nextAtMs({
-    snapshot,
-    draft,
-    statuses: workloads,
-    brakeEndsMs: brakes.endsMs(),
-    isCutOff: refusals.some((own) => own.reasons.some((reason) => reason.code === 'Waiting')),
-  })
+  const rest = conclude({ snapshot, draft, refusals, coming, brakes })
+  const { suspects } = swept
   return {
     draft,
-    plan: {
-      epoch: snapshot.pass.epoch,
-      nowMs,
-      actions,
-      unschedulable: refusals,
-      workloadStatuses: workloads,
-      poolStatuses: pools,
-      endedStatuses: endedStatuses(snapshot, { workloads, pools }),
-      brakes: brakes.changed(),
-      ...(swept.suspects === undefined ? {} : { suspects: swept.suspects }),
-      ...(next === undefined ? {} : { nextAtMs: next }),
-    },
+    plan: { actions, shortages, ...rest, ...(suspects === undefined ? {} : { suspects }) },
+  }
+}
+
+type Conclusion = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  readonly refusals: readonly Refusal[]
+  readonly coming: ReadonlyMap<string, number>
+  readonly brakes: BrakeBook
+}
+
+/** What people are told, and when to look again. */
+function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'suspects'> {
+  const { snapshot, draft, refusals, coming, brakes } = found
+  const braked = new Set([...brakes.applied, ...brakes.onTrial()])
+  const context = { snapshot, draft, refusals, coming, braked }
+  const workloads = workloadStatuses(context)
+  const pools = poolStatuses(context)
+  const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
+  const brakeEndsMs = brakes.endsMs()
+  const next = nextAtMs({ snapshot, draft, statuses: workloads, brakeEndsMs, isCutOff })
+  return {
+    epoch: snapshot.pass.epoch,
+    nowMs: snapshot.nowMs,
+    unschedulable: refusals,
+    workloadStatuses: workloads,
+    poolStatuses: pools,
+    endedStatuses: endedStatuses(snapshot, { workloads, pools }),
+    brakes: brakes.changed(),
+    ...(next === undefined ? {} : { nextAtMs: next }),
   }
 }
 
@@ -101,6 +117,27 @@ function atLimit(targets: readonly Target[], refusals: readonly Refusal[]): Read
   )
   return new Set(
     targets.filter((own) => names.has(own.workload.name)).map((own) => own.workload.uid),
+  )
+}
+
+/** A place whose machine failed its burn-in is asked last: the next try goes somewhere else. */
+function shortagesOfFailures(
+  { nodes, shortages, nowMs }: Snapshot,
+  actions: readonly Action[],
+): readonly Shortage[] {
+  const failed = actions.flatMap((action) => {
+    if (action.kind !== 'advance' || action.to !== 'quarantined') return []
+    const node = nodes.find((own) => own.name === action.node)
+    if (node?.machine === undefined) return []
+    const { instanceType, zone } = node.machine
+    const failure = { instanceType, zone, code: BURN_IN_FAILED, text: action.reason.text }
+    return { capacityType: node.capacityType, failure }
+  })
+  return [...groupBy(failed, (own) => own.capacityType)].flatMap(([capacityType, group]) =>
+    rememberShortages(
+      group.map((own) => own.failure),
+      { capacityType, known: shortages, nowMs },
+    ),
   )
 }
 

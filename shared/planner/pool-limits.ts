@@ -24,14 +24,23 @@ export type PoolBook = {
   /** True when one more machine of the offer stays inside every limit of its pool. */
   allows(offer: Offer): boolean
   charge(pool: string, claim: { largest: Resources; dearestUsdPerHour: number }): void
-  /** Which limit stands in the way, in words. */
+  /** What stands in the way, in words. */
   reason(pool: string): Reason
+  /** Pools at whose limit somebody waits. */
+  readonly blocked: ReadonlySet<string>
 }
 
-export function openPoolBook(snapshot: Snapshot, draft: Draft): PoolBook {
+/** `onTrial`: pools that are bought one machine at a time. */
+export function openPoolBook(
+  snapshot: Snapshot,
+  draft: Draft,
+  onTrial: ReadonlySet<string>,
+): PoolBook {
   const types = new Map(snapshot.catalog.map((type) => [type.name, type]))
   const pools = new Map(snapshot.pools.map((pool) => [pool.name, pool]))
   const uses = new Map<string, Use>()
+  const blocked = new Set<string>()
+  const busy = new Set<string>()
   const useOf = (pool: string): Use => {
     const known = uses.get(pool)
     if (known !== undefined) return known
@@ -45,6 +54,7 @@ export function openPoolBook(snapshot: Snapshot, draft: Draft): PoolBook {
     use.memoryMib += largest.memoryMib
     use.gpuMilli += largest.gpuMilli
     use.usdPerHour += dearestUsdPerHour
+    if (onTrial.has(pool)) busy.add(pool)
   }
   for (const { pool, machine, claim } of draft.nodes.values()) {
     const type = machine === undefined ? undefined : types.get(machine.instanceType)
@@ -53,16 +63,30 @@ export function openPoolBook(snapshot: Snapshot, draft: Draft): PoolBook {
       dearestUsdPerHour: machine?.priceUsdPerHour ?? claim.dearestUsdPerHour,
     })
   }
+  busy.clear()
+  for (const { pool, phase } of draft.nodes.values()) {
+    if (onTrial.has(pool) && COMING.includes(phase)) busy.add(pool)
+  }
   return {
     charge,
-    allows: (offer) => isInside(offer.pool, useOf(offer.pool.name), offer),
+    blocked,
+    allows: ({ pool, ...offer }) =>
+      !busy.has(pool.name) && isInside(pool, useOf(pool.name), { pool, ...offer }),
     reason: (name) => {
+      if (busy.has(name)) {
+        const text = `machines of pool ${name} fail their burn-in: they are tried one at a time`
+        return { code: 'BrakeApplied', text }
+      }
+      blocked.add(name)
       const pool = pools.get(name)
       const limits = pool === undefined ? '' : describeLimits(pool)
       return { code: 'PoolLimit', text: `pool ${name} is at its limit (${limits})` }
     },
   }
 }
+
+/** Phases of a machine that has not passed yet. */
+const COMING: readonly string[] = ['launching', 'booting', 'testing']
 
 function isInside(pool: PoolItem, use: Use, offer: Offer): boolean {
   const { limits } = pool.spec

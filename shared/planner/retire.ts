@@ -18,23 +18,29 @@ export type RetireContext = {
   readonly draft: Draft
   /** Nodes that something is planned for. */
   readonly used: ReadonlySet<string>
+  /** Pools at whose limit somebody waits. */
+  readonly blocked: ReadonlySet<string>
 }
 
 /** How long EC2 gets to act on a termination before it is asked again. */
 export const TERMINATE_AGAIN_MS = 15_000
 
-export function retire({ snapshot, draft, used }: RetireContext): readonly Action[] {
-  return factsOf(snapshot, draft).flatMap((facts) => retireOne(facts, snapshot, used))
+export function retire(context: RetireContext): readonly Action[] {
+  return factsOf(context.snapshot, context.draft).flatMap((facts) => retireOne(facts, context))
 }
 
 function retireOne(
   facts: NodeFacts,
-  { nowMs }: Snapshot,
-  used: ReadonlySet<string>,
+  { snapshot: { nowMs }, used, blocked }: RetireContext,
 ): readonly Action[] {
   const { node } = facts
   if (node.phase === 'terminating') return askAgain(node, nowMs)
-  if (node.phase === 'quarantined') return endQuarantine(facts, nowMs)
+  if (node.phase === 'quarantined') {
+    if (blocked.has(node.pool)) {
+      return [terminate(node, 'RoomNeeded', 'it failed its burn-in, and its pool is at its limit')]
+    }
+    return endQuarantine(facts, nowMs)
+  }
   if (node.lostSinceMs !== undefined) return [terminate(node, 'Lost', 'it is lost')]
   if (node.drain !== undefined) return finishDrain(facts, nowMs)
   return leaveEmpty(facts, nowMs, used)

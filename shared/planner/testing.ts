@@ -7,6 +7,7 @@
  */
 import type { Action } from './actions.ts'
 import { suiteOf } from './burn-in-suite.ts'
+import { BURN_IN_FAILED } from './brake.ts'
 import type { NodeFacts, ObserveContext } from './facts.ts'
 import type { VerdictName } from '../model/verdict.ts'
 
@@ -108,7 +109,7 @@ const conclusions = {
   UNKNOWN: retry,
   INFRA: retry,
   FAIL: ({ node }, { brakes }, burnIn) => {
-    if (!brakes.condemn(node, 'BurnInFailed')) return []
+    brakes.record(node, BURN_IN_FAILED)
     const failed = burnIn.checks.find((check) => check.verdict === 'FAIL')
     const text = `burn-in failed: ${failed?.name ?? burnIn.suite}: ${failed?.text ?? ''}`
     return [

@@ -137,7 +137,7 @@ export function readIfMatch(header: string | undefined): Read<Match | undefined>
     problem({
       status: 400,
       code: 'BadIfMatch',
-      detail: `If-Match must be a generation in quotes, like "3", not ${quoted(header)}`,
+      detail: `If-Match must be like "3", quotes included; it was: ${header.slice(0, 60)}`,
     }),
   )
 }

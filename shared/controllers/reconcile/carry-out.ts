@@ -18,7 +18,15 @@ import type { EventDraft } from './events.ts'
 import type { Fence } from './fence.ts'
 import { launchesToSend, requestOf, settleOutcome, type Settled } from './launching.ts'
 import type { ReconcilePorts, ReconcileSettings } from './settings.ts'
-import { deleteLaunch, deleteStatus, nodeWrites, putBrake, putLaunch, putStatus } from './writes.ts'
+import {
+  deleteLaunch,
+  deleteStatus,
+  nodeWrites,
+  putBrake,
+  putLaunch,
+  putShortage,
+  putStatus,
+} from './writes.ts'
 
 export type CarryOutContext = {
   readonly ports: ReconcilePorts
@@ -66,6 +74,7 @@ function itemWrites(
   return [
     // What is condemned is on the books before it is acted on.
     ...plan.brakes.map((brake) => [putBrake(brake)]),
+    ...plan.shortages.map((shortage) => [putShortage(shortage)]),
     ...groups,
     ...closedLaunches(plan.actions, snapshot, draft).map((id) => [deleteLaunch(id)]),
     ...statusWrites(plan, snapshot).map((write) => [write]),
