@@ -72,7 +72,7 @@ describe('a started replica', () => {
   it('has the environment that is promised, and nothing of the agent’s own', async () => {
     const template = {
       ...shell('env; pwd'),
-      env: { GREETING: 'hi', DROVER_NODE: 'a lie' },
+      env: { GREETING: 'hi', DROVER_NODE: 'a lie', DROVER_AGENT_DIR: '/elsewhere' },
       ports: [{ name: 'http' }, { name: 'grpc-2' }],
     }
     const gpus = [
@@ -88,6 +88,7 @@ describe('a started replica', () => {
         'DROVER_REPLICA_ID=web/1-1',
         'DROVER_WORKLOAD=web',
         'DROVER_NODE=node-1',
+        `DROVER_AGENT_DIR=${directory.path}`,
         `DROVER_INSTANCE_ID=${instanceId}`,
         'CUDA_VISIBLE_DEVICES=1,3',
         `PORT=${String(ports.http)}`,
