@@ -182,7 +182,7 @@ type Counted = { readonly workload: WorkloadItem; readonly by: 1 | -1 }
 function note(board: Board, slot: Slot, { workload, by }: Counted): void {
   for (const rule of topologyRules(workload)) {
     for (const domain of rule.by === 'node' ? [slot.node] : slot.zones) {
-      add(board.topology, ruleKey(rule), { domain, by })
+      add(board.topology, rule.key, { domain, by })
     }
   }
   if (slot.capacityType !== 'spot') return
@@ -204,20 +204,16 @@ function add(counts: Map<string, Map<string, number>>, key: string, { domain, by
   counts.set(key, own)
 }
 
-export function ruleKey(rule: TopologyRule): string {
-  return rule.key
-}
-
 /** Replicas that the rule counts in the domain. */
 export function countIn(board: Board, rule: TopologyRule, domain: string): number {
-  return board.topology.get(ruleKey(rule))?.get(domain) ?? 0
+  return board.topology.get(rule.key)?.get(domain) ?? 0
 }
 
 /** Tells the board what is going to be put on it, which is what a spread divides by. */
 export function expect(board: Board, demands: readonly Demand[]): void {
   for (const { target, count } of demands) {
     for (const rule of topologyRules(target.workload)) {
-      const key = ruleKey(rule)
+      const key = rule.key
       const there = [...(board.topology.get(key)?.values() ?? [])].reduce((a, b) => a + b, 0)
       board.wanted.set(key, (board.wanted.get(key) ?? there) + count)
     }

@@ -4,8 +4,8 @@
  * A bad image, a bad zone or a bug of drover's own can make every node look bad at once. So at most
  * a fifth of a pool, a zone or an instance type (and always one node) is given up in any sliding
  * window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what a
- * person ordered and what stands empty is not counted. A machine that fails its burn-in
- * carries nothing, so it is let go at once; there the brake slows the buying instead.
+ * person ordered and what stands empty is not counted. A machine that fails its burn-in carries
+ * nothing, so it is let go at once; there the brake slows the buying instead.
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Brake } from '../model/facts.ts'

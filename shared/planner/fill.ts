@@ -9,7 +9,7 @@
  * Source: Eva's reservation prices (EuroSys '25); figures in `README.md`.
  */
 import { byKey, byText, descending, inOrder } from '../base/order.ts'
-import { demandKey, exposureOf, ruleKey, type Board } from './board.ts'
+import { demandKey, exposureOf, type Board } from './board.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit, takeDevices, withoutShares } from './devices.ts'
 import { nodeRoom, zoneRoom } from './topology.ts'
@@ -55,7 +55,7 @@ export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly C
     const { need } = want.demand
     const rules = topologyRules(want.demand.target.workload)
       .filter((rule) => rule.kind === 'antiAffinity')
-      .map(ruleKey)
+      .map((rule) => rule.key)
     if (rules.some((rule) => usedRules.has(rule))) continue
     const isNew = !bin.templates.has(demandKey(want.demand))
     if (isNew && want.demand.templateBytes > templateRoomBytes) continue
@@ -88,7 +88,7 @@ function alreadySpread(want: Want, spread: ReadonlyMap<string, number>): number 
 function zoneSpreads(want: Want): readonly string[] {
   return topologyRules(want.demand.target.workload)
     .filter((rule) => rule.kind === 'spread' && rule.by === 'zone')
-    .map(ruleKey)
+    .map((rule) => rule.key)
 }
 
 function byDensity(bin: Bin): (a: Want, b: Want) => number {
@@ -132,9 +132,7 @@ export function roomByRules(board: Board, bin: Bin, want: Want): number {
 function onNewNode(board: Board, demand: Demand): number {
   const rules = topologyRules(demand.target.workload).filter((rule) => rule.by === 'node')
   if (
-    rules.some(
-      (rule) => rule.kind === 'affinity' && (board.topology.get(ruleKey(rule))?.size ?? 0) > 0,
-    )
+    rules.some((rule) => rule.kind === 'affinity' && (board.topology.get(rule.key)?.size ?? 0) > 0)
   ) {
     return 0
   }

@@ -21,7 +21,7 @@ import type { Snapshot } from './snapshot.ts'
 type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
 
 export type PoolBook = {
-  /** True when one more machine of the offer stays inside every limit of its pool. */
+  /** True when one more machine of the offer may be bought now. */
   allows(offer: Offer): boolean
   charge(pool: string, claim: { largest: Resources; dearestUsdPerHour: number }): void
   /** What stands in the way, in words. */
@@ -40,6 +40,7 @@ export function openPoolBook(
   const pools = new Map(snapshot.pools.map((pool) => [pool.name, pool]))
   const uses = new Map<string, Use>()
   const blocked = new Set<string>()
+  /** Pools on trial that have their one machine on the way. */
   const busy = new Set<string>()
   const useOf = (pool: string): Use => {
     const known = uses.get(pool)
@@ -48,30 +49,28 @@ export function openPoolBook(
     uses.set(pool, fresh)
     return fresh
   }
-  const charge: PoolBook['charge'] = (pool, { largest, dearestUsdPerHour }) => {
+  const count: PoolBook['charge'] = (pool, { largest, dearestUsdPerHour }) => {
     const use = useOf(pool)
     use.cpuMilli += largest.cpuMilli
     use.memoryMib += largest.memoryMib
     use.gpuMilli += largest.gpuMilli
     use.usdPerHour += dearestUsdPerHour
-    if (onTrial.has(pool)) busy.add(pool)
   }
-  for (const { pool, machine, claim } of draft.nodes.values()) {
+  for (const { pool, phase, machine, claim } of draft.nodes.values()) {
     const type = machine === undefined ? undefined : types.get(machine.instanceType)
-    charge(pool, {
+    count(pool, {
       largest: type === undefined ? claim.largest : shapeOf({ type }),
       dearestUsdPerHour: machine?.priceUsdPerHour ?? claim.dearestUsdPerHour,
     })
-  }
-  busy.clear()
-  for (const { pool, phase } of draft.nodes.values()) {
     if (onTrial.has(pool) && COMING.includes(phase)) busy.add(pool)
   }
   return {
-    charge,
+    charge: (pool, claim) => {
+      count(pool, claim)
+      if (onTrial.has(pool)) busy.add(pool)
+    },
     blocked,
-    allows: ({ pool, ...offer }) =>
-      !busy.has(pool.name) && isInside(pool, useOf(pool.name), { pool, ...offer }),
+    allows: (offer) => !busy.has(offer.pool.name) && isInside(offer, useOf(offer.pool.name)),
     reason: (name) => {
       if (busy.has(name)) {
         const text = `machines of pool ${name} fail their burn-in: they are tried one at a time`
@@ -88,8 +87,8 @@ export function openPoolBook(
 /** Phases of a machine that has not passed yet. */
 const COMING: readonly string[] = ['launching', 'booting', 'testing']
 
-function isInside(pool: PoolItem, use: Use, offer: Offer): boolean {
-  const { limits } = pool.spec
+function isInside(offer: Offer, use: Use): boolean {
+  const { limits } = offer.pool.spec
   const shape = shapeOf(offer)
   const cpu = limits.cpu === undefined ? Infinity : (parseMilli(limits.cpu) ?? 0)
   const memory = limits.memory === undefined ? Infinity : (parseMib(limits.memory) ?? 0)

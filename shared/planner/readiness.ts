@@ -3,7 +3,8 @@
  *
  * Readiness gets reconcile's own stamp, so that soaking never compares clocks. A replica that was
  * told to stop leaves the assignment only once an agent that knows of the order has let go of it:
- * until then it may still be running, and its room is still taken.
+ * until then it may still be running, and its room is still taken. No report at all says nothing:
+ * the stamps stand.
  */
 import type { BoundReplica } from '../model/assignment.ts'
 import type { ReportedReplica } from '../model/report.ts'

@@ -23,7 +23,7 @@ export function runBurnIn(
   if (node.drain !== undefined) return []
   if (node.phase === 'booting') {
     if (node.adoptedAtMs !== undefined) return takeInAdopted(facts, { snapshot, brakes })
-    if (report !== undefined) return [beginTest(facts, nowMs)]
+    if (report !== undefined) return [testOf(facts, { nowMs, tries: 1 })]
     if (nowMs - node.phaseSinceMs <= settings.bootDeadlineMs) return []
     if (!brakes.condemn(node, 'BootDeadline')) return []
     const text = 'no agent has reported within the boot deadline'
@@ -40,17 +40,14 @@ export function runBurnIn(
 }
 
 /** Kept as it is while it carries what the table has forgotten, until a person allows the sweep. */
-function takeInAdopted({ node, report, pool }: NodeFacts, { snapshot }: ObserveContext): Action[] {
+function takeInAdopted(facts: NodeFacts, { snapshot }: ObserveContext): Action[] {
+  const { node, report } = facts
   if (snapshot.orders.some((order) => order.target === 'sweep')) {
     const reason = { code: 'Swept', text: 'a person allowed the sweep' }
     return [{ kind: 'terminate', node: node.name, reason }]
   }
   const isIdle = report?.replicas.every((own) => own.phase === 'gone') ?? false
-  return isIdle ? [testOf({ node, report, pool }, { nowMs: snapshot.nowMs, tries: 1 })] : []
-}
-
-function beginTest(facts: NodeFacts, nowMs: number): Action {
-  return testOf(facts, { nowMs, tries: 1 })
+  return isIdle ? [testOf(facts, { nowMs: snapshot.nowMs, tries: 1 })] : []
 }
 
 /** The next attempt at the pool's suite: the `tries`-th of this test. */

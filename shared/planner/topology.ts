@@ -6,7 +6,7 @@
  * nodes is a preference. Anti-affinity is one replica a domain; affinity follows those already
  * there.
  */
-import { countIn, ruleKey, type Board } from './board.ts'
+import { countIn, type Board } from './board.ts'
 import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
 
 /** True when the rules of the demand care which zone a replica is in. */
@@ -40,7 +40,7 @@ function evenShare(
   rule: TopologyRule,
   { zone, zones }: { zone: string; zones: readonly string[] },
 ): number {
-  const wanted = board.wanted.get(ruleKey(rule)) ?? 0
+  const wanted = board.wanted.get(rule.key) ?? 0
   const count = Math.max(1, zones.length)
   const base = Math.floor(wanted / count)
   const larger = zones.filter((own) => own !== zone && countIn(board, rule, own) > base).length
@@ -66,6 +66,6 @@ export function crowding(board: Board, demand: Demand, node: string): number {
 
 /** The group is in the domain, or nowhere yet. */
 function hasCompany(board: Board, rule: TopologyRule, domain: string): boolean {
-  const counts = board.topology.get(ruleKey(rule))
+  const counts = board.topology.get(rule.key)
   return counts === undefined || counts.size === 0 || (counts.get(domain) ?? 0) > 0
 }
