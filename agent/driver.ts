@@ -8,6 +8,7 @@
 import { describeError } from '#shared/base/errors.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { AgentEffect, EffectOf } from './effects.ts'
+import { MetadataError } from './errors.ts'
 import type { AgentEvent } from './events.ts'
 import type { Persisted } from './persisted.ts'
 import type { AgentPorts } from './ports.ts'
@@ -105,7 +106,8 @@ async function readAssignment(ports: AgentPorts, state: AgentState, tell: Tell):
 
 function watchMetadata(ports: AgentPorts, everyMs: number, tell: Tell): () => void {
   // Silence is added up failure by failure, each gap capped: a frozen process or a sleeping laptop
-  // was not asking, so the time it slept through proves nothing.
+  // was not asking, so the time it slept through proves nothing. Nor does an answer that is late:
+  // an emulator that all its machines keep busy must not lose all of them for it.
   const gapMaxMs = everyMs + 2 * LIMITS.metadataTimeoutMs
   let silentMs = 0
   let askedAtMs = ports.timers.now()
@@ -117,7 +119,8 @@ function watchMetadata(ports: AgentPorts, everyMs: number, tell: Tell): () => vo
       tell({ kind: 'metadata', ...notices })
     } catch (error) {
       const nowMs = ports.timers.now()
-      silentMs += Math.min(Math.max(0, nowMs - askedAtMs), gapMaxMs)
+      const isLate = error instanceof MetadataError && error.isLate
+      if (!isLate) silentMs += Math.min(Math.max(0, nowMs - askedAtMs), gapMaxMs)
       askedAtMs = nowMs
       tell({ kind: 'metadata-failed', silentMs })
       throw error

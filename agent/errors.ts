@@ -17,8 +17,12 @@ export class TableError extends DroverError {
 
 /** Instance metadata did not answer, or with something else than it documents. */
 export class MetadataError extends DroverError {
-  constructor(facts: Facts) {
+  /** Somebody took the question and was too slow to answer it: busy, and not gone. */
+  readonly isLate: boolean
+
+  constructor({ isLate = false, ...facts }: Facts & { readonly isLate?: boolean }) {
     super({ code: 'MetadataUnreachable', ...facts })
+    this.isLate = isLate
   }
 }
 

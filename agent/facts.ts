@@ -173,11 +173,14 @@ function takeAssignment(state: AgentState, assignment: Assignment): AgentState {
     // A stop is never taken back, whatever a later assignment says; nor is having been left out.
     const order = known.order === 'stop' || !known.assigned ? 'stop' : own.order
     const { version, workload, gpus, graceSeconds } = own
+    // Only now is it known of an adopted process that nothing will ever probe it.
+    const isExplained = known.template === undefined && isUnprobed(template)
     return {
       ...known,
       ...{ version, workload, gpus, graceSeconds, order },
       ...(template === undefined ? {} : { template }),
       assigned: true,
+      ready: known.ready || (isExplained && known.process.state === 'up'),
     }
   })
   const named = new Set(bound.map((replica) => replica.id))
@@ -198,8 +201,13 @@ function upReplica(replica: ReplicaState, process: RunningProcess): ReplicaState
     ...rest,
     process: { state: 'up', ...process },
     ports: process.ports,
-    ready: replica.template !== undefined && replica.template.health === undefined,
+    ready: isUnprobed(replica.template),
   }
+}
+
+/** Without a health check a replica is ready as soon as its process is up. */
+function isUnprobed(template: ReplicaState['template']): boolean {
+  return template !== undefined && template.health === undefined
 }
 
 function exited(state: AgentState, event: EventOf<'process-exited'>): AgentState {

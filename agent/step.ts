@@ -6,10 +6,10 @@
  * everything that is known, as if for the first time, and orders what is due. No order hangs on
  * having seen a particular event, so lost, late and doubled ones cost nothing but time.
  */
+import { frozen } from '#shared/base/frozen.ts'
 import type { AgentEffect } from './effects.ts'
 import type { AgentEvent } from './events.ts'
 import { absorb } from './facts.ts'
-import { frozen } from './frozen.ts'
 import { nextLookMs, settleReplica } from './replica.ts'
 import { settleBeat, settlePersist, settleReport } from './reporting.ts'
 import type { AgentState, ReplicaState } from './state.ts'

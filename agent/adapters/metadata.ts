@@ -132,6 +132,7 @@ function failed(path: string, text: string, cause?: unknown): MetadataError {
   return new MetadataError({
     text: `${path} ${text}`,
     cause,
+    isLate: cause instanceof Error && cause.name === 'TimeoutError',
     next: 'the agent asks again; see DROVER_METADATA_URL and the instance metadata options',
   })
 }

@@ -10,6 +10,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
@@ -66,6 +67,9 @@ const LOG_MAX_BYTES = 10_000_000
 /** What an agent and its replicas need of this process's own environment to find programs. */
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ'] as const
 
+/** Looks like an agent that died at once: the watch tries again. */
+const NEVER: ProcessId = { pid: -1, startTime: 'never' }
+
 type Watched = { instance: Ec2Instance; record: AgentRecord; restartAtMs?: number | undefined }
 
 export function makeLauncher(options: LauncherOptions): Launcher {
@@ -76,18 +80,28 @@ export function makeLauncher(options: LauncherOptions): Launcher {
   }, WATCH_EVERY_MS)
   watch.unref()
 
+  // A spawn stops this process for a moment, on a busy machine for a second. Machines that come up
+  // together boot one a turn, or nobody here would be answered until the last of them has.
+  let line = Promise.resolve()
+  const bootInTurn = (own: Watched): void => {
+    line = line
+      .then(() => nextTurn())
+      .then(() => {
+        if (watched.get(own.instance.instanceId) === own) boot(options, own)
+      })
+      .catch((error: unknown) => {
+        options.log.error('an agent did not start', { error: describeError(error) })
+        own.record = { ...own.record, process: NEVER }
+      })
+  }
   const start = (instance: Ec2Instance): void => {
     const { instanceId } = instance
     const own: Watched = { instance, record: { instanceId, bootId: bootIdOf(instance) } }
     watched.set(instanceId, own)
-    const pending = ending.get(instanceId)
-    if (pending === undefined) {
-      boot(options, own)
-      return
-    }
     // A reboot: the processes of the boot before go first.
-    void pending.then(() => {
-      if (watched.get(instanceId) === own) boot(options, own)
+    const before = ending.get(instanceId) ?? Promise.resolve()
+    void before.then(() => {
+      bootInTurn(own)
     })
   }
   const end = ({ instanceId }: Ec2Instance): Promise<void> => {
@@ -175,8 +189,7 @@ function boot(options: LauncherOptions, own: Watched): void {
   options.onChange()
   const agent = spawnAgent(options, own)
   if (agent === undefined) {
-    // Looks like an agent that died at once: the watch tries again.
-    own.record = { ...own.record, process: { pid: -1, startTime: 'never' } }
+    own.record = { ...own.record, process: NEVER }
     return
   }
   own.record = { ...own.record, process: agent }

@@ -5,7 +5,9 @@
  * that a new installation works before the `market` function has asked EC2 for the first time. From
  * then on EC2's own prices win (offerings.ts). README.md says where the facts come from.
  */
+import { frozen } from '../base/frozen.ts'
 import { byKey } from '../base/order.ts'
+import { remembered } from '../base/remembered.ts'
 import type { InstanceType } from '../model/machine.ts'
 import { allocatableOf } from './allocatable.ts'
 import { readRows, type CatalogRow } from './rows.ts'
@@ -14,18 +16,22 @@ import { readRows, type CatalogRow } from './rows.ts'
 export const catalogRows: readonly CatalogRow[] = readRows().toSorted(byKey((row) => row.name))
 
 /** Every type, in order of name. */
-export const catalog: readonly InstanceType[] = catalogRows.map(typeOf)
+export const catalog: readonly InstanceType[] = frozen(catalogRows.map(typeOf))
 
-export const typeByName: ReadonlyMap<string, InstanceType> = new Map(
-  catalog.map((type) => [type.name, type]),
+/** Any catalogue's types by name. */
+export const typesByName = remembered(
+  (types: readonly InstanceType[]): ReadonlyMap<string, InstanceType> =>
+    new Map(types.map((type) => [type.name, type])),
 )
+
+export const typeByName = typesByName(catalog)
 
 export function isGpu(type: InstanceType): boolean {
   return type.gpuCount > 0
 }
 
 function typeOf(row: CatalogRow): InstanceType {
-  return Object.freeze({
+  return {
     name: row.name,
     family: row.family,
     architecture: row.architecture,
@@ -33,7 +39,7 @@ function typeOf(row: CatalogRow): InstanceType {
     memoryMib: row.memoryMib,
     gpuCount: row.gpuCount,
     ...(row.gpuModel === undefined ? {} : { gpuModel: row.gpuModel }),
-    allocatable: Object.freeze(allocatableOf(row)),
+    allocatable: allocatableOf(row),
     onDemandUsdPerHour: row.onDemandUsdPerHour,
-  })
+  }
 }

@@ -6,18 +6,19 @@
  * put down, thrown away with the plan. A slot is a node seen as room: a machine with what is left
  * of it, or a claim with the least that any of its candidates would bring.
  */
-import { jsonBytes } from '../base/bytes.ts'
 import { byNumber, byText } from '../base/order.ts'
+import { remembered } from '../base/remembered.ts'
+import { typesByName } from '../catalog/catalog.ts'
 import { LIMITS } from '../model/limits.ts'
-import { templateKey, type GpuShare } from '../model/assignment.ts'
+import { templateKey, type Assignment, type GpuShare } from '../model/assignment.ts'
 import type { CapacityType, InstanceType } from '../model/machine.ts'
 import type { Node } from '../model/node.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
-import { resourcesOf } from '../model/workload.ts'
 import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
 import { takeDevices, withoutShares } from './devices.ts'
 import type { Draft } from './fold.ts'
 import { isLeaving } from './replicas.ts'
+import { weightOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type Slot = {
@@ -57,22 +58,15 @@ export type Board = {
 export function makeBoard(snapshot: Snapshot, draft: Draft): Board {
   const board: Board = { slots: [], topology: new Map(), wanted: new Map(), exposure: new Map() }
   const pools = new Map(snapshot.pools.map((own) => [own.name, own]))
-  const types = new Map(snapshot.catalog.map((own) => [own.name, own]))
+  const types = typesByName(snapshot.catalog)
   const byUid = new Map(snapshot.workloads.map((own) => [own.uid, own]))
   for (const node of draft.nodes.values()) {
     const pool = pools.get(node.pool)
     if (pool === undefined) continue
     const slot = slotOf(node, pool, types)
-    for (const bound of draft.assignments.get(node.name)?.replicas ?? []) {
-      const template = draft.assignments.get(node.name)?.templates[templateKey(bound)]
-      if (template !== undefined) {
-        carry(slot, templateKey(bound), jsonBytes(template))
-        const need = resourcesOf(template)
-        slot.freeCpuMilli -= need.cpuMilli
-        slot.freeMemoryMib -= need.memoryMib
-      }
-      slot.freeDevices = withoutShares(slot.freeDevices, bound.gpus)
-      slot.replicas += 1
+    const assignment = draft.assignments.get(node.name)
+    if (assignment !== undefined) load(slot, loadOf(assignment))
+    for (const bound of assignment?.replicas ?? []) {
       const workload = byUid.get(bound.uid)
       const counts = bound.order === 'run' && !isLeaving(node)
       if (workload !== undefined && counts) note(board, slot, { workload, by: 1 })
@@ -81,6 +75,40 @@ export function makeBoard(snapshot: Snapshot, draft: Draft): Board {
   }
   board.slots.sort(byAge)
   return board
+}
+
+/** What an assignment takes of its node. */
+type Load = {
+  readonly cpuMilli: number
+  readonly memoryMib: number
+  readonly shares: readonly GpuShare[]
+  readonly replicas: number
+  /** Bytes by template key, of those that some replica refers to. */
+  readonly templates: ReadonlyMap<string, number>
+}
+
+const loadOf = remembered(({ replicas, templates }: Assignment): Load => {
+  let [cpuMilli, memoryMib] = [0, 0]
+  const bytes = new Map<string, number>()
+  for (const bound of replicas) {
+    const key = templateKey(bound)
+    const template = templates[key]
+    if (template === undefined) continue
+    const { need, templateBytes } = weightOf(template)
+    cpuMilli += need.cpuMilli
+    memoryMib += need.memoryMib
+    bytes.set(key, templateBytes)
+  }
+  const shares = replicas.flatMap((own) => own.gpus)
+  return { cpuMilli, memoryMib, shares, replicas: replicas.length, templates: bytes }
+})
+
+function load(slot: Slot, { cpuMilli, memoryMib, shares, replicas, templates }: Load): void {
+  slot.freeCpuMilli -= cpuMilli
+  slot.freeMemoryMib -= memoryMib
+  slot.freeDevices = withoutShares(slot.freeDevices, shares)
+  slot.replicas += replicas
+  for (const [key, templateBytes] of templates) carry(slot, key, templateBytes)
 }
 
 /** Oldest first; of the same moment, in the order in which they were named. */

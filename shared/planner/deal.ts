@@ -6,6 +6,7 @@
  * instance without a claim is surplus, to be terminated.
  */
 import { byKey } from '../base/order.ts'
+import { typesByName } from '../catalog/catalog.ts'
 import { suiteOf } from './burn-in-suite.ts'
 import type { Assignment } from '../model/assignment.ts'
 import type { Launch } from '../model/launch.ts'
@@ -92,7 +93,7 @@ type MachineContext = {
 /** What is known of the machine; a type outside the catalogue offers what its claim asked for. */
 export function machineOf(instance: DealtInstance, context: MachineContext): Machine {
   const { claim, snapshot, nowMs } = context
-  const type = snapshot.catalog.find((own) => own.name === instance.instanceType)
+  const type = typesByName(snapshot.catalog).get(instance.instanceType)
   const gpuModel = type?.gpuModel ?? claim.claim.gpuModel
   return {
     instanceId: instance.instanceId,

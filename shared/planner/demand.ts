@@ -5,14 +5,14 @@
  * with shapes and nodes. A workload short of its on-demand base has two demands: one that insists
  * on on-demand, one that does not.
  */
-import { jsonBytes } from '../base/bytes.ts'
 import { byKey, descending, inOrder } from '../base/order.ts'
 import { TEAM_TAINT_KEY } from '../model/names.ts'
 import { taintsOf, type PoolSpec } from '../model/pool.ts'
 import type { Resources } from '../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
-import { resourcesOf, type WorkloadSpec } from '../model/workload.ts'
+import type { WorkloadSpec } from '../model/workload.ts'
 import { spotPoolCap } from './replicas.ts'
+import { revisionOf } from './revision.ts'
 import type { Target } from './target.ts'
 
 export type Demand = {
@@ -30,6 +30,7 @@ export type Demand = {
 /** The demands of the targets, most important first: priority, then size, then name. */
 export function demandsOf(targets: readonly Target[]): readonly Demand[] {
   return targets
+    .filter((own) => own.start > 0)
     .flatMap(split)
     .filter((own) => own.count > 0)
     .sort(
@@ -46,10 +47,11 @@ export function demandsOf(targets: readonly Target[]): readonly Demand[] {
 function split(target: Target): Demand[] {
   const { workload, desired } = target
   const { spot } = workload.spec.capacity
+  const { need, templateBytes } = revisionOf(workload.spec)
   const common = {
     target,
-    need: resourcesOf(workload.spec),
-    templateBytes: jsonBytes(target.template),
+    need,
+    templateBytes,
     spotPoolCap: spotPoolCap(workload.spec, desired),
   }
   const base = spot === 'never' ? target.start : target.startOnDemand

@@ -27,6 +27,7 @@ export function drain(context: DrainContext): readonly Action[] {
   const unread = [...replicas].flatMap(([uid, group]) => (known.has(uid) ? [] : group))
   const moves = context.targets.flatMap((target) => {
     const mine = (replicas.get(target.workload.uid) ?? []).filter(isRunning)
+    if (!mine.some((own) => isLeaving(own.node) || isOld(own, target))) return []
     const ledger = openLedger(target.workload, mine, context.nowMs)
     return [
       ...moveOff(mine, { target, ledger, context }),
@@ -91,7 +92,7 @@ function why({ node }: Replica): string {
 function rollForward(mine: readonly Replica[], { target, ledger }: Work): readonly Action[] {
   const staying = mine.filter((own) => !isLeaving(own.node))
   const old = staying
-    .filter((own) => own.bound.version !== target.version)
+    .filter((own) => isOld(own, target))
     .sort(
       inOrder(
         byKey((own) => (own.bound.readySinceMs === undefined ? 0 : 1)),
@@ -107,6 +108,10 @@ function rollForward(mine: readonly Replica[], { target, ledger }: Work): readon
     left -= 1
     return stop(own, { code: 'Replaced', text: `version ${target.version} takes its place` })
   })
+}
+
+function isOld({ bound }: Replica, { version }: Target): boolean {
+  return bound.version !== version
 }
 
 function stop({ bound, node }: Replica, reason: Reason): readonly Action[] {

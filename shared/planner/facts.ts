@@ -1,6 +1,7 @@
 /**
  * What is known of one node, from everyone who states facts about it, laid side by side.
  */
+import { remembered } from '../base/remembered.ts'
 import type { Assignment } from '../model/assignment.ts'
 import type { NodeOrder, Signal } from '../model/facts.ts'
 import type { ListedInstance } from '../model/machine.ts'
@@ -25,14 +26,20 @@ export type NodeFacts = {
   readonly listed: ListedInstance | undefined
 }
 
+/** The facts of every node that has a machine, in order of name. */
+export type FactsOf = (draft: Draft) => readonly NodeFacts[]
+
 /** What every part of `observe` works with. */
 export type ObserveContext = {
   readonly snapshot: Snapshot
   readonly brakes: BrakeBook
 }
 
-/** The facts of every node that has a machine, in order of name. */
-export function factsOf(snapshot: Snapshot, draft: Draft): readonly NodeFacts[] {
+/**
+ * The facts of one draft after the other. What the snapshot states is indexed once, and as long as
+ * nothing is decided the draft stays the same, and so do its facts.
+ */
+export function openFacts(snapshot: Snapshot): FactsOf {
   const reports = new Map(snapshot.reports.map((own) => [own.arn, own]))
   const beats = new Map(snapshot.beats.map((own) => [own.arn, own]))
   const signals = new Map(snapshot.signals.map((own) => [own.instanceId, own]))
@@ -41,20 +48,22 @@ export function factsOf(snapshot: Snapshot, draft: Draft): readonly NodeFacts[] 
   const listed = new Map(snapshot.listing?.items.map((own) => [own.instanceId, own]))
   const orders = new Map<string, NodeOrder>()
   for (const order of snapshot.orders) if (order.target === 'node') orders.set(order.name, order)
-  return [...draft.nodes.values()].flatMap((node) => {
-    const { machine } = node
-    if (machine === undefined) return []
-    return {
-      node,
-      machine,
-      pool: pools.get(node.pool),
-      assignment: draft.assignments.get(node.name),
-      report: reports.get(machine.arn),
-      beat: beats.get(machine.arn),
-      signal: signals.get(machine.instanceId),
-      verdict: verdicts.get(node.name),
-      order: orders.get(node.name),
-      listed: listed.get(machine.instanceId),
-    }
-  })
+  return remembered((draft) =>
+    [...draft.nodes.values()].flatMap((node) => {
+      const { machine } = node
+      if (machine === undefined) return []
+      return {
+        node,
+        machine,
+        pool: pools.get(node.pool),
+        assignment: draft.assignments.get(node.name),
+        report: reports.get(machine.arn),
+        beat: beats.get(machine.arn),
+        signal: signals.get(machine.instanceId),
+        verdict: verdicts.get(node.name),
+        order: orders.get(node.name),
+        listed: listed.get(machine.instanceId),
+      }
+    }),
+  )
 }

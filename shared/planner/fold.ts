@@ -15,6 +15,7 @@ import type { Action, ActionKind, NodeChanges } from './actions.ts'
 import { dealInstances } from './deal.ts'
 import type { Snapshot } from './snapshot.ts'
 
+/** Frozen, and its maps are never changed: a draft that changes is another draft. */
 export type Draft = {
   readonly nowMs: number
   readonly nodes: ReadonlyMap<string, Node>
@@ -31,15 +32,16 @@ type Editable = {
 
 /** The herd as the snapshot has it. */
 export function draftOf(snapshot: Snapshot): Draft {
-  return {
+  return Object.freeze({
     nowMs: snapshot.nowMs,
     nodes: new Map(snapshot.nodes.map((node) => [node.name, node])),
     assignments: new Map(snapshot.assignments.map((own) => [own.node, own])),
-  }
+  })
 }
 
-/** The draft after the actions, in their order. Neither argument is changed. */
+/** The draft after the actions, in their order: itself where there are none. */
 export function fold(draft: Draft, actions: readonly Action[], snapshot: Snapshot): Draft {
+  if (actions.length === 0) return draft
   const edit: Editable = {
     nowMs: draft.nowMs,
     snapshot,
@@ -47,7 +49,8 @@ export function fold(draft: Draft, actions: readonly Action[], snapshot: Snapsho
     assignments: new Map(draft.assignments),
   }
   for (const action of actions) applyOne(edit, action)
-  return { nowMs: edit.nowMs, nodes: edit.nodes, assignments: edit.assignments }
+  const { nowMs, nodes, assignments } = edit
+  return Object.freeze({ nowMs, nodes, assignments })
 }
 
 type Of<K extends ActionKind> = Extract<Action, { kind: K }>

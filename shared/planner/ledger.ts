@@ -5,16 +5,14 @@
  * `maxUnavailable` leaves of the desired count, whichever is more. A grant is spent at once, so a
  * drain and a roll-out of the same pass cannot both use the same room.
  */
-import { countOf } from '../model/quantities.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
-import { desiredOf, isAvailable, rollRoom, type Replica } from './replicas.ts'
+import { desiredOf, isAvailable, minAvailableOf, rollRoom, type Replica } from './replicas.ts'
 
 /** Ready replicas that voluntary disruption must leave. */
 export function floorOf(spec: WorkloadSpec, desired: number): number {
-  const least = spec.availability.minAvailable
-  const min = least === undefined ? 0 : countOf(least, { total: desired, round: 'up' })
-  return Math.min(desired, Math.max(min, desired - rollRoom(spec, desired).gap))
+  const least = minAvailableOf(spec, desired)
+  return Math.min(desired, Math.max(least, desired - rollRoom(spec, desired).gap))
 }
 
 export type Ledger = {

@@ -6,10 +6,12 @@
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
+import type { PoolSpec } from '../model/pool.ts'
+import type { Beat } from '../model/report.ts'
 import type { WorkloadStatus } from '../model/status.ts'
 import { stopAtMs } from './drain.ts'
 import type { Draft } from './fold.ts'
-import { isAlive, replicasByUid } from './replicas.ts'
+import { isRunning, replicasByUid } from './replicas.ts'
 import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from './retire.ts'
 import { BEATING } from './silence.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -26,17 +28,31 @@ export type NextContext = {
 /** Milliseconds since the epoch, later than now; undefined when only a change can matter. */
 export function nextAtMs(context: NextContext): number | undefined {
   const { nowMs } = context.snapshot
-  const all = [
-    ...[...context.draft.nodes.values()].flatMap((node) => nodeMoments(node, context)),
-    ...replicaMoments(context),
-    ...launchMoments(context.snapshot),
-    ...waitingMoments(context),
-  ].filter((moment) => moment > nowMs && Number.isFinite(moment))
-  return all.length === 0 ? undefined : Math.min(...all)
+  let nextMs = Infinity
+  for (const moments of allMoments(context)) {
+    for (const moment of moments) if (moment > nowMs && moment < nextMs) nextMs = moment
+  }
+  return nextMs === Infinity ? undefined : nextMs
 }
 
-function nodeMoments(node: Node, { snapshot, draft }: NextContext): number[] {
-  const pool = snapshot.pools.find((own) => own.name === node.pool)?.spec
+function* allMoments(context: NextContext): Iterable<readonly number[]> {
+  const { snapshot, draft } = context
+  const pools = new Map(snapshot.pools.map((own) => [own.name, own.spec]))
+  const beats = new Map(snapshot.beats.map((own) => [own.arn, own]))
+  for (const node of draft.nodes.values()) {
+    yield nodeMoments(node, pools.get(node.pool), context)
+    yield silenceMoments(node, beats.get(node.machine?.arn ?? ''), snapshot)
+  }
+  yield* replicaMoments(context)
+  yield launchMoments(snapshot)
+  yield waitingMoments(context)
+}
+
+function nodeMoments(
+  node: Node,
+  pool: PoolSpec | undefined,
+  { snapshot, draft }: NextContext,
+): readonly number[] {
   const moments: number[] = []
   if (node.phase === 'booting' && node.adoptedAtMs === undefined)
     moments.push(node.phaseSinceMs + snapshot.settings.bootDeadlineMs + 1)
@@ -53,7 +69,7 @@ function nodeMoments(node: Node, { snapshot, draft }: NextContext): number[] {
   if (node.emptySinceMs !== undefined && pool !== undefined && pool.repack.when !== 'never') {
     moments.push(node.emptySinceMs + pool.repack.afterSeconds * 1000)
   }
-  return [...moments, ...silenceMoments(node, snapshot)]
+  return moments
 }
 
 /**
@@ -61,7 +77,11 @@ function nodeMoments(node: Node, { snapshot, draft }: NextContext): number[] {
  * they counted from now, each pass would found a chain of its own. A node that has missed two beats
  * is about to fall silent.
  */
-function silenceMoments(node: Node, { nowMs, beats, pass, settings }: Snapshot): number[] {
+function silenceMoments(
+  node: Node,
+  beat: Beat | undefined,
+  { nowMs, pass, settings }: Snapshot,
+): readonly number[] {
   const everyMs = LIMITS.tickMs / 2
   if (node.silentSinceMs !== undefined) {
     const rounds = Math.floor((nowMs - node.silentSinceMs) / everyMs) + 1
@@ -69,25 +89,21 @@ function silenceMoments(node: Node, { nowMs, beats, pass, settings }: Snapshot):
   }
   const { machine } = node
   if (machine === undefined || !BEATING.includes(node.phase)) return []
-  const beat = beats.find((own) => own.arn === machine.arn)
   const heardMs = Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)
   const isQuiet = nowMs - heardMs > 2 * LIMITS.beatEveryMs
   return isQuiet ? [heardMs + settings.lostAfterMs + 1] : []
 }
 
-function replicaMoments({ snapshot, draft }: NextContext): number[] {
+function* replicaMoments({ snapshot, draft }: NextContext): Iterable<readonly number[]> {
   const soaks = new Map(
     snapshot.workloads.map((own) => [own.uid, own.spec.rollout.minReadySeconds * 1000]),
   )
-  return [...replicasByUid(draft).values()].flat().flatMap((own) => {
-    if (!isAlive(own.node) || own.bound.order === 'stop') return []
-    const { readySinceMs } = own.bound
-    const soakMs = soaks.get(own.bound.uid) ?? 0
-    return [
-      ...(own.node.drain === undefined ? [] : [stopAtMs(own)]),
-      ...(readySinceMs === undefined ? [] : [readySinceMs + soakMs]),
-    ]
-  })
+  for (const [uid, group] of replicasByUid(draft)) {
+    const running = group.filter(isRunning)
+    const soakMs = soaks.get(uid) ?? 0
+    yield running.map((own) => (own.bound.readySinceMs ?? -Infinity) + soakMs)
+    yield running.map((own) => (own.node.drain === undefined ? Infinity : stopAtMs(own)))
+  }
 }
 
 function launchMoments({ launches }: Snapshot): number[] {

@@ -7,7 +7,7 @@
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
-import { factsOf, type NodeFacts, type ObserveContext } from './facts.ts'
+import type { FactsOf, NodeFacts, ObserveContext } from './facts.ts'
 import { fold, type Draft } from './fold.ts'
 import { carryOutOrder } from './orders.ts'
 import { takeInReport } from './readiness.ts'
@@ -15,7 +15,11 @@ import { judgeSilence } from './silence.ts'
 import type { Snapshot } from './snapshot.ts'
 import { runBurnIn } from './testing.ts'
 
-export function observe(context: ObserveContext, draft: Draft): readonly Action[] {
+export function observe(
+  context: ObserveContext,
+  draft: Draft,
+  factsOf: FactsOf,
+): readonly Action[] {
   const { snapshot } = context
   const actions: Action[] = []
   let current = draft
@@ -29,7 +33,7 @@ export function observe(context: ObserveContext, draft: Draft): readonly Action[
     (facts) => facts.flatMap((own) => leaveDeletedPool(own, snapshot)),
   ]
   for (const stage of stages) {
-    const found = stage(factsOf(snapshot, current))
+    const found = stage(factsOf(current))
     actions.push(...found)
     current = fold(current, found, snapshot)
   }

@@ -5,6 +5,7 @@
  * When nothing would do, the person who asked needs to know why, pool by pool; the same tests that
  * filter the offers say so (`whyNothingFits`).
  */
+import { typesByName } from '../catalog/catalog.ts'
 import { parseMib, type Resources } from '../model/quantities.ts'
 import type { InstanceType } from '../model/machine.ts'
 import type { PoolItem } from '../model/spec-item.ts'
@@ -52,7 +53,7 @@ export function poolTakes(pool: PoolSpec, type: InstanceType): boolean {
 
 /** Every offer of every pool, shortages left out. */
 export function offersOf(snapshot: Snapshot): readonly Offer[] {
-  const types = new Map(snapshot.catalog.map((type) => [type.name, type]))
+  const types = typesByName(snapshot.catalog)
   const short = snapshot.shortages.filter((own) => own.untilMs > snapshot.nowMs)
   const isShort = (place: { instanceType: string; zone: string; capacityType: string }): boolean =>
     short.some(

@@ -10,11 +10,10 @@
 import type { GpuShare } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
-import { demandKey, lift, put, TEMPLATE_ROOM_BYTES, type Board, type Slot } from './board.ts'
-import { untolerated, type Demand } from './demand.ts'
-import { deviceFit } from './devices.ts'
+import { lift, put, TEMPLATE_ROOM_BYTES, type Board, type Slot } from './board.ts'
+import type { Demand } from './demand.ts'
 import { fill, roomByRules, type Bin, type Want } from './fill.ts'
-import { typeSuits } from './offers.ts'
+import { slotSuits } from './slot-suits.ts'
 import { crowding } from './topology.ts'
 import type { IdMaker } from './ids.ts'
 
@@ -46,7 +45,7 @@ export function place(context: PlaceContext): Placing {
   const occupied = board.slots.filter((slot) => slot.ready && slot.replicas > 0)
   topUp(board, occupied, { wants, putDown })
   for (const slot of emptySlots(board.slots, occupied)) {
-    const suiting = wants.filter((own) => suits(slot, own))
+    const suiting = wants.filter((own) => slotSuits(slot, own))
     for (const { want, count } of fill(board, binOf(slot), suiting)) {
       for (let i = 0; i < count; i += 1) putDown(slot, want)
     }
@@ -127,7 +126,7 @@ function bestSlot(board: Board, slots: readonly Slot[], want: Want): Slot | unde
       crowd < best.crowd ||
       (crowd === best.crowd &&
         (left < best.left || (left === best.left && slot.node < best.slot.node)))
-    if (!isBetter || !suits(slot, want) || roomByRules(board, binOf(slot), want) <= 0) continue
+    if (!isBetter || !slotSuits(slot, want) || roomByRules(board, binOf(slot), want) <= 0) continue
     best = { slot, crowd, left }
   }
   return best?.slot
@@ -136,35 +135,6 @@ function bestSlot(board: Board, slots: readonly Slot[], want: Want): Slot | unde
 /** What would be left free, as a share of a large machine: best fit leaves least. */
 function leftover(slot: Slot, { need }: Demand): number {
   return slot.freeCpuMilli - need.cpuMilli + (slot.freeMemoryMib - need.memoryMib) / 4
-}
-
-/** True when the slot has room for one replica of the want and is of a sort it takes. */
-function suits(slot: Slot, want: Want): boolean {
-  const { demand } = want
-  const { spec } = demand.target.workload
-  const { need } = demand
-  return (
-    need.cpuMilli <= slot.freeCpuMilli &&
-    need.memoryMib <= slot.freeMemoryMib &&
-    deviceFit(slot.freeDevices, need.gpuMilli) > 0 &&
-    slot.runtimes.includes(demand.target.template.image === undefined ? 'process' : 'docker') &&
-    slot.replicas < LIMITS.replicasPerNodeMax &&
-    (slot.templates.has(demandKey(demand)) ||
-      slot.templateBytes + demand.templateBytes <= TEMPLATE_ROOM_BYTES) &&
-    (demand.capacity === 'any' || demand.capacity === slot.capacityType) &&
-    (spec.placement.pools?.includes(slot.pool.name) ?? true) &&
-    (spec.placement.zones === undefined ||
-      slot.zones.every((zone) => spec.placement.zones?.includes(zone))) &&
-    untolerated(slot.pool.spec, spec) === undefined &&
-    !(want.shunsGpus && slot.hasGpus) &&
-    isRightSort(slot, demand)
-  )
-}
-
-/** True when every type the slot may turn out to be is of a sort that the demand takes. */
-function isRightSort(slot: Slot, demand: Demand): boolean {
-  const sortOnly = { ...demand, need: { ...demand.need, cpuMilli: 0, memoryMib: 0 } }
-  return slot.types.every((type) => typeSuits(type, sortOnly))
 }
 
 /** The slot as a bin for `fill`. */

@@ -8,33 +8,29 @@
 import { groupBy } from '../base/order.ts'
 import type { Action, Plan, Refusal } from './actions.ts'
 import { admit } from './admit.ts'
-import { makeBoard } from './board.ts'
 import type { Shortage } from '../model/facts.ts'
 import { BURN_IN_FAILED, openBrakes, type BrakeBook } from './brake.ts'
-import { demandsOf } from './demand.ts'
 import { drain } from './drain.ts'
+import { openFacts } from './facts.ts'
 import { draftOf, fold, type Draft } from './fold.ts'
 import { makeIds } from './ids.ts'
 import { settleLaunches } from './launches.ts'
 import { nextAtMs } from './next-at.ts'
 import { observe } from './observe.ts'
-import { offersOf } from './offers.ts'
-import { place } from './place.ts'
-import { openPoolBook } from './pool-limits.ts'
-import { provision } from './provision.ts'
 import { retire } from './retire.ts'
 import { rememberShortages } from './shortage.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
+import { supply } from './supply.ts'
 import { sweep } from './sweep.ts'
 import { target, type Target } from './target.ts'
-import { wantsOf } from './wants.ts'
 
 /** The plan for the snapshot, and the herd as it will stand once the plan is carried out. */
 export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft: Draft } {
   const { nowMs } = snapshot
   const ids = makeIds(snapshot.pass.epoch)
   const brakes = openBrakes(snapshot)
+  const factsOf = openFacts(snapshot)
   const actions: Action[] = []
   let draft = draftOf(snapshot)
   const take = (found: readonly Action[]): void => {
@@ -43,7 +39,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   }
 
   take(settleLaunches(snapshot, draft))
-  take(observe({ snapshot, brakes }, draft))
+  take(observe({ snapshot, brakes }, draft, factsOf))
   const swept = sweep({ snapshot, draft, brakes, ids })
   take(swept.actions)
 
@@ -52,24 +48,14 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const { admitted, refused } = admit(aims.targets)
 
   const shortages = shortagesOfFailures(snapshot, actions)
-  const board = makeBoard(snapshot, draft)
-  const { wants, offersFor } = wantsOf(demandsOf(admitted), {
-    snapshot,
-    board,
-    offers: offersOf({ ...snapshot, shortages: [...snapshot.shortages, ...shortages] }),
-  })
-  const placed = place({ board, wants, ids, nowMs })
-  take(placed.actions)
-  const limits = openPoolBook(snapshot, draft, brakes.onTrial())
-  const bought = provision({ snapshot, board, wants, offersFor, limits, ids })
-  take(bought.actions)
+  const supplied = supply({ snapshot, draft, targets: admitted, shortages, brakes, ids })
+  take(supplied.actions)
 
-  const refusals: readonly Refusal[] = [...refused, ...bought.refusals]
+  const refusals: readonly Refusal[] = [...refused, ...supplied.refusals]
   take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
-  const used = new Set([...placed.used, ...bought.bought])
-  take(retire({ snapshot, draft, used, blocked: limits.blocked }))
+  const { used, blocked, coming } = supplied
+  take(retire({ facts: factsOf(draft), nowMs, used, blocked }))
 
-  const coming = sum(placed.coming, bought.coming)
   const rest = conclude({ snapshot, draft, refusals, coming, brakes })
   const { suspects } = swept
   return {
@@ -139,15 +125,6 @@ function shortagesOfFailures(
       { capacityType, known: shortages, nowMs },
     ),
   )
-}
-
-function sum(
-  a: ReadonlyMap<string, number>,
-  b: ReadonlyMap<string, number>,
-): ReadonlyMap<string, number> {
-  const total = new Map(a)
-  for (const [key, count] of b) total.set(key, (total.get(key) ?? 0) + count)
-  return total
 }
 
 type Current = {

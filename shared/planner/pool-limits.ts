@@ -5,6 +5,7 @@
  * dearest and largest candidate, since any of them may come. So no answer of EC2's can carry a pool
  * over its limits.
  */
+import { typesByName } from '../catalog/catalog.ts'
 import {
   formatMib,
   formatMilli,
@@ -36,7 +37,7 @@ export function openPoolBook(
   draft: Draft,
   onTrial: ReadonlySet<string>,
 ): PoolBook {
-  const types = new Map(snapshot.catalog.map((type) => [type.name, type]))
+  const types = typesByName(snapshot.catalog)
   const pools = new Map(snapshot.pools.map((pool) => [pool.name, pool]))
   const uses = new Map<string, Use>()
   const blocked = new Set<string>()

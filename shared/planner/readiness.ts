@@ -6,23 +6,27 @@
  * until then it may still be running, and its room is still taken. No report at all says nothing:
  * the stamps stand.
  */
-import type { BoundReplica } from '../model/assignment.ts'
-import type { ReportedReplica } from '../model/report.ts'
+import { sameJson } from '../base/equal.ts'
+import { remembered } from '../base/remembered.ts'
+import type { Report, ReportedReplica } from '../model/report.ts'
 import type { Action } from './actions.ts'
 import type { NodeFacts } from './facts.ts'
 
 export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[] {
   const { node, report, assignment } = facts
   if (assignment === undefined || node.phase === 'terminating') return []
-  if (report === undefined && !isLost(facts)) return []
-  const reported = new Map((report?.replicas ?? []).map((own) => [own.id, own]))
+  const lost = node.lostSinceMs !== undefined
+  if (report === undefined && !lost) return []
+  const reported = report === undefined ? NOBODY : reportedById(report)
   const actions: Action[] = [...takeInBoot(facts), ...liftGeneration(facts)]
   const gone: string[] = []
   for (const bound of assignment.replicas) {
     const own = reported.get(bound.id)
+    const ready = !lost && own?.ready === true && own.phase === 'ready'
     if (bound.order === 'stop' && hasLetGo(facts, own)) gone.push(bound.id)
-    else
-      actions.push(...stampReadiness({ node: node.name, bound, own, lost: isLost(facts) }, nowMs))
+    else if (ready !== (bound.readySinceMs !== undefined)) {
+      actions.push(stamp(node.name, bound.id, ready ? nowMs : undefined))
+    }
   }
   if (gone.length > 0) {
     const reason = { code: 'Stopped', text: 'the agent has let go of it' }
@@ -31,9 +35,12 @@ export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[]
   return actions
 }
 
-function isLost({ node }: NodeFacts): boolean {
-  return node.lostSinceMs !== undefined
-}
+type Reported = ReadonlyMap<string, ReportedReplica>
+const NOBODY: Reported = new Map()
+
+const reportedById = remembered(
+  (report: Report): Reported => new Map(report.replicas.map((own) => [own.id, own])),
+)
 
 /** The agent says that it is gone, or knows of the newest orders and does not have it at all. */
 function hasLetGo({ report, assignment }: NodeFacts, own: ReportedReplica | undefined): boolean {
@@ -41,27 +48,12 @@ function hasLetGo({ report, assignment }: NodeFacts, own: ReportedReplica | unde
   return (report?.observedGeneration ?? 0) >= (assignment?.generation ?? Infinity)
 }
 
-type Seen = {
-  readonly node: string
-  readonly bound: BoundReplica
-  readonly own: ReportedReplica | undefined
-  readonly lost: boolean
-}
-
-function stampReadiness({ node, bound, own, lost }: Seen, nowMs: number): readonly Action[] {
-  const ready = !lost && own?.ready === true && own.phase === 'ready'
-  if (ready === (bound.readySinceMs !== undefined)) return []
-  return [
-    {
-      kind: 'stamp',
-      node,
-      replica: bound.id,
-      readySinceMs: ready ? nowMs : undefined,
-      reason: ready
-        ? { code: 'Ready', text: 'its probe succeeds' }
-        : { code: 'Unready', text: 'it is no longer ready' },
-    },
-  ]
+function stamp(node: string, replica: string, readySinceMs: number | undefined): Action {
+  const reason =
+    readySinceMs === undefined
+      ? { code: 'Unready', text: 'it is no longer ready' }
+      : { code: 'Ready', text: 'its probe succeeds' }
+  return { kind: 'stamp', node, replica, readySinceMs, reason }
 }
 
 /**
@@ -82,7 +74,7 @@ const GENERATION_MAX = 1_000_000_000
 function takeInBoot({ node, report }: NodeFacts): readonly Action[] {
   if (report === undefined || !['ready', 'draining'].includes(node.phase)) return []
   const sameBoot = report.bootId === node.bootId
-  const sameRuntimes = report.runtimes.join() === node.runtimes.join()
+  const sameRuntimes = sameJson(report.runtimes, node.runtimes)
   if (sameBoot && sameRuntimes) return []
   const changes = { bootId: report.bootId, runtimes: [...report.runtimes] }
   const reason = { code: 'Rebooted', text: 'the machine has booted anew' }

@@ -4,6 +4,7 @@
  * "Run-ordered on a living node" is what a workload has; "ready and soaked and not told to stop" is
  * what it can count on. The two questions are asked all over the planner and answered only here.
  */
+import { remembered } from '../base/remembered.ts'
 import { countOf } from '../model/quantities.ts'
 import type { BoundReplica } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
@@ -12,11 +13,12 @@ import type { WorkloadSpec } from '../model/workload.ts'
 import type { Draft } from './fold.ts'
 
 export type Replica = { readonly bound: BoundReplica; readonly node: Node }
+type Replicas = ReadonlyMap<string, readonly Replica[]>
 
 /**
  * Every bound replica, stopping ones too, by the uid of its workload; in order of node and binding.
  */
-export function replicasByUid(draft: Draft): ReadonlyMap<string, readonly Replica[]> {
+export const replicasByUid = remembered((draft: Draft): Replicas => {
   const groups = new Map<string, Replica[]>()
   for (const assignment of draft.assignments.values()) {
     const node = draft.nodes.get(assignment.node)
@@ -28,7 +30,7 @@ export function replicasByUid(draft: Draft): ReadonlyMap<string, readonly Replic
     }
   }
   return groups
-}
+})
 
 /** True while whatever runs there may still be running for us. */
 export function isAlive(node: Node): boolean {
@@ -56,11 +58,22 @@ export function desiredOf(workload: WorkloadItem): number {
   return workload.deletedAtMs === undefined ? (workload.spec.replicas ?? 0) : 0
 }
 
-/** Replicas a roll-out may add and may take away, rounded as Kubernetes rounds them. */
+/**
+ * Replicas a roll-out may add and may take away, rounded as Kubernetes rounds them. Where neither
+ * could ever be done, because `minAvailable` protects every replica, one is added at a time.
+ */
 export function rollRoom(spec: WorkloadSpec, desired: number): { surge: number; gap: number } {
   const surge = countOf(spec.rollout.maxSurge, { total: desired, round: 'up' })
   const gap = countOf(spec.rollout.maxUnavailable, { total: desired, round: 'down' })
-  return surge === 0 && gap === 0 ? { surge: 0, gap: 1 } : { surge, gap }
+  if (surge > 0) return { surge, gap }
+  const isAllProtected = minAvailableOf(spec, desired) >= desired
+  return { surge: isAllProtected ? 1 : 0, gap: Math.max(1, gap) }
+}
+
+/** The replicas that `minAvailable` protects; none without it. */
+export function minAvailableOf(spec: WorkloadSpec, desired: number): number {
+  const least = spec.availability.minAvailable
+  return least === undefined ? 0 : countOf(least, { total: desired, round: 'up' })
 }
 
 /** Ready replicas that must sit on on-demand nodes. */

@@ -9,13 +9,11 @@ import { LIMITS } from '../model/limits.ts'
 import type { Assignment } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { Action } from './actions.ts'
-import { factsOf, type NodeFacts } from './facts.ts'
-import type { Draft } from './fold.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { NodeFacts } from './facts.ts'
 
 export type RetireContext = {
-  readonly snapshot: Snapshot
-  readonly draft: Draft
+  readonly facts: readonly NodeFacts[]
+  readonly nowMs: number
   /** Nodes that something is planned for. */
   readonly used: ReadonlySet<string>
   /** Pools at whose limit somebody waits. */
@@ -26,13 +24,10 @@ export type RetireContext = {
 export const TERMINATE_AGAIN_MS = 15_000
 
 export function retire(context: RetireContext): readonly Action[] {
-  return factsOf(context.snapshot, context.draft).flatMap((facts) => retireOne(facts, context))
+  return context.facts.flatMap((facts) => retireOne(facts, context))
 }
 
-function retireOne(
-  facts: NodeFacts,
-  { snapshot: { nowMs }, used, blocked }: RetireContext,
-): readonly Action[] {
+function retireOne(facts: NodeFacts, { nowMs, used, blocked }: RetireContext): readonly Action[] {
   const { node } = facts
   if (node.phase === 'terminating') return askAgain(node, nowMs)
   if (node.phase === 'quarantined') {

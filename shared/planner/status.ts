@@ -4,15 +4,17 @@
  * A status holds stamps and never an age, and keeps a condition's `sinceMs` while it says the same,
  * so a pass that changes nothing writes nothing.
  */
+import { remembered } from '../base/remembered.ts'
 import { countOf } from '../model/quantities.ts'
 import type { Condition } from '../model/node.ts'
+import type { Report } from '../model/report.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
-import { templateOf, versionOf } from '../model/version.ts'
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
 import { desiredOf, isAvailable, isRunning, replicasByUid, type Replica } from './replicas.ts'
+import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 
@@ -28,35 +30,40 @@ export type StatusContext = {
 export function workloadStatuses(context: StatusContext): readonly WorkloadStatus[] {
   const { snapshot, draft } = context
   const replicas = replicasByUid(draft)
+  const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
   const reported = runningIds(snapshot)
   return snapshot.workloads.flatMap((workload) => {
     const mine = replicas.get(workload.uid) ?? []
     if (workload.deletedAtMs !== undefined && mine.length === 0) return []
-    return workloadStatus(workload, { context, mine, reported })
+    return workloadStatus(workload, { context, mine, reported, old: before.get(workload.uid) })
   })
 }
 
 /** Replicas that their agents say have a process. */
 function runningIds({ reports }: Snapshot): ReadonlySet<string> {
-  return new Set(
-    reports.flatMap((report) =>
-      report.replicas.flatMap((own) =>
-        own.phase === 'running' || own.phase === 'ready' || own.phase === 'stopping' ? own.id : [],
-      ),
-    ),
-  )
+  const ids = new Set<string>()
+  for (const report of reports) for (const id of runningIn(report)) ids.add(id)
+  return ids
 }
+
+const runningIn = remembered((report: Report): readonly string[] =>
+  report.replicas
+    .filter(({ phase }) => phase === 'running' || phase === 'ready' || phase === 'stopping')
+    .map((own) => own.id),
+)
 
 type Mine = {
   readonly context: StatusContext
   readonly mine: readonly Replica[]
   readonly reported: ReadonlySet<string>
+  /** What people were told last. */
+  readonly old: WorkloadStatus | undefined
 }
 
-function workloadStatus(workload: WorkloadItem, { context, mine, reported }: Mine): WorkloadStatus {
-  const { nowMs, workloadStatuses: before } = context.snapshot
-  const old = before.find((own) => own.uid === workload.uid)
-  const version = versionOf(templateOf(workload.spec))
+function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
+  const { context, mine, reported, old } = own
+  const { nowMs } = context.snapshot
+  const { version } = revisionOf(workload.spec)
   const desired = desiredOf(workload)
   const running = mine.filter(isRunning)
   const available = running.filter((own) => isAvailable(own, workload.spec, nowMs)).length

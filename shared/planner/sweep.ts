@@ -8,6 +8,7 @@
  * person allows the sweep. One that carries nothing joins the herd.
  */
 import { byKey } from '../base/order.ts'
+import { typesByName } from '../catalog/catalog.ts'
 import { LIMITS } from '../model/limits.ts'
 import { launchTag, TAGS } from '../model/launch.ts'
 import type { ListedInstance } from '../model/machine.ts'
@@ -99,7 +100,7 @@ function adoption(instance: ListedInstance, node: Node): Action {
 /** The instance as a node of the pool that its tag names; undefined where there is none. */
 function adoptedNode(orphan: ListedInstance, snapshot: Snapshot, ids: IdMaker): Node | undefined {
   const pool = snapshot.pools.find((own) => own.name === orphan.tags[TAGS.pool])
-  const type = snapshot.catalog.find((own) => own.name === orphan.instanceType)
+  const type = typesByName(snapshot.catalog).get(orphan.instanceType)
   if (pool === undefined || type === undefined) return undefined
   const { nowMs } = snapshot
   const claim: Node['claim'] = {

@@ -9,7 +9,7 @@
  */
 import { byKey, byNumber, descending, inOrder, type Compare } from '../base/order.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
-import { templateOf, versionOf, type Template } from '../model/version.ts'
+import type { Template } from '../model/version.ts'
 import type { Action } from './actions.ts'
 import type { Draft } from './fold.ts'
 import {
@@ -21,6 +21,7 @@ import {
   rollRoom,
   type Replica,
 } from './replicas.ts'
+import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type Target = {
@@ -50,15 +51,14 @@ export function target(snapshot: Snapshot, draft: Draft): Targets {
 }
 
 function targetOf(workload: WorkloadItem, running: readonly Replica[]): Target {
-  const template = templateOf(workload.spec)
-  const version = versionOf(template)
+  const { template, version } = revisionOf(workload.spec)
   const desired = desiredOf(workload)
   const staying = running.filter((own) => !isLeaving(own.node))
   const current = staying.filter((own) => own.bound.version === version).length
-  const { surge } = rollRoom(workload.spec, desired)
   const rolling = current < staying.length
   const missing = desired - current
-  const start = rolling ? Math.min(missing, desired + surge - staying.length) : missing
+  const most = desired + (rolling ? rollRoom(workload.spec, desired).surge : 0)
+  const start = rolling ? Math.min(missing, most - staying.length) : missing
   const lasting = rolling ? staying.filter((own) => own.bound.version === version) : staying
   const onDemand = lasting.filter((own) => own.node.capacityType === 'on-demand').length
   const shortOfBase = onDemandTarget(workload.spec, desired) - onDemand
@@ -95,7 +95,8 @@ function* stopUnwanted(
 /** Stops what is beyond the desired count: a person's order, so the ledger does not bind it. */
 function scaleIn(workload: WorkloadItem, running: readonly Replica[]): readonly Action[] {
   const desired = desiredOf(workload)
-  const version = versionOf(templateOf(workload.spec))
+  if (running.length <= desired) return []
+  const { version } = revisionOf(workload.spec)
   const rolling = running.some((own) => own.bound.version !== version)
   const staying = running.filter((own) => !isLeaving(own.node))
   const { surge } = rollRoom(workload.spec, desired)

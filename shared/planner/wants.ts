@@ -3,7 +3,7 @@
  * be.
  *
  * Here stands the rule by which `spot: allowed` falls back to on-demand: after two failed spot
- * claims, or a minute below the workload's floor, or where no spot is for sale.
+ * claims, or a minute below the workload's floor, or where no spot may be bought.
  */
 import { LIMITS } from '../model/limits.ts'
 import { byText } from '../base/order.ts'
@@ -12,6 +12,8 @@ import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
 import type { Want } from './fill.ts'
 import { offerSuits, type Offer } from './offers.ts'
+import type { PoolBook } from './pool-limits.ts'
+import { slotSuits, type Suitor } from './slot-suits.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type Wants = {
@@ -23,6 +25,7 @@ export type WantContext = {
   readonly snapshot: Snapshot
   readonly board: Board
   readonly offers: readonly Offer[]
+  readonly limits: Pick<PoolBook, 'allows'>
 }
 
 export function wantsOf(demands: readonly Demand[], context: WantContext): Wants {
@@ -36,14 +39,14 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
       demand.need.gpuMilli === 0 &&
       demand.target.workload.spec.placement.pools === undefined &&
       plain.length > 0
-    const open = byCapacity(shunsGpus ? plain : suiting, demand, context.snapshot)
+    const open = byCapacity(shunsGpus ? plain : suiting, demand, context)
     const offers = forWholeGroup(open, demand)
     const prices = offers.map((offer) => offer.priceUsdPerHour)
     const want: Want = {
       demand,
       shunsGpus,
       worth: prices.length === 0 ? 0 : prices.reduce((a, b) => Math.min(a, b)),
-      zones: zonesFor(demand, offers, context.board),
+      zones: zonesFor({ demand, shunsGpus }, offers, context.board),
       left: demand.count,
     }
     offersFor.set(want, offers)
@@ -68,15 +71,18 @@ function forWholeGroup(offers: readonly Offer[], demand: Demand): readonly Offer
   return whole.length > 0 ? whole : offers
 }
 
-/** Where any will do, spot unless it failed; a workload that storms must not take may use both. */
+/**
+ * Where any will do, spot unless it failed or its pools are at their limits; a workload that storms
+ * must not take may use both.
+ */
 function byCapacity(
   offers: readonly Offer[],
   demand: Demand,
-  snapshot: Snapshot,
+  { snapshot, limits }: WantContext,
 ): readonly Offer[] {
   if (demand.capacity !== 'any') return offers
   const spot = offers.filter((offer) => offer.capacityType === 'spot')
-  if (spot.length === 0 || spotHasFailed(demand, snapshot)) return offers
+  if (!spot.some(limits.allows) || spotHasFailed(demand, snapshot)) return offers
   return demand.spotPoolCap === Infinity ? spot : offers
 }
 
@@ -87,15 +93,13 @@ function spotHasFailed(demand: Demand, { workloadStatuses, nowMs }: Snapshot): b
   return status.spotFailures >= LIMITS.spotFallbackClaims || belowMs >= LIMITS.spotFallbackAfterMs
 }
 
-/** Zones that sell something for the demand now, or where a node already might take it. */
-function zonesFor(demand: Demand, offers: readonly Offer[], board: Board): readonly string[] {
-  const wanted = demand.target.workload.spec.placement.zones
+/** Zones that sell something for the demand now, or where a node has room for it. */
+function zonesFor(suitor: Suitor, offers: readonly Offer[], board: Board): readonly string[] {
   const zones = new Set(offers.map((offer) => offer.zone))
   for (const slot of board.slots) {
     const zone = slot.zones[0]
-    if (slot.zones.length === 1 && zone !== undefined && (wanted?.includes(zone) ?? true)) {
-      if (slot.pool.spec.zones?.includes(zone) ?? true) zones.add(zone)
-    }
+    if (slot.zones.length !== 1 || zone === undefined || zones.has(zone)) continue
+    if (slotSuits(slot, suitor)) zones.add(zone)
   }
   return [...zones].sort(byText)
 }

@@ -116,8 +116,11 @@ function makeTable() {
   const get = ({ pk, sk }: Key): Item | undefined => partitions.get(pk)?.items.get(sk)
   return {
     get,
-    all: (): readonly Item[] =>
-      [...partitions.values()].flatMap(({ items }) => [...items.values()]),
+    all: (): readonly Item[] => {
+      const all: Item[] = []
+      for (const { items } of partitions.values()) for (const item of items.values()) all.push(item)
+      return all
+    },
     size: (): number => [...partitions.values()].reduce((sum, { items }) => sum + items.size, 0),
     /** The sort keys of a partition, in order. */
     order: (pk: string): readonly string[] => {

@@ -3,8 +3,14 @@
  *
  * An item that does not parse is left out and named, so one bad item never stops the work of the
  * others. The scan is strongly consistent and whole, or it throws: half a table is no snapshot.
+ * What was parsed is frozen. A store in memory hands out the very items of the pass before, frozen
+ * too, and what they say is remembered with them.
  */
 import type { z } from 'zod'
+import { sameJson } from '../base/equal.ts'
+import { frozen } from '../base/frozen.ts'
+import { byKey } from '../base/order.ts'
+import { remembered } from '../base/remembered.ts'
 import { catalogWith, offeringsOf } from '../catalog/offerings.ts'
 import { defaultOfferings } from '../catalog/defaults.ts'
 import { assignmentSchema } from '../model/assignment.ts'
@@ -15,6 +21,7 @@ import {
   orderSchema,
   shortageSchema,
   signalSchema,
+  type Market,
   type Pass,
 } from '../model/facts.ts'
 import { launchSchema } from '../model/launch.ts'
@@ -24,6 +31,7 @@ import { beatSchema, reportSchema } from '../model/report.ts'
 import { specItemSchema, type SpecItem } from '../model/spec-item.ts'
 import { statusSchema } from '../model/status.ts'
 import { verdictSchema } from '../model/verdict.ts'
+import { offeringKey } from '../planner/prices.ts'
 import type { Listing, PlanSettings, Snapshot } from '../planner/snapshot.ts'
 import type { Item, Key, Store } from './store.ts'
 
@@ -83,13 +91,21 @@ export async function loadSnapshot(store: Store, context: SnapshotContext): Prom
   return snapshotOf(await store.scan(), context)
 }
 
-/** The snapshot that the items make. */
+/**
+ * The snapshot that the items make: the same for the same items, in whatever order the segments of
+ * a parallel scan brought them. Lists that are only ever looked up by key stay as they came.
+ */
 export function snapshotOf(items: readonly Item[], context: SnapshotContext): Snapshot {
   const { parsed, invalid } = parseItems(items)
-  const shapes = parsed['market-shapes'].flatMap((own) => own.types)
-  const catalog = catalogWith(shapes as readonly InstanceType[])
+  const { catalog, offerings } = onSale({
+    zones: context.settings.zones,
+    hourMs: Math.floor(context.nowMs / HOUR_MS) * HOUR_MS,
+    shapes: parsed['market-shapes'].flatMap((own) => own.types) as readonly InstanceType[],
+    markets: parsed.market.sort(byKey((own) => own.zone)),
+  })
   const specs = (noun: SpecItem['noun']): SpecItem[] =>
-    parsed.spec.filter((own) => own.noun === noun).sort((a, b) => (a.name < b.name ? -1 : 1))
+    parsed.spec.filter((own) => own.noun === noun).sort(byName)
+  const statuses = parsed.status.sort(byName)
   return {
     nowMs: context.nowMs,
     pass: context.pass,
@@ -97,45 +113,58 @@ export function snapshotOf(items: readonly Item[], context: SnapshotContext): Sn
     workloads: specs('workload') as Snapshot['workloads'],
     pools: specs('pool') as Snapshot['pools'],
     teams: specs('team') as Snapshot['teams'],
-    orders: parsed.order,
-    nodes: parsed.node.sort((a, b) => (a.name < b.name ? -1 : 1)),
-    launches: parsed.launch.sort((a, b) => (a.id < b.id ? -1 : 1)),
-    assignments: parsed.assignment.sort((a, b) => (a.node < b.node ? -1 : 1)),
+    orders: parsed.order.sort(byName),
+    nodes: parsed.node.sort(byName),
+    launches: parsed.launch.sort(byKey((own) => own.id)),
+    assignments: parsed.assignment.sort(byKey((own) => own.node)),
     reports: parsed.report,
     beats: parsed.beat,
     verdicts: parsed.verdict,
     signals: parsed.signal,
-    workloadStatuses: parsed.status.filter((own) => own.noun === 'workload'),
-    poolStatuses: parsed.status.filter((own) => own.noun === 'pool'),
-    shortages: parsed.shortage,
-    brakes: parsed.brake,
+    workloadStatuses: statuses.filter((own) => own.noun === 'workload'),
+    poolStatuses: statuses.filter((own) => own.noun === 'pool'),
+    shortages: parsed.shortage.sort(byKey(offeringKey)),
+    brakes: parsed.brake.sort(byKey((own) => own.pool)),
     catalog,
-    offerings: offeringsFor(parsed.market, catalog, context),
+    offerings,
     ...(context.listing === undefined ? {} : { listing: context.listing }),
     invalid,
   }
 }
+
+const byName = byKey((own: { readonly name: string }) => own.name)
 
 function parseItems(items: readonly Item[]): { parsed: Parsed; invalid: Snapshot['invalid'] } {
   const entries = Object.keys(SCHEMAS).map((kind) => [kind, []])
   const parsed = Object.fromEntries(entries) as Parsed
   const invalid: { key: string; text: string }[] = []
   for (const item of items) {
-    const kind = kindOfKey(item)
-    if (kind === 'ignored') continue
-    const key = `${item.pk}/${item.sk}`
-    if (kind === undefined) {
-      invalid.push({ key, text: 'no kind of item has such a key' })
-      continue
-    }
-    const result = SCHEMAS[kind].safeParse(item)
-    const isForeign = BY_ARN.has(kind) && item.pk.slice(item.pk.indexOf('#') + 1) !== item['arn']
-    if (result.success && !isForeign) (parsed[kind] as unknown[]).push(result.data)
-    else if (isForeign) invalid.push({ key, text: 'it names another machine than its key' })
-    else invalid.push({ key, text: result.error?.issues[0]?.message ?? 'does not parse' })
+    const reading = read(item)
+    if (reading.kind === 'invalid') invalid.push(reading.fault)
+    else if (reading.kind !== 'ignored') (parsed[reading.kind] as unknown[]).push(reading.value)
   }
   return { parsed, invalid }
 }
+
+type Reading =
+  | { readonly kind: Kind; readonly value: object }
+  | { readonly kind: 'invalid'; readonly fault: { key: string; text: string } }
+  | { readonly kind: 'ignored' }
+
+/** What one item says. */
+const read = remembered((item: Item): Reading => {
+  const kind = kindOfKey(item)
+  if (kind === 'ignored') return { kind }
+  const fault = (text: string): Reading => {
+    return { kind: 'invalid', fault: { key: `${item.pk}/${item.sk}`, text } }
+  }
+  if (kind === undefined) return fault('no kind of item has such a key')
+  const isForeign = BY_ARN.has(kind) && item.pk.slice(item.pk.indexOf('#') + 1) !== item['arn']
+  if (isForeign) return fault('it names another machine than its key')
+  const result = SCHEMAS[kind].safeParse(item)
+  if (result.success) return { kind, value: frozen(result.data) }
+  return fault(result.error.issues[0]?.message ?? 'does not parse')
+})
 
 function isKind(kind: string): kind is Kind {
   return Object.hasOwn(SCHEMAS, kind)
@@ -143,20 +172,36 @@ function isKind(kind: string): kind is Kind {
 
 const HOUR_MS = 3_600_000
 
+/** All that decides what can be bought. */
+type Sources = {
+  readonly zones: readonly string[]
+  /** The shipped prices move with the hour. */
+  readonly hourMs: number
+  readonly shapes: readonly InstanceType[]
+  readonly markets: readonly Market[]
+}
+
+type Sale = {
+  readonly catalog: readonly InstanceType[]
+  readonly offerings: readonly Offering[]
+}
+
+let last: { readonly sources: Sources; readonly sale: Sale } | undefined
+
 /**
- * The market's prices, and the shipped ones until then, in the zones that machines can be had in.
- * They change a few times an hour and are read in every pass, so the last list is kept as it is.
+ * What can be bought, and where. It changes a few times an hour and is read in every pass, so the
+ * last answer is kept, and given again only when all that it was made from says the same.
  */
-function offeringsFor(
-  markets: Parsed['market'],
-  catalog: readonly InstanceType[],
-  { nowMs, settings }: SnapshotContext,
-): readonly Offering[] {
-  const hourMs = Math.floor(nowMs / HOUR_MS) * HOUR_MS
-  const prices = markets.map((own) => `${own.zone}@${String(own.atMs)}`).sort()
-  const key = [settings.zones.join(), String(hourMs), String(catalog.length), ...prices].join(' ')
-  if (lastOfferings?.key === key) return lastOfferings.offerings
-  const missing = settings.zones.filter((zone) => !markets.some((own) => own.zone === zone))
+function onSale(sources: Sources): Sale {
+  if (last !== undefined && sameJson(last.sources, sources)) return last.sale
+  last = { sources, sale: saleOf(sources) }
+  return last.sale
+}
+
+/** The market's prices, and the shipped ones until then, in the zones that machines come from. */
+function saleOf({ zones, hourMs, shapes, markets }: Sources): Sale {
+  const catalog = frozen(catalogWith(shapes))
+  const missing = zones.filter((zone) => !markets.some((own) => own.zone === zone))
   const defaults = defaultOfferings({ zones: missing, atMs: hourMs, seed: 1 })
   // The GPU launch template's image is amd64 only.
   const unfit = new Set(
@@ -165,10 +210,7 @@ function offeringsFor(
       .map((own) => own.name),
   )
   const offerings = offeringsOf({ catalog, markets, defaults }).filter(
-    (own) => settings.zones.includes(own.zone) && !unfit.has(own.instanceType),
+    (own) => zones.includes(own.zone) && !unfit.has(own.instanceType),
   )
-  lastOfferings = { key, offerings }
-  return offerings
+  return { catalog, offerings: frozen(offerings) }
 }
-
-let lastOfferings: { key: string; offerings: readonly Offering[] } | undefined

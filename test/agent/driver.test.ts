@@ -102,6 +102,10 @@ const silent = (): never => {
   throw new MetadataError({ text: 'silent' })
 }
 
+const late = (): never => {
+  throw new MetadataError({ text: 'late', isLate: true })
+}
+
 describe('the assignment', () => {
   it('is read when its head has moved, and not before', async () => {
     const desk = new Desk()
@@ -170,6 +174,17 @@ describe('the dead-man’s switch', () => {
     desk.metadata = silent
     await desk.pass(10_000)
     expect(desk.poweredOff).toBeUndefined()
+  })
+
+  it('does not count an emulator that is too busy to answer in time', async () => {
+    const desk = new Desk()
+    await desk.pass(10_000)
+    desk.metadata = late
+    await desk.pass(1_000_000)
+    expect(desk.poweredOff).toBeUndefined()
+    desk.metadata = silent
+    await desk.pass(130_000)
+    expect(desk.poweredOff).toContain('silent for 120 s')
   })
 })
 

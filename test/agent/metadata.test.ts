@@ -93,4 +93,12 @@ describe('silence', () => {
     const gone = openMetadata({ url: 'http://127.0.0.1:1' })
     await expect(gone.identity()).rejects.toMatchObject({ code: 'MetadataUnreachable' })
   })
+
+  it('tells a server that is busy from one that is gone', async () => {
+    fake.hangs = true
+    const busy = openMetadata({ url: fake.url, timeoutMs: 100 })
+    await expect(busy.notices()).rejects.toMatchObject({ isLate: true })
+    const gone = openMetadata({ url: 'http://127.0.0.1:1' })
+    await expect(gone.notices()).rejects.toMatchObject({ isLate: false })
+  })
 })

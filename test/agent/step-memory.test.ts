@@ -99,6 +99,22 @@ describe('an agent that comes back', () => {
     expect(story.seen()).toBe('starting restarts=1')
   })
 
+  it('finds ready what nothing probes, though its file is lost', () => {
+    const story = new Story()
+    story.at(2_000, { kind: 'booted', adopted: [adopted] })
+    expect(story.seen()).toBe('running restarts=0')
+    expect(story.at(2_100, read(2, [{ id: 'web/1-1' }]))).toEqual([])
+    expect(story.seen()).toBe('ready restarts=0')
+  })
+
+  it('finds ready what is probed only once a probe has succeeded', () => {
+    const story = new Story()
+    story.at(2_000, { kind: 'booted', adopted: [adopted] })
+    const template = { template: withHealth }
+    expect(story.at(2_100, read(2, [{ id: 'web/1-1' }], template))).toEqual(['probe web/1-1'])
+    expect(story.seen()).toBe('running restarts=0')
+  })
+
   it('keeps a process that its file does not explain until an assignment has been read', () => {
     const story = new Story()
     const unknown = { ...adopted, replicaId: 'api/2-1', process: running(200) }

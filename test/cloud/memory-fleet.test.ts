@@ -1,13 +1,9 @@
 import { makeMemoryFleet } from '#shared/cloud/memory-fleet.ts'
-import { fleetConformance } from '#test/conformance/fleet.ts'
+import { fleetInWorldConformance } from '#test/conformance/fleet-in-world.ts'
 import { testWorld } from './world-kit.ts'
 
-fleetConformance('memory', (options) => {
-  const { world, pass } = testWorld(options)
-  return Promise.resolve({
-    fleet: makeMemoryFleet(world, { pageSize: 5 }),
-    world,
-    pass,
-    close: () => Promise.resolve(),
-  })
+fleetInWorldConformance('memory', (options) => {
+  const own = testWorld(options)
+  const fleet = makeMemoryFleet(own.world, { pageSize: 5 })
+  return Promise.resolve({ ...own, fleet, close: () => Promise.resolve() })
 })

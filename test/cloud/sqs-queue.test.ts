@@ -1,109 +1,34 @@
-import {
-  ChangeMessageVisibilityCommand,
-  DeleteMessageCommand,
-  ReceiveMessageCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs'
+import { SQSClient } from '@aws-sdk/client-sqs'
 import { startFauxqs, type FauxqsServer } from 'fauxqs'
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeSqsQueue } from '#shared/cloud/aws/sqs-queue.ts'
 import { QueueError } from '#shared/cloud/queue-error.ts'
 import { makeVirtualClock } from '#shared/cloud/virtual-clock.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { describeQueue } from '../conformance/queue.ts'
+import { openSqsQueue } from './sqs-kit.ts'
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 const START_MS = 1_000_000
 
 let fauxqs: FauxqsServer
-let count = 0
-const clients: SQSClient[] = []
+let consumer: SQSClient | undefined
 
 beforeAll(async () => {
   fauxqs = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false })
 })
 afterAll(async () => {
-  for (const client of clients) client.destroy()
+  consumer?.destroy()
   await fauxqs.stop()
 })
 
-/** A fresh pair of queues as the stack makes them, with a dead-letter queue each. */
-function makeQueues(): Record<'fifo' | 'delayed' | 'fifoDead', string> {
-  count += 1
-  const name = `q${String(count)}`
-  const dead = fauxqs.createQueue(`${name}-dead.fifo`, { attributes: { FifoQueue: 'true' } })
-  const fifo = fauxqs.createQueue(`${name}.fifo`, {
-    attributes: {
-      FifoQueue: 'true',
-      ContentBasedDeduplication: 'true',
-      DelaySeconds: String(LIMITS.wakeDelayMs / 1000),
-      VisibilityTimeout: String(LIMITS.reconcileVisibilityMs / 1000),
-      RedrivePolicy: JSON.stringify({
-        deadLetterTargetArn: dead.queueArn,
-        maxReceiveCount: LIMITS.wakeMaxReceives,
-      }),
-    },
-  })
-  const delayed = fauxqs.createQueue(name)
-  const urlOf = (queueName: string): string => `${fauxqs.address}/000000000000/${queueName}`
-  return {
-    fifo: urlOf(fifo.queueName),
-    delayed: urlOf(delayed.queueName),
-    fifoDead: urlOf(dead.queueName),
-  }
-}
-
 describeQueue('SQS', () => {
-  const urls = makeQueues()
   const config = { endpoint: fauxqs.address, region: 'us-east-1', credentials }
-  const consumer = new SQSClient(config)
-  clients.push(consumer)
-  // Buckets are stamped by a clock that the test holds; the emulator's delays take real time.
-  const clock = makeVirtualClock(START_MS)
-  const receive = async (
-    which: keyof typeof urls,
-  ): Promise<{ body: string; receipt: string }[]> => {
-    const answer = await consumer.send(
-      new ReceiveMessageCommand({ QueueUrl: urls[which], MaxNumberOfMessages: 10 }),
-    )
-    return (answer.Messages ?? []).map(({ Body = '', ReceiptHandle = '' }) => ({
-      body: Body,
-      receipt: ReceiptHandle,
-    }))
-  }
-  return Promise.resolve({
-    queue: makeSqsQueue({
-      wakeQueueUrl: urls.fifo,
-      delayQueueUrl: urls.delayed,
-      cluster: 'test',
-      clock,
-      client: config,
-    }),
-    nowMs: () => clock.now(),
-    pass: async (ms) => {
-      await clock.advance(ms)
-      // The emulator counts from its own clock's whole milliseconds.
-      await sleep(ms + 20)
-    },
-    receive,
-    remove: async (which, ReceiptHandle) => {
-      await consumer.send(new DeleteMessageCommand({ QueueUrl: urls[which], ReceiptHandle }))
-    },
-    giveBack: async (which, ReceiptHandle) => {
-      await consumer.send(
-        new ChangeMessageVisibilityCommand({
-          QueueUrl: urls[which],
-          ReceiptHandle,
-          VisibilityTimeout: 0,
-        }),
-      )
-    },
-    deadLetters: async () => (await receive('fifoDead')).map(({ body }) => body),
-  })
+  consumer ??= new SQSClient(config)
+  return openSqsQueue(config, consumer)
 })
 
 describe('the SQS queue when SQS does not answer', () => {

@@ -4,10 +4,11 @@
  * A harness gives the suite the consumer's side, which drover's port leaves to Lambda, and a way to
  * let time pass: by telling a virtual clock, or by really waiting.
  */
-import { describe, expect, test } from 'vitest'
+import { describe, expect } from 'vitest'
 import type { Queue } from '#shared/cloud/queue.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { parseWakeMessage } from '#shared/protocol/wake-message.ts'
+import { itMinding, type KnownDifference } from './known-differences.ts'
 
 export type Received = { body: string; receipt: string }
 
@@ -25,8 +26,14 @@ export type QueueHarness = {
 const BUCKET_MS = LIMITS.wakeBucketMs
 const DELAY_MS = LIMITS.wakeDelayMs
 
-export function describeQueue(name: string, open: () => Promise<QueueHarness>): void {
+export function describeQueue(
+  name: string,
+  open: () => Promise<QueueHarness>,
+  known: readonly KnownDifference[] = [],
+): void {
   describe.concurrent(`the ${name} queue`, () => {
+    const test = itMinding(known)
+
     test('delivers a wake with its reason and time, and not before the delay', async () => {
       const own = await open()
       const sentAtMs = own.nowMs()

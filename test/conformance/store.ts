@@ -19,7 +19,7 @@
  * The suite therefore claims nothing about conflicts, the stream or expiry; the stores' own tests
  * do.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { LIMITS } from '#shared/model/limits.ts'
 import {
   absent,
@@ -31,6 +31,7 @@ import {
   type Store,
   type Write,
 } from '#shared/store/store.ts'
+import { itMinding, type KnownDifference } from './known-differences.ts'
 
 export type StoreUnderTest = { store: Store; close(): Promise<void> }
 
@@ -40,8 +41,13 @@ const bySk = (items: readonly Item[]) => items.map(({ sk }) => sk).sort()
 const put = (item: Item, ...when: Condition[]): Write => ({ kind: 'put', item, when })
 
 /** Every test works in a partition of its own, so one table serves them all. */
-export function storeConformance(name: string, makeStore: () => Promise<StoreUnderTest>): void {
+export function storeConformance(
+  name: string,
+  makeStore: () => Promise<StoreUnderTest>,
+  known: readonly KnownDifference[] = [],
+): void {
   describe(`${name} is a store`, () => {
+    const it = itMinding(known)
     let store: Store
     let close: () => Promise<void>
     let pk: string

@@ -3,6 +3,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { frozen } from '#shared/base/frozen.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import { resourcesOf } from '#shared/model/workload.ts'
 import { untolerated } from '#shared/planner/demand.ts'
@@ -153,6 +154,23 @@ describe('every plan', () => {
         const made = plan(world).plan
         expect(plan(world).plan).toEqual(made)
         expect(JSON.parse(JSON.stringify(made))).toEqual(made)
+      }),
+      RUNS,
+    )
+  })
+
+  it('is the same whether or not what it was made from is remembered', () => {
+    fc.assert(
+      fc.property(stories, (story) => {
+        const world = worldOf(story)
+        const made = plan(world)
+        const kept = frozen(structuredClone(world))
+        for (const again of [plan(kept), plan(kept)]) {
+          expect(again.plan).toEqual(made.plan)
+          expect(changedItems(draftOf(kept), again.draft)).toEqual(
+            changedItems(draftOf(world), made.draft),
+          )
+        }
       }),
       RUNS,
     )

@@ -80,6 +80,56 @@ describe('snapshot', () => {
     ])
   })
 
+  it('never has the prices of another table, however alike its market looks', () => {
+    const marketAt = (onDemand: number): Item => ({
+      ...keys.market('us-east-1a'),
+      kind: 'market',
+      zone: 'us-east-1a',
+      atMs: NOW_MS,
+      prices: { 'm7a.large': { onDemand } },
+    })
+    const [first, second] = [5, 6].map((price) => snapshotOf([marketAt(price)], context).offerings)
+    expect(first?.[0]?.priceUsdPerHour).toBe(5)
+    expect(second?.[0]?.priceUsdPerHour).toBe(6)
+  })
+
+  it('is the same in whatever order a parallel scan brought the items', () => {
+    const shortage = (zone: string): Item => ({
+      ...keys.shortage({ instanceType: 'm7a.large', zone, capacityType: 'spot' }),
+      ...{ kind: 'shortage', instanceType: 'm7a.large', zone, capacityType: 'spot' },
+      ...{ code: 'InsufficientInstanceCapacity', text: '', failures: 1 },
+      ...{ sinceMs: NOW_MS, untilMs: NOW_MS + 1 },
+    })
+    const brake = (pool: string): Item => ({
+      ...{ ...keys.brake(pool), kind: 'brake', pool, condemned: [] },
+    })
+    const items = [shortage('us-east-1a'), shortage('us-east-1b'), brake('a'), brake('b')]
+    const snapshot = snapshotOf(items, context)
+    expect(snapshot.shortages).toHaveLength(2)
+    expect(snapshotOf(items.toReversed(), context)).toEqual(snapshot)
+  })
+
+  it('keeps the list of what can be bought while the market says the same', () => {
+    const market = (): Item => ({
+      ...keys.market('us-east-1a'),
+      kind: 'market',
+      zone: 'us-east-1a',
+      atMs: NOW_MS,
+      prices: { 'm7a.large': { onDemand: 9 } },
+    })
+    const { offerings } = snapshotOf([market()], context)
+    expect(snapshotOf([market()], context).offerings).toBe(offerings)
+  })
+
+  it('reads a frozen item once, and any other each time', () => {
+    const item = beat(ARN)
+    const read = (): unknown => snapshotOf([item], context).beats[0]
+    expect(read()).not.toBe(read())
+    Object.freeze(item)
+    expect(read()).toBe(read())
+    expect(Object.isFrozen(read())).toBe(true)
+  })
+
   it('is no snapshot when the table cannot be read whole', async () => {
     const store = makeMemoryStore()
     const broken = {

@@ -84,6 +84,10 @@ describe('imports', () => {
       ])
     }
     expect(imports('cli/simulate/a.ts', '#shared/planner/plan.ts')).toEqual([])
+    expect(imports('test/simulation/run.ts', '#shared/planner/plan.ts')).toEqual([])
+    const auditor = 'test/simulation/auditor/a.ts'
+    expect(imports(auditor, '#shared/planner/plan.ts')).toHaveLength(1)
+    expect(imports(auditor, '#shared/model/node.ts')).toEqual([])
   })
 
   it('keep functions from local, cli and agent, and everything from test', () => {

@@ -18,11 +18,17 @@ import { readNeededBody, readPage } from './request.ts'
 import { route } from './routing.ts'
 
 export function addHerdRoutes(app: Hono, ports: AdminApiPorts): void {
-  const openApi = JSON.stringify(buildOpenApi(ports.version))
+  // Made when it is first asked for: a cold start need not wait for it.
+  let openApi: string | undefined
   const headers = { 'content-type': 'application/json' }
   const { version } = ports
   route(app, '/healthz', { GET: () => Response.json({ status: 'ok', version }) })
-  route(app, '/openapi.json', { GET: () => new Response(openApi, { headers }) })
+  route(app, '/openapi.json', {
+    GET: () => {
+      openApi ??= JSON.stringify(buildOpenApi(version))
+      return new Response(openApi, { headers })
+    },
+  })
   route(app, '/v1/plan', { POST: (context) => plan(ports, context) })
   route(app, '/v1/cost', { GET: async () => Response.json(await ports.cost()) })
   route(app, '/v1/events', { GET: (context) => events(ports, context) })

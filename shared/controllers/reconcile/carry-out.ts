@@ -7,9 +7,11 @@
  */
 import { describeError } from '../../base/errors.ts'
 import { sameJson } from '../../base/equal.ts'
+import { groupBy } from '../../base/order.ts'
 import type { LaunchOutcome } from '../../cloud/fleet.ts'
 import type { Launch } from '../../model/launch.ts'
 import { LIMITS } from '../../model/limits.ts'
+import type { PoolStatus, WorkloadStatus } from '../../model/status.ts'
 import type { Action, Plan } from '../../planner/actions.ts'
 import { changedItems, draftOf, type Draft } from '../../planner/fold.ts'
 import type { Snapshot } from '../../planner/snapshot.ts'
@@ -97,13 +99,19 @@ function closedLaunches(
 }
 
 function statusWrites(plan: Plan, snapshot: Snapshot): readonly Write[] {
-  const before = [...snapshot.workloadStatuses, ...snapshot.poolStatuses]
-  const now = [...plan.workloadStatuses, ...plan.poolStatuses]
-  const changed = now.filter(
-    (own) =>
-      !before.some((old) => old.uid === own.uid && old.noun === own.noun && sameJson(old, own)),
-  )
+  const changed = [
+    ...changedStatuses(snapshot.workloadStatuses, plan.workloadStatuses),
+    ...changedStatuses(snapshot.poolStatuses, plan.poolStatuses),
+  ]
   return [...changed.map(putStatus), ...plan.endedStatuses.map(deleteStatus)]
+}
+
+function changedStatuses<T extends WorkloadStatus | PoolStatus>(
+  before: readonly T[],
+  now: readonly T[],
+): readonly T[] {
+  const known = groupBy(before, (own) => own.uid)
+  return now.filter((own) => !(known.get(own.uid) ?? []).some((old) => sameJson(old, own)))
 }
 
 function toTerminate(actions: readonly Action[], draft: Draft): readonly string[] {

@@ -103,7 +103,38 @@ async function readWorld(
   for (const { key, text } of snapshot.invalid)
     ports.log.error('an item does not parse', { key, text })
   if (listing === undefined) return snapshot
-  return { ...snapshot, listing: { ...listing, impaired: await impairedOf(ports, snapshot) } }
+  const whole = await askForUnlisted(ports, snapshot, listing)
+  if (whole === undefined) return withoutListing(snapshot)
+  return { ...snapshot, listing: { ...whole, impaired: await impairedOf(ports, snapshot) } }
+}
+
+/**
+ * A listing may leave out what is there, and a machine that is taken for gone is lost with all it
+ * carries. So EC2 is asked by id for those that it did not list; undefined when it does not answer.
+ */
+async function askForUnlisted(
+  { fleet, log }: ReconcilePorts,
+  { nodes }: Snapshot,
+  listing: Listing,
+): Promise<Listing | undefined> {
+  const listed = new Set(listing.items.map((own) => own.instanceId))
+  const missing = nodes.flatMap(({ machine }) => {
+    if (machine === undefined || listed.has(machine.instanceId)) return []
+    const ageMs = listing.listedAtMs - machine.launchedAtMs
+    return ageMs < LIMITS.notFoundMinAgeMs ? [] : machine.instanceId
+  })
+  if (missing.length === 0) return listing
+  try {
+    return { ...listing, items: [...listing.items, ...(await fleet.describe(missing))] }
+  } catch (error) {
+    log.warn('EC2 did not tell of machines by id', { error: describeError(error) })
+    return undefined
+  }
+}
+
+/** *Not listed* must not be read from half an answer. */
+function withoutListing({ listing: _, ...snapshot }: Snapshot): Snapshot {
+  return snapshot
 }
 
 export function snapshotSettings(settings: ReconcileSettings): SnapshotSettings {

@@ -30,6 +30,39 @@ describe('reconcile', () => {
     expect(await herd.status('web')).toBeUndefined()
   })
 
+  it('asks by id for what a listing leaves out, and loses no machine for it', async () => {
+    const asked: string[] = []
+    let describes = true
+    const herd = makeHerd({
+      wrap: (ports) => ({
+        ...ports,
+        fleet: {
+          ...ports.fleet,
+          list: () => Promise.resolve([]),
+          describe: (ids) => {
+            asked.push(...ids)
+            if (describes) return ports.fleet.describe(ids)
+            return Promise.reject(new FleetError({ text: 'no answer', next: 'ask again' }))
+          },
+        },
+      }),
+    })
+    await herd.pool('general', POOL)
+    await herd.workload('web', WEB)
+    await herd.run(500)
+    const [node] = await herd.nodes()
+    expect(asked).toContain(node?.machine?.instanceId)
+    expect(await herd.status('web')).toMatchObject({ ready: 3 })
+    describes = false
+    await herd.run(200)
+    expect((await herd.nodes()).map((own) => own.name)).toEqual([node?.name])
+    expect((await herd.nodes())[0]?.missingSinceMs).toBeUndefined()
+    herd.world.kill(String(node?.machine?.instanceId))
+    describes = true
+    await herd.run(200)
+    expect((await herd.nodes()).map((own) => own.name)).not.toContain(node?.name)
+  })
+
   it('writes nothing but the pass when it decides nothing', async () => {
     const herd = makeHerd()
     await herd.pool('general', POOL)

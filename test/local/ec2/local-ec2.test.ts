@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { agentDirectory } from '#local/ec2/instance-processes.ts'
 import { forgetLocalEc2, startLocalEc2, type LocalEc2 } from '#local/ec2/local-ec2.ts'
@@ -109,6 +109,21 @@ describe.runIf(process.platform === 'linux')('local EC2', () => {
       .filter(({ detail }) => detail['instance-id'] === first)
       .map(({ detail }) => detail['state'])
     expect(states).toEqual(['pending', 'running', 'shutting-down', 'terminated'])
+  })
+
+  it('boots machines that come up together one a turn, and serves others between', async () => {
+    const own = await start()
+    launch(own, 4)
+    // All four are due before anybody looks.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60)
+    const started = (): number =>
+      own.instances().filter(({ agentPid }) => agentPid !== undefined).length
+    const counts = [started()]
+    while (counts.at(-1) !== 4 && counts.length < 1_000) {
+      await nextTurn()
+      counts.push(started())
+    }
+    expect([...new Set(counts)]).toEqual([0, 1, 2, 3, 4])
   })
 
   it('starts an agent that died by itself again, in the same boot', async () => {

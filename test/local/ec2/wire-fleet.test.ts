@@ -3,17 +3,16 @@ import { beforeAll } from 'vitest'
 import { startEc2Server } from '#local/ec2/server.ts'
 import { makeEc2Fleet } from '#shared/cloud/aws/ec2-fleet.ts'
 import { testWorld } from '#test/cloud/world-kit.ts'
-import { fleetConformance } from '#test/conformance/fleet.ts'
+import { fleetInWorldConformance } from '#test/conformance/fleet-in-world.ts'
 
 beforeAll(() => {
   process.env['AWS_ACCESS_KEY_ID'] = 'local'
   process.env['AWS_SECRET_ACCESS_KEY'] = 'local'
 })
 
-fleetConformance('AWS over the wire', async (worldOptions) => {
-  const { world, clock, pass } = testWorld(worldOptions)
-  const server = await startEc2Server({ world, clock })
+fleetInWorldConformance('AWS over the wire', async (worldOptions) => {
+  const own = testWorld(worldOptions)
+  const server = await startEc2Server({ world: own.world, clock: own.clock })
   const options = { region: 'us-east-1', endpoint: server.url, attempts: 1, pageItems: 5 }
-  const fleet = makeEc2Fleet(options)
-  return { fleet, world, pass, close: () => server.close() }
+  return { ...own, fleet: makeEc2Fleet(options), close: () => server.close() }
 })

@@ -11,6 +11,9 @@ export const ENTRY_POINTS: readonly RegExp[] = [
   /^infra\/app\.ts$/,
   /^bench\/[^/]+\.ts$/,
   /^test\/.*\.test\.ts$/,
+  /^test\/engines\/setup\.ts$/,
+  // Threads are started by their address.
+  /^test\/simulation\/(mutants\/|crashes\/)?worker\.ts$/,
 ]
 
 const CHECKED = /^(shared|functions|agent|cli|console|local|infra|test|bench)\/.*\.ts$/

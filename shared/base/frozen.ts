@@ -1,5 +1,5 @@
 /**
- * Deep freezing of plain JSON, so that a state handed out can be trusted not to move.
+ * Deep freezing of plain JSON, so that a value handed out can be trusted not to move.
  */
 
 /** Freezes the value and all it holds; what is frozen already is taken to be so throughout. */

@@ -1,0 +1,19 @@
+/**
+ * What follows from a value alone, worked out once for as long as the value lives.
+ *
+ * A herd at rest is read again and again, and what did not change is the very same object each
+ * time. Only frozen objects are remembered, and with `frozen` they are frozen throughout: whatever
+ * may still change is looked at anew, so what is remembered can never be out of date.
+ */
+export function remembered<K extends object, V extends object>(
+  make: (value: K) => V,
+): (value: K) => V {
+  const known = new WeakMap<K, V>()
+  return (value) => {
+    const old = known.get(value)
+    if (old !== undefined) return old
+    const made = make(value)
+    if (Object.isFrozen(value)) known.set(value, made)
+    return made
+  }
+}

@@ -1,0 +1,9 @@
+import { storeConformance } from '../conformance/store.ts'
+import { differencesOf } from './differences.ts'
+import { openEngineStore } from './engine-store.ts'
+import { describeOn } from './on-engine.ts'
+
+describeOn('dynamodb-local', (endpoint) => {
+  const known = differencesOf({ engine: 'dynamodb-local', suite: 'store' })
+  storeConformance('the DynamoDB store', () => openEngineStore(endpoint), known)
+})

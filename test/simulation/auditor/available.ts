@@ -1,0 +1,67 @@
+/**
+ * What a workload could count on when a pass looked, and what it must keep.
+ *
+ * Where DESIGN leaves room the count is generous: a replica is left out only if the pass must have
+ * known better. Kubernetes' rounding throughout.
+ */
+import { LIMITS } from '#shared/model/limits.ts'
+import { countOf } from '#shared/model/quantities.ts'
+import type { WorkloadItem } from '#shared/model/spec-item.ts'
+import type { WorkloadSpec } from '#shared/model/workload.ts'
+import type { OpenPass } from './passes.ts'
+import { CLOCK_SLACK_MS } from './rule.ts'
+import type { Scan, ScannedReplica } from './scan.ts'
+
+/** Replicas that a workload must keep while it is disturbed voluntarily. */
+export function floorOf({ rollout, availability }: WorkloadSpec, desired: number): number {
+  const surge = countOf(rollout.maxSurge, { total: desired, round: 'up' })
+  const down = countOf(rollout.maxUnavailable, { total: desired, round: 'down' })
+  const mayMiss = surge === 0 && down === 0 ? 1 : down
+  const { minAvailable } = availability
+  const least =
+    minAvailable === undefined ? 0 : countOf(minAvailable, { total: desired, round: 'up' })
+  return Math.min(desired, Math.max(least, desired - mayMiss))
+}
+
+export function desiredOf({ deletedAtMs, spec }: WorkloadItem): number {
+  return deletedAtMs === undefined ? (spec.replicas ?? 0) : 0
+}
+
+/** Told to run in the scan, on nodes that the pass held to be there. */
+export function runningIn(scan: Scan, pass: OpenPass, uid: string): readonly ScannedReplica[] {
+  return scan
+    .replicasOf(uid)
+    .filter((own) => own.bound.order === 'run' && isNodeAlive(own, scan, pass))
+}
+
+/** Ids of those that were ready and soaked. */
+export function availableIn(
+  scan: Scan,
+  pass: OpenPass,
+  workload: WorkloadItem,
+): ReadonlySet<string> {
+  const soakMs = workload.spec.rollout.minReadySeconds * 1000
+  const found = runningIn(scan, pass, workload.uid).filter(({ bound, node }) => {
+    const report = scan.report(node.machine?.arn ?? '')
+    const told = report?.replicas.find((own) => own.id === bound.id)
+    const saysReady = told?.ready === true && told.phase === 'ready'
+    if (report !== undefined && !saysReady) return false
+    if (bound.readySinceMs === undefined) return saysReady && soakMs === 0
+    return scan.atMs + CLOCK_SLACK_MS - bound.readySinceMs >= soakMs
+  })
+  return new Set(found.map(({ bound }) => bound.id))
+}
+
+function isNodeAlive({ node }: ScannedReplica, scan: Scan, pass: OpenPass): boolean {
+  if (node.phase === 'terminating') return false
+  if (pass.written.has(node.name)) {
+    const written = pass.written.get(node.name)
+    return (
+      written !== undefined && written.phase !== 'terminating' && written.lostSinceMs === undefined
+    )
+  }
+  if (node.lostSinceMs === undefined) return true
+  // A lost node that beats again is found again, and this pass may not have come to write so yet.
+  const beatAtMs = scan.beatAtMs(node.machine?.arn ?? '') ?? 0
+  return scan.atMs - beatAtMs <= LIMITS.lostAfterMs + CLOCK_SLACK_MS
+}

@@ -1,0 +1,111 @@
+/**
+ * The auditor's own books of the table: nodes, assignments, specs and launches as they stand.
+ *
+ * They follow the changes that writers make, so that no rule ever searches the table. Once an hour
+ * they are held against the table itself: were a write not told, every later judgement would be
+ * worth nothing.
+ */
+import { sameJson } from '#shared/base/equal.ts'
+import type { Assignment, AssignmentHead } from '#shared/model/assignment.ts'
+import type { Launch } from '#shared/model/launch.ts'
+import type { Node } from '#shared/model/node.ts'
+import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import { keys } from '#shared/store/keys.ts'
+import type { Change, Item, Key } from '#shared/store/store.ts'
+import type { Truth } from '../traffic.ts'
+import { bodyOf, headOf, kindOf, launchItemOf, nodeOf, poolOf, workloadOf } from './items.ts'
+import type { Breach } from './rule.ts'
+
+export type Books = {
+  readonly nodes: ReadonlyMap<string, Node>
+  /** By ARN. */
+  readonly bodies: ReadonlyMap<string, Assignment>
+  readonly heads: ReadonlyMap<string, AssignmentHead>
+  /** By id. */
+  readonly launches: ReadonlyMap<string, Launch>
+  /** By name; deleted ones too, until they expire. What does not parse is left out. */
+  readonly workloads: ReadonlyMap<string, WorkloadItem>
+  readonly pools: ReadonlyMap<string, PoolItem>
+  nodesOfPool(pool: string): Iterable<Node>
+  nodeOfInstance(instanceId: string): Node | undefined
+  take(changes: readonly Change[]): void
+  /** Where books and table differ. */
+  compare(): Breach | undefined
+}
+
+const ARN_AT = keys.assignment('').pk.length
+const WORKLOADS = keys.spec('workload', '').pk
+const POOLS = keys.spec('pool', '').pk
+
+export function makeBooks(truth: Truth): Books {
+  const shelves = makeShelves()
+  for (const item of truth.items()) shelves.put(item, item)
+  return {
+    ...shelves,
+    nodesOfPool: (pool) => shelves.byPool.get(pool)?.values() ?? [],
+    nodeOfInstance: (instanceId) => shelves.byInstance.get(instanceId),
+    take: (changes) => {
+      for (const { key, after } of changes) shelves.put(key, after)
+    },
+    compare: () => compare(shelves, truth.items()),
+  }
+}
+
+type Shelves = ReturnType<typeof makeShelves>
+
+function makeShelves() {
+  const nodes = new Map<string, Node>()
+  const byPool = new Map<string, Map<string, Node>>()
+  const byInstance = new Map<string, Node>()
+  const bodies = new Map<string, Assignment>()
+  const heads = new Map<string, AssignmentHead>()
+  const launches = new Map<string, Launch>()
+  const workloads = new Map<string, WorkloadItem>()
+  const pools = new Map<string, PoolItem>()
+
+  const putNode = (name: string, node: Node | undefined): void => {
+    const old = nodes.get(name)
+    if (old !== undefined) {
+      byPool.get(old.pool)?.delete(name)
+      if (old.machine !== undefined) byInstance.delete(old.machine.instanceId)
+    }
+    set(nodes, name, node)
+    if (node === undefined) return
+    const peers = byPool.get(node.pool) ?? new Map<string, Node>()
+    byPool.set(node.pool, peers.set(name, node))
+    if (node.machine !== undefined) byInstance.set(node.machine.instanceId, node)
+  }
+  const put = ({ pk, sk }: Key, after: Item | undefined): void => {
+    const kind = kindOf({ pk, sk })
+    if (kind === 'node') putNode(sk, nodeOf(after))
+    else if (kind === 'assign' && sk === 'body') set(bodies, pk.slice(ARN_AT), bodyOf(after))
+    else if (kind === 'assign') set(heads, pk.slice(ARN_AT), headOf(after))
+    else if (kind === 'launch') set(launches, sk, launchItemOf(after))
+    else if (pk === WORKLOADS) set(workloads, sk, workloadOf(after))
+    else if (pk === POOLS) set(pools, sk, poolOf(after))
+  }
+  return { nodes, byPool, byInstance, bodies, heads, launches, workloads, pools, put }
+}
+
+function set<T>(shelf: Map<string, T>, name: string, value: T | undefined): void {
+  if (value === undefined) shelf.delete(name)
+  else shelf.set(name, value)
+}
+
+function compare(shelves: Shelves, items: readonly Item[]): Breach | undefined {
+  const fresh = makeShelves()
+  for (const item of items) fresh.put(item, item)
+  for (const shelf of ['nodes', 'bodies', 'heads', 'launches'] as const) {
+    const [kept, found]: [ReadonlyMap<string, unknown>, ReadonlyMap<string, unknown>] = [
+      shelves[shelf],
+      fresh[shelf],
+    ]
+    for (const name of new Set([...kept.keys(), ...found.keys()])) {
+      const [own, real] = [kept.get(name), found.get(name)]
+      if (own === real || (own !== undefined && real !== undefined && sameJson(own, real))) continue
+      const text = `the ${shelf} in the table and in the auditor's books differ: ${name}`
+      return { rule: 'books', text }
+    }
+  }
+  return undefined
+}

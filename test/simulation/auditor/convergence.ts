@@ -1,0 +1,121 @@
+/**
+ * Convergence: once nothing goes wrong any more, the herd is what people asked for, and no more.
+ *
+ * It lists what is still in the way. A workload that is short is excused only where drover says why
+ * and the world agrees: there is nothing left to buy, or a pool's limit stands. One that can never
+ * run must have a reason.
+ */
+import type { WorkloadItem } from '#shared/model/spec-item.ts'
+import type { WorkloadStatus } from '#shared/model/status.ts'
+import { keys } from '#shared/store/keys.ts'
+import { desiredOf } from './available.ts'
+import { makeBuyable, type Buyable, type Wanted } from './buyable.ts'
+import { statusOf, versionWanted } from './items.ts'
+import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
+import type { Knowledge, Rule } from './rule.ts'
+
+/** Reasons that speak of what can be bought now, and not of the workload itself. */
+const OF_THE_MARKET: ReadonlySet<string> = new Set([
+  'PoolLimit',
+  'Shortage',
+  'InsufficientInstanceCapacity',
+  'MaxSpotInstanceCountExceeded',
+  'VcpuLimitExceeded',
+  // The zone it is tied to may be sold out.
+  'Topology',
+])
+
+export function makeConvergence(knowledge: Knowledge): Rule {
+  const { truth, books } = knowledge
+  return {
+    unsettled: () => {
+      const running = runningNow(truth)
+      const buyable = makeBuyable(knowledge)
+      const impossible = truth.impossibleWorkloads()
+      const found = [...books.workloads.values()].flatMap((workload) => {
+        const own = running.get(workload.name) ?? []
+        const status = statusOf(truth.get(keys.status('workload', workload.name)))
+        const isLive = workload.deletedAtMs === undefined
+        if (isLive && impossible.has(workload.name)) return unexplained(workload, status)
+        const shortage = isLive ? tooFew(workload, own, { status, buyable }) : NO_SHORTAGE
+        return [...shortage.faults, ...tooMany(workload, own, shortage)]
+      })
+      const unknown = [...running].flatMap(([name, own]) =>
+        books.workloads.has(name) || truth.get(keys.spec('workload', name)) !== undefined
+          ? []
+          : [`${String(own.length)} processes run for workload ${name}, which is not there`],
+      )
+      return [...found, ...unknown]
+    },
+  }
+}
+
+/** What a workload lacks, unless there is nothing that could be had for it. */
+type Shortage = { readonly faults: readonly string[]; readonly isExcused: boolean }
+const NO_SHORTAGE: Shortage = { faults: [], isExcused: false }
+
+type Facts = { readonly status: WorkloadStatus | undefined; readonly buyable: Buyable }
+
+function tooFew(
+  workload: WorkloadItem,
+  running: readonly RunningNow[],
+  { status, buyable }: Facts,
+): Shortage {
+  const desired = desiredOf(workload)
+  const version = versionWanted(workload)
+  const good = running.filter((own) => isGood(own, version)).length
+  if (good >= desired) return NO_SHORTAGE
+  const waiting = status?.uid === workload.uid ? status.waiting : []
+  const reasons = waiting.flatMap((own) => own.reasons)
+  const told = reasons.map((own) => `${own.code}: ${own.text}`).join('; ')
+  const short = `workload ${workload.name}: ${String(good)} of ${String(desired)} are well`
+  const isExplained = waiting.some((own) => own.unschedulableSinceMs !== undefined)
+  const isOfMarket = reasons.some((own) => OF_THE_MARKET.has(own.code))
+  if (!isExplained || !isOfMarket) {
+    return { faults: [`${short} (${told === '' ? 'no reason given' : told})`], isExcused: false }
+  }
+  const where = buyable.where(workload.spec, zonesOpenTo(workload, running))
+  if (where === undefined) return { faults: [], isExcused: true }
+  return { faults: [`${short} (${told}), and there is ${where}`], isExcused: false }
+}
+
+/** Who must stay in one zone can only be served there. */
+function zonesOpenTo({ spec }: WorkloadItem, running: readonly RunningNow[]): Wanted {
+  const { affinity } = spec.placement
+  const by = typeof affinity === 'object' ? affinity.by : affinity
+  const zones = new Set(running.map((own) => own.zone))
+  return by === undefined || zones.size === 0 ? {} : { zones }
+}
+
+/** Old versions stay while the new ones cannot be had: taking them away would help nobody. */
+function tooMany(
+  workload: WorkloadItem,
+  running: readonly RunningNow[],
+  { isExcused }: Shortage,
+): string[] {
+  const desired = desiredOf(workload)
+  const version = versionWanted(workload)
+  const name = `workload ${workload.name}`
+  const current = running.filter((own) => own.version === version && !own.stopping).length
+  const old = running.filter((own) => own.version !== version && !own.stopping).length
+  const stopping = running.filter((own) => own.stopping)
+  const first = stopping[0]
+  return [
+    ...(current > desired ? [`${name}: ${String(current)} run of ${String(desired)} wanted`] : []),
+    ...(old > 0 && !isExcused
+      ? [`${name}: ${String(old)} run that are not of version ${version}`]
+      : []),
+    ...(first === undefined
+      ? []
+      : [`${name}: ${String(stopping.length)} are stopping (${first.replicaId})`]),
+  ]
+}
+
+/** One that cannot run wholly says why. */
+function unexplained({ name, uid }: WorkloadItem, status: WorkloadStatus | undefined): string[] {
+  if (status?.uid !== uid) return [`workload ${name} can never run, and has no status`]
+  const isTold =
+    status.waiting.some((own) => own.reasons.length > 0) ||
+    status.conditions.some((own) => own.text !== '')
+  return isTold ? [] : [`workload ${name} can never run, and its status does not say why`]
+}

@@ -1,0 +1,135 @@
+/**
+ * The ledger: no stop that it binds takes a workload below its floor, and every stop has a reason
+ * that holds.
+ *
+ * Judged by what the pass read: what was available in its scan, less every stop that it has
+ * ordered. A drain is replacement first: a ready replica is *Moved* only when the workload has its
+ * full count without it. A roll-out, and a drain at a pool's limit, may go down to the floor. Stops
+ * at a deadline, of a deleted workload and of replicas scaled in are charged and not bound.
+ */
+import type { BoundReplica } from '#shared/model/assignment.ts'
+import { keys } from '#shared/store/keys.ts'
+import type { Caller, SeenOf } from '../traffic.ts'
+import { availableIn, desiredOf, floorOf, runningIn } from './available.ts'
+import { bodyChange, isBody } from './body-changes.ts'
+import type { OpenPass } from './passes.ts'
+import { CLOCK_SLACK_MS, firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
+import type { Scan } from './scan.ts'
+
+const RULE = '3 ledger'
+
+/** Stops that are charged and not bound. */
+const FORCED: ReadonlySet<string> = new Set(['Deadline', 'ScaledIn', 'WorkloadDeleted'])
+
+/** A pass's stops of one workload, by replica: the reason's code. */
+type Stops = Map<string, string>
+
+export function makeLedger({ books, passes }: Knowledge): Rule {
+  /** By the pass's label, then by the workload's uid. */
+  const ordered = new Map<string, Map<string, { workload: string; stops: Stops }>>()
+
+  const takeStop = (by: Caller, bound: BoundReplica): void => {
+    const ofPass = ordered.get(by.label) ?? new Map<string, { workload: string; stops: Stops }>()
+    ordered.set(by.label, ofPass)
+    const own = ofPass.get(bound.uid) ?? { workload: bound.workload, stops: new Map() }
+    ofPass.set(bound.uid, own)
+    own.stops.set(bound.id, bound.stopReason?.code ?? '')
+  }
+  const judgePass = (by: Caller, uids?: ReadonlySet<string>): Breach | undefined => {
+    const pass = passes.of(by)
+    const { scan } = pass ?? {}
+    if (pass === undefined || scan === undefined) return undefined
+    return firstOf(ordered.get(by.label) ?? [], ([uid, { workload, stops }]) => {
+      if (uids !== undefined && !uids.has(uid)) return undefined
+      const text = wrongStops(scan, pass, { uid, workload, stops })
+      if (text === undefined) return undefined
+      return { rule: RULE, text: `${by.label}, workload ${workload}: ${text}` }
+    })
+  }
+  const judgeReason = (
+    node: string,
+    bound: BoundReplica,
+    { atMs, by }: SeenOf<'write'>,
+  ): string | undefined => {
+    const code = bound.stopReason?.code
+    if (code === undefined) return `${bound.id} on ${node} was told to stop without a reason`
+    if (code === 'Deadline') return wrongDeadline(bound, books.nodes.get(node), atMs)
+    const scan = passes.of(by)?.scan
+    if (code !== 'WorkloadDeleted' || scan === undefined) return undefined
+    const item = scan.get(keys.spec('workload', bound.workload))
+    const isGone = item?.['uid'] !== bound.uid || typeof item['deletedAtMs'] === 'number'
+    return isGone ? undefined : `${bound.id} was told to stop, and its workload is not deleted`
+  }
+  return {
+    see: {
+      write: (seen) => {
+        if (seen.by.role !== 'reconcile') return undefined
+        const uids = new Set<string>()
+        let wrong: Breach | undefined
+        for (const change of seen.changes) {
+          if (!isBody(change)) continue
+          const { after, stopped } = bodyChange(change)
+          for (const bound of stopped) {
+            takeStop(seen.by, bound)
+            uids.add(bound.uid)
+            const text = judgeReason(after?.node ?? '', bound, seen)
+            if (text !== undefined) wrong ??= { rule: RULE, text: `${seen.by.label}: ${text}` }
+          }
+        }
+        if (uids.size === 0) return undefined
+        return wrong ?? judgePass(seen.by, uids)
+      },
+      over: ({ by }) => {
+        const found = judgePass(by)
+        ordered.delete(by.label)
+        return found
+      },
+    },
+  }
+}
+
+function wrongDeadline(
+  { id, graceSeconds }: BoundReplica,
+  node: { name: string; drain?: { deadlineMs: number } | undefined } | undefined,
+  atMs: number,
+): string | undefined {
+  const deadlineMs = node?.drain?.deadlineMs
+  if (deadlineMs === undefined) return `${id} met a deadline, and its node is not drained`
+  const earlyMs = deadlineMs - graceSeconds * 1000 - atMs
+  if (earlyMs <= CLOCK_SLACK_MS) return undefined
+  return `${id} on ${node?.name ?? ''} was stopped ${String(earlyMs)} ms before its deadline`
+}
+
+type Told = { readonly uid: string; readonly workload: string; readonly stops: Stops }
+
+function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined {
+  const workload = scan.workload(told.workload)
+  if (workload === undefined || workload.uid !== told.uid) return undefined
+  const desired = desiredOf(workload)
+  const available = availableIn(scan, pass, workload)
+  let [forced, moved, others] = [0, 0, 0]
+  let scaledIn = 0
+  for (const [id, code] of told.stops) {
+    if (code === 'ScaledIn') scaledIn += 1
+    if (!available.has(id)) continue
+    if (FORCED.has(code)) forced += 1
+    else if (code === 'Moved') moved += 1
+    else others += 1
+  }
+  const seen = `${String(available.size)} of ${String(desired)} were available`
+  const codes = [...told.stops].map(([id, code]) => `${id} ${code}`).join(', ')
+  if (scaledIn > 0) {
+    const running = runningIn(scan, pass, told.uid).length
+    if (running - scaledIn < desired) {
+      return `${String(running)} were told to run, ${String(desired)} are wanted; stopped: ${codes}`
+    }
+  }
+  const afterMoves = available.size - forced - moved
+  if (moved > 0 && afterMoves < desired) {
+    return `${seen}, ${String(afterMoves)} are left before a replacement; stopped: ${codes}`
+  }
+  const floor = floorOf(workload.spec, desired)
+  const left = afterMoves - others
+  if (others === 0 || left >= floor) return undefined
+  return `${seen}, ${String(left)} are left, the floor is ${String(floor)}; stopped: ${codes}`
+}

@@ -1,0 +1,30 @@
+/**
+ * What runs for each workload in the world at this moment, whatever anybody believes.
+ */
+import type { Truth, TrueProcess } from '../traffic.ts'
+
+export type RunningNow = TrueProcess & {
+  readonly instanceId: string
+  readonly zone: string
+  readonly capacityType: 'spot' | 'on-demand'
+}
+
+/** By workload name; processes on machines that are ending are left out. */
+export function runningNow(truth: Truth): ReadonlyMap<string, readonly RunningNow[]> {
+  const found = new Map<string, RunningNow[]>()
+  for (const { instanceId, state, zone, capacityType } of truth.instances()) {
+    if (state !== 'running') continue
+    for (const process of truth.processes(instanceId)) {
+      const own = { ...process, instanceId, zone, capacityType }
+      const group = found.get(process.workload)
+      if (group === undefined) found.set(process.workload, [own])
+      else group.push(own)
+    }
+  }
+  return found
+}
+
+/** Healthy, of this version, and not told to stop. */
+export function isGood(own: RunningNow, version: string): boolean {
+  return own.version === version && own.healthy && !own.stopping
+}

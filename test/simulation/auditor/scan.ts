@@ -1,0 +1,78 @@
+/**
+ * One read of the whole table, looked into only when a judgement asks for it.
+ *
+ * Most passes decide nothing that needs their snapshot, so a scan is kept as it came and sorted
+ * into partitions at the first question.
+ */
+import { groupBy } from '#shared/base/order.ts'
+import type { BoundReplica } from '#shared/model/assignment.ts'
+import type { Node } from '#shared/model/node.ts'
+import type { Report } from '#shared/model/report.ts'
+import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import { keys } from '#shared/store/keys.ts'
+import type { Item, Key } from '#shared/store/store.ts'
+import { beatOf, bodyOf, nodeOf, poolOf, reportOf, workloadOf } from './items.ts'
+
+export type ScannedReplica = { readonly bound: BoundReplica; readonly node: Node }
+
+export type Scan = {
+  readonly atMs: number
+  get(key: Key): Item | undefined
+  node(name: string): Node | undefined
+  nodes(): readonly Node[]
+  workload(name: string): WorkloadItem | undefined
+  pool(name: string): PoolItem | undefined
+  report(arn: string): Report | undefined
+  beatAtMs(arn: string): number | undefined
+  /** Everything bound of one workload, stopping ones too, on nodes that are there. */
+  replicasOf(uid: string): readonly ScannedReplica[]
+}
+
+export function makeScan(atMs: number, items: readonly Item[]): Scan {
+  let partitions: Map<string, readonly Item[]> | undefined
+  let replicas: Map<string, ScannedReplica[]> | undefined
+  const partition = (pk: string): readonly Item[] => {
+    partitions ??= groupBy(items, (item) => item.pk)
+    return partitions.get(pk) ?? []
+  }
+  let byName: Map<string, Node> | undefined
+  const nodesByName = (): Map<string, Node> => {
+    byName ??= new Map(
+      partition(keys.node('').pk).flatMap((item) => {
+        const node = nodeOf(item)
+        return node === undefined ? [] : [[node.name, node] as const]
+      }),
+    )
+    return byName
+  }
+  const get = ({ pk, sk }: Key): Item | undefined => partition(pk).find((item) => item.sk === sk)
+  return {
+    atMs,
+    get,
+    node: (name) => nodesByName().get(name),
+    nodes: () => [...nodesByName().values()],
+    workload: (name) => workloadOf(get(keys.spec('workload', name))),
+    pool: (name) => poolOf(get(keys.spec('pool', name))),
+    report: (arn) => reportOf(get(keys.report(arn))),
+    beatAtMs: (arn) => beatOf(get(keys.beat(arn)))?.atMs,
+    replicasOf: (uid) => {
+      replicas ??= groupBy(allReplicas(items, nodesByName()), ({ bound }) => bound.uid)
+      return replicas.get(uid) ?? []
+    },
+  }
+}
+
+const BODIES = keys.assignment('').pk
+
+function allReplicas(
+  items: readonly Item[],
+  nodes: ReadonlyMap<string, Node>,
+): readonly ScannedReplica[] {
+  return items.flatMap((item) => {
+    if (item.sk !== 'body' || !item.pk.startsWith(BODIES)) return []
+    const body = bodyOf(item)
+    const node = body === undefined ? undefined : nodes.get(body.node)
+    if (body === undefined || node === undefined) return []
+    return body.replicas.map((bound) => ({ bound, node }))
+  })
+}

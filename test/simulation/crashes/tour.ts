@@ -1,0 +1,84 @@
+/**
+ * A short world in which every controller does everything it can do, for crashes to be tried in.
+ *
+ * Nothing goes wrong in it by chance: what goes wrong is in the script, so that the ways through
+ * the controllers which only trouble opens are walked as well.
+ */
+import type { ToldWorld } from '../case.ts'
+import type { Document, Happening, Step } from '../script.ts'
+
+const workload = (name: string, more: Readonly<Record<string, unknown>> = {}): Document => ({
+  ...{ kind: 'Workload', name, command: ['serve'], replicas: 2, terminationGraceSeconds: 5 },
+  resources: { cpu: '500m', memory: '512Mi' },
+  ...more,
+})
+
+const at = (seconds: number, happening: Happening): Step => ({
+  atMs: seconds * 1000,
+  ...happening,
+})
+
+const ask = (seconds: number, document: Document): Step => at(seconds, { kind: 'apply', document })
+
+/** Twelve minutes. */
+export const TOUR: ToldWorld = {
+  options: { seed: 7, days: 12 / (24 * 60), profile: 'heavy', herd: 'small' },
+  plan: {
+    types: ['m7a.medium', 'm7a.large', 'c7a.large', 'g4dn.xlarge'],
+    capacity: { min: 2, max: 5 },
+    script: [
+      ask(1, { kind: 'Team', name: 'discovery' }),
+      ask(1.2, { kind: 'Pool', name: 'general', instances: { families: ['m7a', 'c7a'] } }),
+      ask(1.4, {
+        ...{
+          kind: 'Pool',
+          name: 'gpu',
+          instances: { families: ['g4dn'] },
+          taints: [{ key: 'gpu' }],
+        },
+        burnIn: { quarantineSeconds: 60 },
+      }),
+      ask(1.6, {
+        kind: 'Pool',
+        name: 'spare',
+        instances: { families: ['m7a'] },
+        taints: [{ key: 'x' }],
+      }),
+      ask(2, workload('web', { availability: { minAvailable: 1 }, placement: { spread: 'zone' } })),
+      ask(2.2, workload('base', { capacity: { onDemandBase: 1 } })),
+      ask(
+        2.4,
+        workload('gpus', { resources: { cpu: '1', gpu: '1' }, tolerations: [{ key: 'gpu' }] }),
+      ),
+      ask(2.6, workload('huge', { resources: { cpu: '900' } })),
+      at(150, { kind: 'look' }),
+      at(160, { kind: 'scale', name: 'web', replicas: 4 }),
+      ask(200, workload('base', { env: { LIFE: '2' }, capacity: { onDemandBase: 1 } })),
+      at(240, { kind: 'order', verb: 'cordon' }),
+      at(250, { kind: 'withdraw' }),
+      at(260, { kind: 'interrupt', noticeSeconds: 120 }),
+      at(300, { kind: 'order', verb: 'drain' }),
+      at(305, { kind: 'release-brake', pool: 'general' }),
+      at(310, { kind: 'stray' }),
+      at(330, { kind: 'impair' }),
+      at(420, { kind: 'order', verb: 'retest' }),
+      at(450, { kind: 'machine-death' }),
+      at(480, { kind: 'allow-sweep' }),
+      at(500, { kind: 'delete', noun: 'workload', name: 'gpus' }),
+      ask(
+        560,
+        workload('gpus', { resources: { cpu: '1', gpu: '1' }, tolerations: [{ key: 'gpu' }] }),
+      ),
+      at(600, { kind: 'look' }),
+      at(640, { kind: 'order', verb: 'terminate' }),
+      at(680, { kind: 'scale', name: 'web', replicas: 1 }),
+      at(690, { kind: 'delete', noun: 'pool', name: 'spare' }),
+    ],
+  },
+  // A lost launch is found by its tag, a shortage is remembered, a verdict is missed.
+  only: new Set([
+    ...['answersLost launch 2', 'throttled launch 4', 'badHardware m3', 'eventLost event 2'],
+    // Checks that hang or cannot tell, so that a schedule finds somebody without a verdict.
+    ...['m2', 'm4', 'm5', 'm6', 'm7'].map((name) => `flakyChecks ${name} check 1`),
+  ]),
+}

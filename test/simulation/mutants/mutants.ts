@@ -1,0 +1,250 @@
+/**
+ * Drover broken on purpose, a rule at a time.
+ *
+ * Each mutant is a mistake that somebody could make: a step left out, two steps in the wrong order,
+ * a condition forgotten. Its patch names text that stands in the source exactly once, so a mutant
+ * that no longer fits the code says so.
+ */
+import type { ProfileName } from '../options.ts'
+
+export type Patch = {
+  readonly file: string
+  readonly replace: string
+  readonly by: string
+}
+
+export type Mutant = {
+  readonly name: string
+  /** The rule that it breaks, as DESIGN §5 and §6 have it. */
+  readonly breaks: string
+  readonly patches: readonly Patch[]
+  readonly profile?: ProfileName
+}
+
+const planner = (name: string): string => `shared/planner/${name}.ts`
+const reconcile = (name: string): string => `shared/controllers/reconcile/${name}.ts`
+
+type One = Omit<Patch, 'file'>
+const mutant = (name: string, breaks: string, patches: Readonly<Record<string, One>>): Mutant => ({
+  name,
+  breaks,
+  patches: Object.entries(patches).map(([file, patch]) => ({ file, ...patch })),
+})
+
+export const MUTANTS: readonly Mutant[] = [
+  mutant('bind before the burn-in verdict', '1', {
+    [planner('board')]: {
+      replace: `ready: node.phase === 'ready',`,
+      by: `ready: node.phase === 'ready' || node.phase === 'testing',`,
+    },
+  }),
+  mutant('taints do not matter', '1', {
+    [planner('demand')]: { replace: `  return taint === undefined ?`, by: `  return true ?` },
+  }),
+  mutant('a check that was not reported has passed', '1', {
+    'shared/controllers/judge.ts': {
+      replace: `  if (run.state !== 'finished') return no('the burn-in is still running')`,
+      by: ``,
+    },
+  }),
+  mutant('replicas on a node take no room', '2', {
+    [planner('board')]: {
+      replace: `if (assignment !== undefined) load(slot, loadOf(assignment))`,
+      by: `void loadOf; void load; void assignment`,
+    },
+  }),
+  mutant('devices are never used up', '2', {
+    [planner('devices')]: {
+      replace: `for (const { index, milli } of shares) left[index] = (left[index] ?? 0) - milli`,
+      by: `void shares`,
+    },
+  }),
+  mutant('drain without replacement', '3', {
+    [planner('drain')]: { replace: `if (ledger.grant(ledger.desired)) {`, by: `if (ready) {` },
+  }),
+  mutant('a roll-out that asks no ledger', '3', {
+    [planner('drain')]: {
+      replace: `const allowed = ready ? ledger.grant() : left > ledger.floor`,
+      by: `const allowed = true`,
+    },
+  }),
+  mutant('nobody sweeps', '4', {
+    [planner('sweep')]: { replace: `    firstSeenMs !== undefined &&`, by: `    false &&` },
+  }),
+  mutant('launch before intent', '5', {
+    [reconcile('carry-out')]: {
+      replace: `  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+      by: `  await launchAll(context, launches.fresh)
+  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+    },
+  }),
+  mutant('attempt + 1 on a lost answer', '5', {
+    [reconcile('launching')]: {
+      replace: `  const open: Launch = { ...launch, unknownSinceMs, unknownText: text }`,
+      by: `  const next = { id: launch.id, attempt: launch.attempt + 1 }
+  const again = { ...requestOf(launch), token: tokenOf(next, context.settings.cluster) }
+  const tags = { ...again.tags, [TAGS.launch]: launchTag(next) }
+  const request = JSON.stringify({ ...again, tags })
+  const open: Launch = { ...launch, ...next, request, unknownSinceMs, unknownText: text }`,
+    },
+  }),
+  mutant('an old intent is sent for ever', '5', {
+    [planner('launches')]: { replace: `if (nowMs < launch.notAfterMs) {`, by: `if (nowMs > 0) {` },
+    [reconcile('carry-out')]: {
+      replace: `if (startMs >= launch.notAfterMs) {`,
+      by: `if (startMs < 0) {`,
+    },
+  }),
+  mutant('claims do not count towards limits', '6', {
+    [planner('pool-limits')]: {
+      replace: `    count(pool, {`,
+      by: `    if (machine !== undefined) count(pool, {`,
+    },
+  }),
+  mutant('a claim is charged as its smallest candidate', '6', {
+    [planner('claims')]: {
+      replace: `const largest = fold(candidates, Math.max, shapeOf)`,
+      by: `const largest = fold(candidates, Math.min, () => ({ ...shapeOf(first), cpuMilli: 0 }))`,
+    },
+  }),
+  mutant('no on-demand base', '8', {
+    [planner('replicas')]: {
+      replace: `  return Math.min(desired, Math.max(spec.capacity.onDemandBase, share))`,
+      by: `  return Math.min(desired, share, 0)`,
+    },
+  }),
+  mutant('ids that outlive their plan', '9', {
+    [planner('ids')]: {
+      replace: `  let n = 0
+  return {`,
+      by: `  return {`,
+    },
+    'shared/planner/ids.ts#': {
+      replace: `export type IdMaker`,
+      by: `let n = 0\nexport type IdMaker`,
+    },
+  }),
+  mutant('shortages in the order of the scan', '9', {
+    'shared/store/snapshot.ts': {
+      replace: `parsed.shortage.sort(byKey(offeringKey))`,
+      by: `(void offeringKey, parsed.shortage)`,
+    },
+  }),
+  mutant('a dedup id without its bucket', '10', {
+    'shared/cloud/wake-timing.ts': {
+      replace: `return String(Math.floor(nowMs / LIMITS.wakeBucketMs))`,
+      by: `return String(nowMs > 0)`,
+    },
+  }),
+  mutant('specs wake nobody', '10', {
+    'shared/controllers/wake.ts': { replace: `  ['spec', ['updatedAtMs']],`, by: `` },
+  }),
+  mutant('an adopted process is never ready', '10', {
+    'agent/facts.ts': { replace: `ready: known.ready || (`, by: `ready: known.ready && (` },
+  }),
+  mutant('one bad item fails the pass', '11', {
+    'shared/store/snapshot.ts': {
+      replace: `  return fault(result.error.issues[0]?.message ?? 'does not parse')`,
+      by: `  throw result.error`,
+    },
+  }),
+  mutant('no brakes', '12', {
+    [planner('brake')]: {
+      replace: `if (!releases.has(node.pool) && !isAllowed(entry)) {`,
+      by: `if (!releases.has(node.pool) && !isAllowed(entry) && nowMs < 0) {`,
+    },
+  }),
+  mutant('silence taken for death', 'silence', {
+    [planner('silence')]: {
+      replace: `if (proof === undefined || !brakes.condemn(node, 'Lost')) return actions`,
+      by: `if (!brakes.condemn(node, 'Lost')) return actions`,
+    },
+    'shared/planner/silence.ts#': { replace: `text: proof }`, by: `text: String(proof) }` },
+  }),
+  mutant('no epoch check', 'fence', {
+    [reconcile('fence')]: {
+      replace: `when: [equal('epoch', pass.epoch)] }\n    for`,
+      by: `when: [{ is: 'present' }] }\n    for`,
+    },
+  }),
+  mutant('a sweep after one listing', 'intent before effect', {
+    [planner('sweep')]: {
+      replace: `    firstSeenMs !== undefined &&
+    listedAtMs - firstSeenMs >= LIMITS.sweepEveryMs &&
+    listedAtMs - orphan.launchedAtMs > LIMITS.sweepMinAgeMs`,
+      by: `    firstSeenMs !== 0`,
+    },
+  }),
+  mutant('terminated before it is written', 'intent before effect', {
+    [reconcile('carry-out')]: {
+      replace: `  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+      by: `  await terminate(context, toTerminate(plan.actions, context.draft))
+  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+    },
+  }),
+  mutant('terminating is taken back', 'terminating is never taken back', {
+    [planner('retire')]: {
+      replace: `  return [{ kind: 'terminate', node: name, reason }]`,
+      by: `  const changes = { terminating: undefined, drain: undefined }
+  return [{ kind: 'advance', node: name, to: 'ready', changes, reason }]`,
+    },
+  }),
+  mutant('empty without its generation', 'empty before the end', {
+    [planner('readiness')]: {
+      replace: `  if (own !== undefined) return own.phase === 'gone'
+  return (report?.observedGeneration ?? 0) >= (assignment?.generation ?? Infinity)`,
+      by: `  return own?.phase !== 'ready' && report !== assignment`,
+    },
+    [planner('retire')]: {
+      replace: `    node.drain.generation > 0 &&
+    report.observedGeneration >= node.drain.generation &&
+    report.replicas.every((own) => own.phase === 'gone')`,
+      by: `    node.drain.generation >= 0`,
+    },
+  }),
+  mutant('orders without a new generation', 'generations', {
+    [planner('fold')]: { replace: `(moved ? 1 : 0)`, by: `(moved ? 0 : 0)` },
+  }),
+  mutant('a stop is taken back', 'generations', {
+    [planner('fold')]: {
+      replace: `  undrain: (edit, { node }) => {`,
+      by: `  undrain: (edit, { node }) => {
+    changeAssignment(edit, node, (own) => ({
+      ...own,
+      replicas: own.replicas.map((one) => ({ ...one, order: 'run' })),
+    }))`,
+    },
+  }),
+  mutant('a verdict becomes milder', 'verdicts', {
+    'shared/controllers/burn-in.ts': {
+      replace: `  return sameRun && VERDICT_ORDER`,
+      by: `  return !sameRun && VERDICT_ORDER`,
+    },
+  }),
+  mutant('reconcile writes verdicts', 'one writer', {
+    [reconcile('carry-out')]: {
+      replace: `    ...plan.brakes.map((brake) => [putBrake(brake)]),`,
+      by: `    ...plan.brakes.map((brake) => [putBrake(brake)]),
+    ...snapshot.verdicts.slice(0, 1).map((own): Write[] => {
+      const key = { pk: \`verdict#\${own.node}\`, sk: 'verdict' }
+      return [{ kind: 'put', item: { ...own, ...key, atMs: plan.nowMs } }]
+    }),`,
+    },
+  }),
+  mutant('what is not listed is gone', '4', {
+    [reconcile('reconcile')]: {
+      replace: `  if (missing.length === 0) return listing`,
+      by: `  if (missing.length >= 0) return listing`,
+    },
+    [planner('observe')]: {
+      replace: `  if (nowMs - node.missingSinceMs < LIMITS.notFoundConfirmMs) return []`,
+      by: ``,
+    },
+    'shared/planner/observe.ts#': {
+      replace: `  if (node.missingSinceMs === undefined) {
+    return [note(node.name, { missingSinceMs: nowMs }, 'EC2 does not list the machine')]
+  }`,
+      by: ``,
+    },
+  }),
+]

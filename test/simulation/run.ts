@@ -1,0 +1,239 @@
+/**
+ * Runs one world: a safety phase in which anything may break, and a liveness phase in which nothing
+ * does and the herd must become whole within bounded time, and then stay as it is.
+ */
+import type { DroverEvent } from '#shared/model/event.ts'
+import type { CallHooks } from './calls.ts'
+import { happen } from './happen.ts'
+import { wake } from './machine.ts'
+import type { SimOptions } from './options.ts'
+import { makeSamePlan } from './same-plan.ts'
+import { LIVENESS_MAX_MS, planHerd, type HerdPlan } from './script.ts'
+import { makeTracer } from './trace.ts'
+import type { Auditor, Seen, Truth, Violation } from './traffic.ts'
+import { makeWorld, SETTINGS, START_MS, type World } from './world.ts'
+
+export type RunSetup = {
+  readonly options: SimOptions
+  /** Instead of what the seed says. */
+  readonly plan?: HerdPlan
+  readonly only?: ReadonlySet<string>
+  readonly hooks?: CallHooks
+  readonly makeAuditor: (truth: Truth) => Auditor
+  /** Gets each line of the trace. */
+  readonly trace?: (line: string) => void
+  /** Told now and then how far the world has come, from 0 to 1. */
+  readonly progress?: (share: number) => void
+}
+
+export type Outcome = {
+  readonly options: SimOptions
+  readonly violation?: Violation & {
+    readonly step: number
+    readonly decisions: readonly DroverEvent[]
+  }
+  /** Virtual time from the end of the faults until the herd was whole. */
+  readonly convergedAfterMs?: number
+  readonly virtualHours: number
+  readonly steps: number
+  /** Passes of reconcile that began. */
+  readonly passes: number
+  readonly launched: number
+  /** Faults that struck, by name; the script's own steps are not among them. */
+  readonly struck: readonly string[]
+  /** What functions threw, with how often. */
+  readonly thrown: Readonly<Record<string, number>>
+}
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+const LOOK_MS = 30_000
+/** A herd that is whole must still be so after it, and nothing may have been bought. */
+const DECISIONS_SHOWN = 25
+const QUIET_MS = 10 * 60_000
+
+export async function runWorld(setup: RunSetup): Promise<Outcome> {
+  const { options } = setup
+  const plan = setup.plan ?? planHerd(options)
+  const stats = { passes: 0, launched: 0 }
+  const thrown: Record<string, number> = {}
+  let violation: Violation | undefined
+  let bug: Error | undefined
+  const auditor: { it?: Auditor } = {}
+  const samePlan = makeSamePlan(SETTINGS)
+  const tracer = setup.trace === undefined ? undefined : makeTracer(setup.trace, START_MS)
+
+  const blame = (found: Violation | undefined): void => {
+    if (found === undefined || violation !== undefined) return
+    violation = found
+    world.scheduler.stop()
+  }
+  const see = (seen: Seen): void => {
+    tracer?.see(seen)
+    if (seen.kind === 'begun' && seen.by.role === 'reconcile') stats.passes += 1
+    if (seen.kind === 'launch') {
+      stats.launched += seen.born.length
+    }
+    try {
+      blame(auditor.it?.see(seen))
+      if (seen.kind === 'scan') blame(samePlan.see(seen))
+    } catch (error) {
+      bug = error as Error
+      world.scheduler.stop()
+    }
+  }
+  const onThrow = (label: string, text: string): void => {
+    tracer?.line(world.scheduler.now(), `${label} threw ${text}`)
+    const what = `${label.replace(/#.*/, '')}: ${text.replaceAll(/[0-9]+/g, '#').slice(0, 160)}`
+    thrown[what] = (thrown[what] ?? 0) + 1
+  }
+  const world = makeWorld({
+    ...{ options, plan, see, onThrow },
+    ...(setup.only === undefined ? {} : { only: setup.only }),
+    ...(setup.hooks === undefined ? {} : { hooks: setup.hooks }),
+  })
+  auditor.it = setup.makeAuditor(world.truth)
+  const run = async (untilMs: number): Promise<boolean> => {
+    await world.scheduler.run(untilMs)
+    if (bug !== undefined) throw bug
+    return violation === undefined
+  }
+  const endMs = START_MS + options.days * DAY_MS
+  prepare(world, {
+    plan,
+    tracer,
+    endMs,
+    setup,
+    hourly: () => {
+      blame(auditor.it?.full())
+    },
+  })
+  let convergedAfterMs: number | undefined
+  if (await run(endMs)) {
+    mend(world)
+    convergedAfterMs = await converge({ world, auditor: auditor.it, endMs, run, blame, stats })
+  }
+  const decisions = auditor.it.decisions()
+  return {
+    options,
+    ...(violation === undefined
+      ? {}
+      : { violation: { ...violation, step: world.scheduler.steps(), decisions } }),
+    ...(convergedAfterMs === undefined ? {} : { convergedAfterMs }),
+    virtualHours: (world.scheduler.now() - START_MS) / HOUR_MS,
+    steps: world.scheduler.steps(),
+    ...{ passes: stats.passes, launched: stats.launched },
+    ...{ struck: world.faults.struck, thrown },
+  }
+}
+
+type Preparation = {
+  readonly plan: HerdPlan
+  readonly tracer: ReturnType<typeof makeTracer> | undefined
+  readonly endMs: number
+  readonly setup: RunSetup
+  readonly hourly: () => void
+}
+
+function prepare(world: World, { plan, tracer, endMs, setup, hourly }: Preparation): void {
+  const { scheduler, stage, sources, backends } = world
+  for (const [i, step] of plan.script.entries()) {
+    const atMs = START_MS + step.atMs
+    if (atMs >= endMs) continue
+    scheduler.at(atMs, () => {
+      tracer?.step(scheduler.now(), step)
+      happen(stage, step, String(i))
+    })
+  }
+  const eachHour = (): void => {
+    const nowMs = scheduler.now()
+    backends.store.expire(nowMs)
+    backends.history.expire(nowMs)
+    backends.takeChanges()
+    hourly()
+    setup.progress?.(Math.min(1, (nowMs - START_MS) / (endMs - START_MS)))
+    scheduler.at(nowMs + HOUR_MS, eachHour)
+  }
+  scheduler.at(START_MS + HOUR_MS, eachHour)
+  sources.start()
+}
+
+/** The faults end: what they began is over, and a person mends what people broke. */
+function mend({ faults, stage }: World): void {
+  faults.end()
+  for (const over of [...stage.mends]) over()
+  for (const machine of stage.machines.values()) wake(machine)
+  stage.outUntilMs = 0
+  for (const item of stage.partition('spec#workload')) {
+    const spec = item['spec'] as { env?: Record<string, string> } & Record<string, unknown>
+    if (spec.env?.['BAD'] === undefined || item['deletedAtMs'] !== undefined) continue
+    const { BAD: _, ...env } = spec.env
+    const body = { ...spec, env, kind: 'Workload', name: item.sk }
+    stage.people.ask({ method: 'PUT', path: `/v1/workloads/${item.sk}`, body })
+  }
+  // What an outage made drover adopt is kept until a person says so.
+  stage.people.ask({ method: 'POST', path: '/v1/sweep/allow' })
+  faults.note()
+}
+
+type Convergence = {
+  readonly world: World
+  readonly auditor: Auditor
+  readonly endMs: number
+  readonly run: (untilMs: number) => Promise<boolean>
+  readonly blame: (found: Violation) => void
+  readonly stats: { readonly launched: number }
+}
+
+async function converge(facts: Convergence): Promise<number | undefined> {
+  const { world, auditor, endMs, run, blame, stats } = facts
+  const { scheduler } = world
+  let unsettled: readonly string[] = []
+  for (let atMs = endMs + LOOK_MS; atMs <= endMs + LIVENESS_MAX_MS; atMs += LOOK_MS) {
+    if (!(await run(atMs))) return undefined
+    unsettled = auditor.unsettled()
+    if (unsettled.length === 0) break
+  }
+  const fault = (rule: string, texts: readonly string[]): void => {
+    blame({ rule, text: texts.slice(0, 6).join('\n  '), atMs: scheduler.now() })
+  }
+  if (unsettled.length > 0) {
+    fault('10 convergence', ['the herd does not become whole:', ...unsettled])
+    return undefined
+  }
+  const convergedAfterMs = scheduler.now() - endMs
+  const before = stats.launched
+  if (!(await run(scheduler.now() + QUIET_MS))) return undefined
+  const still = auditor.unsettled()
+  if (still.length > 0) fault('10 convergence', ['the herd was whole and is no more:', ...still])
+  else if (stats.launched > before) {
+    fault('10 convergence', ['the herd was whole, and machines are still bought'])
+  }
+  return convergedAfterMs
+}
+
+/** What went wrong, for a person: the seed, the rule, and what drover did last and why. */
+export function describeViolation({ options, violation }: Outcome): string {
+  if (violation === undefined) return ''
+  const { rule, text, atMs, step, decisions } = violation
+  const sinceMs = atMs - START_MS
+  const lines = decisions
+    .slice(-DECISIONS_SHOWN)
+    .map((own) => `    +${clockOf(own.atMs - START_MS)} ${own.object} ${own.reason}: ${own.text}`)
+  return [
+    `seed ${String(options.seed)} broke rule "${rule}" ` +
+      `at +${clockOf(sinceMs)}, step ${String(step)}`,
+    `  ${text}`,
+    '  what drover did last:',
+    ...lines,
+  ].join('\n')
+}
+
+/** `1d 02:03:04.567` */
+export function clockOf(ms: number): string {
+  const part = (value: number, digits = 2): string =>
+    String(Math.floor(value)).padStart(digits, '0')
+  const days = Math.floor(ms / DAY_MS)
+  const time = `${part((ms / HOUR_MS) % 24)}:${part((ms / 60_000) % 60)}:${part((ms / 1_000) % 60)}`
+  return `${days > 0 ? `${String(days)}d ` : ''}${time}.${part(ms % 1_000, 3)}`
+}

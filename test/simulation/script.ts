@@ -1,0 +1,413 @@
+/**
+ * What people do and what bad luck does in a world, as a list of timed steps drawn from the seed.
+ *
+ * The list is made before the world starts, so it can be printed, cut shorter and told again. A
+ * step says what kind of machine it means, not which one: that is drawn when it happens.
+ */
+import { makeChance, type Chance } from './chance.ts'
+import { PROFILES, type FaultKnobs, type SimOptions } from './options.ts'
+
+export type Document = { readonly kind: string; readonly name: string } & Readonly<
+  Record<string, unknown>
+>
+
+export type Happening =
+  // People
+  | { readonly kind: 'apply'; readonly document: Document }
+  | { readonly kind: 'scale'; readonly name: string; readonly replicas: number }
+  | { readonly kind: 'delete'; readonly noun: 'workload' | 'pool'; readonly name: string }
+  | { readonly kind: 'order'; readonly verb: 'cordon' | 'drain' | 'retest' | 'terminate' }
+  | { readonly kind: 'withdraw' }
+  | { readonly kind: 'release-brake'; readonly pool: string }
+  | { readonly kind: 'allow-sweep' }
+  /** Asks for everything there is to ask for. */
+  | { readonly kind: 'look' }
+  /** An item that no release here can read, written by another one. */
+  | { readonly kind: 'garbage'; readonly name: string }
+  // EC2
+  | { readonly kind: 'interrupt'; readonly noticeSeconds: number }
+  | { readonly kind: 'rebalance' }
+  | { readonly kind: 'storm'; readonly share: number }
+  | {
+      readonly kind: 'drought'
+      readonly of: 'spot' | 'zone' | 'type' | 'all'
+      readonly forMs: number
+    }
+  | { readonly kind: 'stray' }
+  | { readonly kind: 'impair' }
+  | { readonly kind: 'machine-death' }
+  | { readonly kind: 'reboot' }
+  // Agents and what they run
+  | { readonly kind: 'hang'; readonly forMs: number }
+  | { readonly kind: 'agent-restart' }
+  | { readonly kind: 'nonsense'; readonly forMs: number }
+  | { readonly kind: 'process-crash' }
+  | { readonly kind: 'process-sick'; readonly forMs: number }
+  // The table
+  | { readonly kind: 'outage'; readonly forMs: number }
+
+export type Step = { readonly atMs: number } & Happening
+export type Script = readonly Step[]
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+
+export type HerdPlan = {
+  readonly types: readonly string[]
+  /** Machines a place can sell at once. */
+  readonly capacity: { readonly min: number; readonly max: number }
+  readonly script: Script
+}
+
+const SMALL_TYPES = ['m7a.medium', 'c7a.medium', 'r7a.medium', 'm7a.large', 'c7a.large']
+const LARGE_TYPES = [
+  'm6a.large',
+  'm7a.xlarge',
+  'c6a.xlarge',
+  'r7a.xlarge',
+  'm7g.large',
+  'm7g.xlarge',
+]
+const GPU_TYPES = ['g4dn.xlarge', 'g5.xlarge', 'g4dn.12xlarge']
+
+/** The herd and its story for these options. */
+export function planHerd(options: SimOptions): HerdPlan {
+  const chance = makeChance(options.seed)
+  return options.herd === 'fifty' ? planFifty(options, chance) : planSmall(options, chance)
+}
+
+function planSmall(options: SimOptions, chance: Chance): HerdPlan {
+  const withGpus = chance.of('gpus') < 0.4
+  const large = LARGE_TYPES.filter((name) => chance.of(`type ${name}`) < 0.5)
+  const world: SmallWorld = {
+    chance,
+    withGpus,
+    workloads: chance.int('workloads', { min: 2, max: 6 }),
+  }
+  const endMs = options.days * DAY_MS
+  const names = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
+  const script = [
+    ...poolSteps(world),
+    ...names.map((name, i): Step => ({
+      atMs: 2_000 + i * 400,
+      kind: 'apply',
+      document: workloadOf(world, name, 0),
+    })),
+    ...peopleSteps(world, { names, endMs }),
+    ...weatherSteps(chance, { knobs: PROFILES[options.profile], endMs, machines: 8 }),
+  ]
+  return {
+    types: [...SMALL_TYPES, ...large, ...(withGpus ? GPU_TYPES : [])],
+    capacity: { min: 0, max: 6 },
+    script: sorted(script),
+  }
+}
+
+const sorted = (script: readonly Step[]): Script => script.toSorted((a, b) => a.atMs - b.atMs)
+
+type SmallWorld = {
+  readonly chance: Chance
+  readonly withGpus: boolean
+  readonly workloads: number
+}
+
+function poolSteps({ chance, withGpus }: SmallWorld): Step[] {
+  const limit =
+    chance.of('limit') < 0.3 ? { limits: { cpu: chance.int('cpus', { min: 8, max: 40 }) } } : {}
+  const repack = chance.of('repack') < 0.1 ? { repack: { when: 'never' } } : {}
+  const general: Document = {
+    ...{ kind: 'Pool', name: 'general', burnIn: { timeoutSeconds: 120 }, ...limit, ...repack },
+    instances: { families: ['m7a', 'c7a', 'r7a', 'm6a', 'c6a', 'm7g'] },
+  }
+  const tainted: Document = {
+    ...{ kind: 'Pool', name: 'quiet', instances: { families: ['m7a', 'c7a'] } },
+    taints: [{ key: 'dedicated', value: 'quiet' }],
+    capacityTypes: chance.of('quiet') < 0.5 ? ['on-demand'] : ['spot', 'on-demand'],
+  }
+  const gpu: Document = {
+    ...{ kind: 'Pool', name: 'gpu', instances: { families: ['g4dn', 'g5'] } },
+    taints: [{ key: 'gpu' }],
+    burnIn: { timeoutSeconds: 180, quarantineSeconds: 600 },
+  }
+  const pools = [general, tainted, ...(withGpus ? [gpu] : [])]
+  return pools.map((document, i) => ({ atMs: 1_000 + i * 300, kind: 'apply', document }))
+}
+
+/** One of the workload's lives: another `life` is another template, and mostly the same policy. */
+function workloadOf({ chance, withGpus }: SmallWorld, name: string, life: number): Document {
+  const of = (what: string): number => chance.of(`${name} ${what}`)
+  const pick = <T>(what: string, list: readonly T[]): T => chance.pick(`${name} ${what}`, list)
+  const isGpu = withGpus && of('gpu') < 0.3
+  const cpu = pick('cpu', ['100m', '250m', '500m', '1', '1500m', '3'])
+  const memory = pick('memory', ['128Mi', '256Mi', '512Mi', '1Gi', '2Gi', '6Gi'])
+  const gpu = isGpu ? { gpu: pick('gpus', ['1', '500m', '250m', '2']) } : {}
+  const spot = pick('spot', ['allowed', 'allowed', 'allowed', 'required', 'never'])
+  const base =
+    of('base') < 0.25 && spot === 'allowed' ? { onDemandBase: pick('bases', [1, 2]) } : {}
+  const topology = pick('topology', [
+    {},
+    {},
+    { spread: 'zone' },
+    { spread: 'node' },
+    { antiAffinity: 'node' },
+    { affinity: 'zone' },
+    { spread: { by: 'zone', group: 'shared' } },
+  ])
+  const floor =
+    of('floor') < 0.5 ? { availability: { minAvailable: pick('min', [1, 2, '50%', '80%']) } } : {}
+  const health =
+    of('health') < 0.5
+      ? {
+          ports: [{ name: 'http' }],
+          health: { http: { port: 'http' }, intervalSeconds: pick('interval', [2, 5, 10]) },
+        }
+      : {}
+  return {
+    ...{
+      kind: 'Workload',
+      name,
+      command: ['serve'],
+      replicas: chance.int(`${name} count`, { min: 1, max: 7 }),
+    },
+    env: { LIFE: String(life) },
+    resources: { cpu, memory, ...gpu },
+    capacity: { spot, ...base },
+    placement: topology,
+    tolerations: [
+      ...(isGpu ? [{ key: 'gpu' }] : []),
+      ...(of('quiet') < 0.3 ? [{ key: 'dedicated', value: 'quiet' }] : []),
+    ],
+    rollout: {
+      maxSurge: pick('surge', ['25%', 1, 0, 2]),
+      maxUnavailable: pick('gap', ['25%', 0, 1]),
+      minReadySeconds: pick('soak', [0, 0, 5, 20]),
+    },
+    ...floor,
+    ...health,
+    terminationGraceSeconds: pick('grace', [2, 10, 30, 60]),
+  }
+}
+
+type Story = { readonly names: readonly string[]; readonly endMs: number }
+
+/** What people do in a day, all in all. */
+const PEOPLE_PER_DAY = {
+  scale: 10,
+  change: 8,
+  'bad-version': 2,
+  delete: 3,
+  order: 6,
+  withdraw: 3,
+  'release-brake': 0.5,
+  look: 3,
+  garbage: 1,
+  huge: 1,
+  'new-pool': 1,
+} as const
+
+function peopleSteps(world: SmallWorld, { names, endMs }: Story): Step[] {
+  const { chance } = world
+  const steps: Step[] = []
+  for (const [what, perDay] of Object.entries(PEOPLE_PER_DAY)) {
+    for (const [i, atMs] of momentsOf(chance, what, { perDay, endMs }).entries()) {
+      const key = `${what} ${String(i)}`
+      const name = chance.pick(`who ${key}`, names)
+      steps.push(...deedsOf(world, what as keyof typeof PEOPLE_PER_DAY, { key, name, atMs }))
+    }
+  }
+  return steps
+}
+
+type Deed = { readonly key: string; readonly name: string; readonly atMs: number }
+type Deeds = {
+  readonly [K in keyof typeof PEOPLE_PER_DAY]: (world: SmallWorld, deed: Deed) => Step[]
+}
+
+const deeds: Deeds = {
+  scale: ({ chance }, { key, name, atMs }) => {
+    const replicas = chance.int(`to ${key}`, { min: 0, max: 9 })
+    return [{ atMs, kind: 'scale', name, replicas }]
+  },
+  change: (world, { name, atMs }) => [
+    { atMs, kind: 'apply', document: workloadOf(world, name, Math.round(atMs / 1000)) },
+  ],
+  'bad-version': (world, { key, name, atMs }) => {
+    const { chance } = world
+    const good = workloadOf(world, name, Math.round(atMs / 1000))
+    const temper = chance.pick(`temper ${key}`, ['sick', 'crash', 'no-start'])
+    const bad: Document = { ...good, env: { ...(good['env'] as object), BAD: temper } }
+    const mendedMs = atMs + chance.int(`mended ${key}`, { min: 2, max: 40 }) * MINUTE_MS
+    return [
+      { atMs, kind: 'apply', document: bad },
+      { atMs: mendedMs, kind: 'apply', document: good },
+    ]
+  },
+  delete: (world, { key, name, atMs }) => {
+    const backMs = atMs + world.chance.int(`back ${key}`, { min: 0, max: 90 }) * MINUTE_MS
+    return [
+      { atMs, kind: 'delete', noun: 'workload', name },
+      { atMs: backMs + 3_000, kind: 'apply', document: workloadOf(world, name, 1) },
+    ]
+  },
+  order: ({ chance }, { key, atMs }) => {
+    const verbs = ['cordon', 'drain', 'drain', 'retest', 'terminate'] as const
+    return [{ atMs, kind: 'order', verb: chance.pick(`verb ${key}`, verbs) }]
+  },
+  withdraw: (_world, { atMs }) => [{ atMs, kind: 'withdraw' }],
+  'release-brake': (_world, { atMs }) => [{ atMs, kind: 'release-brake', pool: 'general' }],
+  look: (_world, { atMs }) => [{ atMs, kind: 'look' }],
+  garbage: (_world, { key, atMs }) => [{ atMs, kind: 'garbage', name: key.replace(' ', '-') }],
+  huge: (world, { key, atMs }) => {
+    const name = key.replace(' ', '-')
+    const resources = { cpu: '900' }
+    const document = { ...workloadOf(world, name, 0), name, resources, replicas: 2 }
+    return [{ atMs, kind: 'apply', document }]
+  },
+  'new-pool': ({ chance }, { key, atMs }) => {
+    const name = `extra-${key.replace(/.* /, '')}`
+    const document = { kind: 'Pool', name, instances: { families: ['c7a', 'm7a'] } }
+    const goneMs = atMs + chance.int(`gone ${key}`, { min: 30, max: 400 }) * MINUTE_MS
+    return [
+      { atMs, kind: 'apply', document },
+      { atMs: goneMs, kind: 'delete', noun: 'pool', name },
+    ]
+  },
+}
+
+function deedsOf(world: SmallWorld, what: keyof Deeds, deed: Deed): Step[] {
+  return deeds[what](world, deed)
+}
+
+type Rate = { readonly perDay: number; readonly endMs: number }
+
+/** The moments of what happens so often a day on average, after the herd's first ten minutes. */
+function momentsOf(chance: Chance, what: string, { perDay, endMs }: Rate): number[] {
+  const moments: number[] = []
+  if (perDay <= 0) return moments
+  let atMs = 10 * MINUTE_MS
+  for (let i = 0; ; i += 1) {
+    atMs += chance.waitMs(`${what} wait ${String(i)}`, perDay / 24)
+    if (atMs >= endMs) return moments
+    moments.push(atMs)
+  }
+}
+
+type Weather = { readonly knobs: FaultKnobs; readonly endMs: number; readonly machines: number }
+type Strike = (chance: Chance, key: string) => Happening
+
+const minutes = (chance: Chance, key: string, range: { min: number; max: number }): number =>
+  chance.int(`minutes ${key}`, range) * MINUTE_MS
+
+const strikes: Readonly<Record<string, Strike>> = {
+  interrupt: (chance, key) => ({
+    kind: 'interrupt',
+    noticeSeconds: chance.pick(`notice ${key}`, [120, 120, 120, 30, 5]),
+  }),
+  rebalance: () => ({ kind: 'rebalance' }),
+  storm: () => ({ kind: 'storm', share: 0.3 }),
+  drought: (chance, key) => ({
+    kind: 'drought',
+    of: chance.pick(`of ${key}`, ['spot', 'zone', 'type', 'all'] as const),
+    forMs: minutes(chance, key, { min: 5, max: 120 }),
+  }),
+  stray: () => ({ kind: 'stray' }),
+  impair: () => ({ kind: 'impair' }),
+  'machine-death': () => ({ kind: 'machine-death' }),
+  reboot: () => ({ kind: 'reboot' }),
+  hang: (chance, key) => ({ kind: 'hang', forMs: minutes(chance, key, { min: 1, max: 30 }) }),
+  'agent-restart': () => ({ kind: 'agent-restart' }),
+  nonsense: (chance, key) => ({
+    kind: 'nonsense',
+    forMs: minutes(chance, key, { min: 1, max: 20 }),
+  }),
+  'process-crash': () => ({ kind: 'process-crash' }),
+  'process-sick': (chance, key) => ({
+    kind: 'process-sick',
+    forMs: minutes(chance, key, { min: 1, max: 15 }),
+  }),
+  outage: (chance, key) => ({ kind: 'outage', forMs: minutes(chance, key, { min: 1, max: 12 }) }),
+}
+
+function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather): Step[] {
+  const perDay: Readonly<Record<string, number>> = {
+    interrupt: knobs.interruptionsPerHour * 24 * machines,
+    rebalance: knobs.interruptionsPerHour * 12 * machines,
+    storm: knobs.stormsPerDay,
+    drought: knobs.droughtsPerDay,
+    stray: knobs.straysPerDay,
+    impair: knobs.machineDeathsPerDay / 2,
+    'machine-death': knobs.machineDeathsPerDay,
+    reboot: knobs.rebootsPerDay,
+    hang: knobs.agentHangsPerDay,
+    'agent-restart': knobs.agentRestartsPerDay,
+    nonsense: knobs.nonsensePerDay,
+    'process-crash': knobs.processCrashesPerDay,
+    'process-sick': knobs.processCrashesPerDay / 2,
+    outage: knobs.outagesPerDay,
+  }
+  return Object.entries(perDay).flatMap(([what, rate]) =>
+    momentsOf(chance, `weather ${what}`, { perDay: rate, endMs }).map((atMs, i) => {
+      const strike = strikes[what] as Strike
+      return { atMs, ...strike(chance, `${what} ${String(i)}`) }
+    }),
+  )
+}
+
+const FIFTY = { workloads: 25, replicas: 20, churnPerHour: 0.01 }
+
+/** Fifty nodes and five hundred replicas, of which one in a hundred comes or goes each hour. */
+function planFifty(options: SimOptions, chance: Chance): HerdPlan {
+  const endMs = options.days * DAY_MS
+  const names = Array.from({ length: FIFTY.workloads }, (_, i) => `w${String(i + 1)}`)
+  const workload = (name: string, life: number): Document => ({
+    ...{ kind: 'Workload', name, command: ['serve'], replicas: FIFTY.replicas },
+    env: { LIFE: String(life) },
+    resources: {
+      cpu: chance.pick(`${name} cpu`, ['250m', '350m', '400m', '500m']),
+      memory: chance.pick(`${name} memory`, ['512Mi', '1Gi', '1536Mi']),
+    },
+    ...(chance.of(`${name} spread`) < 0.3 ? { placement: { spread: 'zone' } } : {}),
+    ...(chance.of(`${name} floor`) < 0.4 ? { availability: { minAvailable: '80%' } } : {}),
+    capacity: { onDemandBase: chance.pick(`${name} base`, [0, 0, 0, 2]) },
+    terminationGraceSeconds: 10,
+  })
+  const pool: Document = {
+    ...{ kind: 'Pool', name: 'general', burnIn: { timeoutSeconds: 120 } },
+    instances: { families: ['m7a', 'c7a', 'r7a', 'm6a', 'c6a'], maxVcpu: 8 },
+  }
+  const churn = momentsOf(chance, 'churn', {
+    perDay: 24 * FIFTY.churnPerHour * FIFTY.workloads * FIFTY.replicas,
+    endMs,
+  })
+  const counts = new Map(names.map((name) => [name, FIFTY.replicas]))
+  const scalings = churn.map((atMs, i): Step => {
+    const name = chance.pick(`churn ${String(i)}`, names)
+    const now = counts.get(name) ?? FIFTY.replicas
+    const up =
+      now < FIFTY.replicas || (now === FIFTY.replicas && chance.of(`up ${String(i)}`) < 0.5)
+    counts.set(name, now + (up ? 1 : -1))
+    return { atMs, kind: 'scale', name, replicas: now + (up ? 1 : -1) }
+  })
+  const script: Step[] = [
+    { atMs: 1_000, kind: 'apply', document: pool },
+    ...names.map((name, i): Step => {
+      const atMs = 2_000 + i * 100
+      return { atMs, kind: 'apply', document: workload(name, 0) }
+    }),
+    ...scalings,
+    ...weatherSteps(chance, { knobs: PROFILES[options.profile], endMs, machines: 40 }),
+  ]
+  return {
+    types: [
+      ...['m7a.medium', 'm7a.large', 'm7a.xlarge', 'm7a.2xlarge', 'c7a.medium', 'c7a.large'],
+      ...['c7a.xlarge', 'c7a.2xlarge', 'r7a.medium', 'r7a.large', 'r7a.xlarge', 'r7a.2xlarge'],
+      ...['m6a.large', 'm6a.xlarge', 'm6a.2xlarge', 'c6a.large', 'c6a.xlarge', 'c6a.2xlarge'],
+    ],
+    capacity: { min: 3, max: 20 },
+    script: sorted(script),
+  }
+}
+
+/** Long enough for everything that a fault may have left behind to be over. */
+export const LIVENESS_MAX_MS = 3 * HOUR_MS
