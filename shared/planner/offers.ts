@@ -6,6 +6,7 @@
  * filter the offers say so (`whyNothingFits`).
  */
 import { typesByName } from '../catalog/catalog.ts'
+import { remembered } from '../base/remembered.ts'
 import { parseMib, type Resources } from '../model/quantities.ts'
 import type { InstanceType } from '../model/machine.ts'
 import type { PoolItem } from '../model/spec-item.ts'
@@ -134,8 +135,13 @@ export const NO_CONTAINER_RUNTIME: Reason = {
   text: 'no node reports a container runtime; leave out image to run a process',
 }
 
+/** The types of a catalogue that a pool's `instances` let it buy. */
+const takenTypes = remembered((catalog: readonly InstanceType[]) =>
+  remembered(({ spec }: PoolItem) => catalog.filter((type) => poolTakes(spec, type))),
+)
+
 function whyNotPool(demand: Demand, pool: PoolItem, snapshot: Snapshot): Reason {
-  const types = snapshot.catalog.filter((type) => poolTakes(pool.spec, type))
+  const types = takenTypes(snapshot.catalog)(pool)
   if (types.length === 0) {
     return { code: 'NoTypes', text: `pool ${pool.name} allows no known instance type` }
   }

@@ -162,6 +162,7 @@ export function makeCalls(setup: CallsSetup): Calls {
           const outMs = invocation.role === 'agent' ? OUTAGE_MS.agent : OUTAGE_MS.others
           parked.cancel = scheduler.at(scheduler.now() + outMs, () => {
             invocation.parked.delete(parked)
+            faults.note()
             reject(spec.failure('the table cannot be reached'))
           })
         }

@@ -287,15 +287,27 @@ const NONSENSE: readonly ((report: Item, nowMs: number) => Item)[] = [
   }),
 ]
 
+/** An agent that failed its burn-in and now says otherwise. */
+function otherStory(report: Item): Item {
+  const burnIn = report['burnIn'] as { checks: readonly object[] }
+  const checks = burnIn.checks.map((own) => ({ ...own, verdict: 'PASS' }))
+  return { ...report, burnIn: { ...burnIn, checks } }
+}
+
+const hasFailed = (report: Item | undefined): boolean =>
+  JSON.stringify(report?.['burnIn'] ?? '').includes('"FAIL"')
+
 function nonsense(stage: Stage, { forMs }: Of<'nonsense'>, key: string): void {
   const { backends, chance, peek } = stage
   const reporting = livingMachines(stage).filter(
     (own) => own.run !== undefined && peek(agentKeys.report(own.arn)) !== undefined,
   )
-  const machine = pick(stage, key, reporting)
+  const failed = reporting.filter((own) => hasFailed(peek(agentKeys.report(own.arn))))
+  const isLiar = failed.length > 0 && chance.of(`liar ${key}`) < 0.5
+  const machine = pick(stage, key, isLiar ? failed : reporting)
   const honest = machine === undefined ? undefined : peek(agentKeys.report(machine.arn))
   if (machine === undefined || honest === undefined || !Array.isArray(honest['replicas'])) return
-  const make = chance.pick(`nonsense ${key}`, NONSENSE)
+  const make = isLiar ? otherStory : chance.pick(`nonsense ${key}`, NONSENSE)
   const written = make(honest, backends.scheduler.now())
   const { instanceId } = machine
   write(stage, written, { role: 'agent', instanceId })

@@ -123,7 +123,7 @@ const ORDINARY: FaultKnobs = {
   interruptionsPerHour: 0.005,
   stormsPerDay: 0.05,
   droughtsPerDay: 1,
-  straysPerDay: 0.05,
+  straysPerDay: 0.5,
   badHardware: 0.005,
   flakyChecks: 0.005,
   agentHangsPerDay: 0.5,

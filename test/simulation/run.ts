@@ -88,7 +88,7 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
     thrown[what] = (thrown[what] ?? 0) + 1
   }
   const world = makeWorld({
-    ...{ options, plan, see, onThrow },
+    ...{ options, plan, see, onThrow, blame },
     ...(setup.only === undefined ? {} : { only: setup.only }),
     ...(setup.hooks === undefined ? {} : { hooks: setup.hooks }),
   })

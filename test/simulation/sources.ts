@@ -12,7 +12,7 @@ import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
 import { judgeChanges, judgePending } from '#shared/controllers/burn-in.ts'
 import { takeInEc2Event } from '#shared/controllers/interruption.ts'
 import { updateMarket } from '#shared/controllers/market.ts'
-import { reconcile } from '#shared/controllers/reconcile/reconcile.ts'
+import { reconcile, type ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
 import type { ReconcileSettings } from '#shared/controllers/reconcile/settings.ts'
 import { WAKING_KINDS, wakeForChanges, wakeForMessages } from '#shared/controllers/wake.ts'
 import { LIMITS } from '#shared/model/limits.ts'
@@ -21,6 +21,7 @@ import { tickBody } from '#shared/protocol/wake-message.ts'
 import type { Change } from '#shared/store/store.ts'
 import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
+import type { Idle } from './idle.ts'
 import type { Invocations } from './invocations.ts'
 import type { Backends, Ports } from './ports.ts'
 
@@ -40,6 +41,7 @@ export type SourcesSetup = {
   readonly settings: ReconcileSettings
   /** False while a burn-in's schedule would find nothing to judge. */
   readonly awaitsVerdict: () => boolean
+  readonly idle: Pick<Idle, 'skips' | 'onPass'>
 }
 
 /** As the stack sets them (infra/). */
@@ -136,16 +138,20 @@ function makePoller(
 
 /** The FIFO queue: one batch at a time, hidden while its pass runs, seen again after an error. */
 function makeReconcileSource(setup: SourcesSetup): Poll {
-  const { backends, invocations, chance, faults, settings } = setup
+  const { backends, invocations, chance, faults, settings, idle } = setup
   const { queue, scheduler } = backends
   let batches = 0
   const pass = (messages: readonly MemoryMessage[], isFirst: boolean): void => {
     const sentAtMs = Math.max(...messages.map((own) => own.sentAtMs))
+    let outcome: ReconcileOutcome | undefined
     invocations.run({
       role: 'reconcile',
       timeoutMs: LIMITS.reconcileTimeoutMs,
-      work: (ports) => reconcile({ ...ports, ...quiet }, settings, { sentAtMs }),
+      work: async (ports) => {
+        outcome = await reconcile({ ...ports, ...quiet }, settings, { sentAtMs })
+      },
       onEnd: (how) => {
+        idle.onPass(how === 'ended' ? outcome : undefined)
         if (!isFirst) return
         for (const { receipt } of messages) {
           if (how === 'ended') queue.fifo.remove(receipt)
@@ -291,7 +297,7 @@ function isHeard(event: Ec2Event): boolean {
 }
 
 function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
-  const { backends, invocations, faults, awaitsVerdict } = setup
+  const { backends, invocations, faults, awaitsVerdict, idle } = setup
   const { scheduler, queue } = backends
   const every = (ms: number, act: (name: string) => void): void => {
     let n = 0
@@ -303,7 +309,7 @@ function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
     again()
   }
   every(LIMITS.tickMs, (n) => {
-    if (faults.strikes('eventLost', `tick ${n}`)) return
+    if (idle.skips() || faults.strikes('eventLost', `tick ${n}`)) return
     const nowMs = scheduler.now()
     const body = JSON.stringify(tickBody(new Date(nowMs).toISOString()))
     queue.fifo.send(body, { nowMs, dedupId: body })

@@ -20,6 +20,7 @@ import { makeChance, type Chance } from './chance.ts'
 import { makeFaults, type Faults } from './faults.ts'
 import { makeUnluckyFleet } from './fleet.ts'
 import type { Stage } from './happen.ts'
+import { makeIdle, type Idle } from './idle.ts'
 import { makeInvocations } from './invocations.ts'
 import { boot, makeMachine, shutDown, trueProcesses, writeBeat, type Machine } from './machine.ts'
 import { makeMirror, type Mirror } from './mirror.ts'
@@ -29,7 +30,7 @@ import type { Backends } from './ports.ts'
 import { makeScheduler, type Scheduler } from './scheduler.ts'
 import type { HerdPlan } from './script.ts'
 import { makeSources, type Sources } from './sources.ts'
-import type { Seen, Truth } from './traffic.ts'
+import type { Seen, Truth, Violation } from './traffic.ts'
 
 /** On the hour, so that prices move when the market is read. */
 export const START_MS = Date.UTC(2026, 0, 5, 8)
@@ -54,6 +55,7 @@ export type WorldSetup = {
   readonly plan: HerdPlan
   readonly see: (seen: Seen) => void
   readonly onThrow: (label: string, text: string) => void
+  readonly blame: (found: Violation) => void
   readonly hooks?: CallHooks
   /** Exactly these faults strike. */
   readonly only?: ReadonlySet<string>
@@ -81,11 +83,17 @@ export function makeWorld(setup: WorldSetup): World {
   const late: Late = { machines }
   const ec2 = makeEc2(base, late)
   const backends = makeBackends(base, { ec2, late })
+  const idle = makeIdle({
+    ...{ backends: () => backends, machines, blame: setup.blame },
+    ...{ peek: mirrorOf(late).get, partition: mirrorOf(late).partition },
+    isOut: () => (late.stage?.outUntilMs ?? 0) > scheduler.now(),
+  })
+  late.idle = idle
   const invocations = makeInvocations({ backends, chance, faults, onThrow: setup.onThrow })
-  const mirror = must(late.mirror, 'the mirror')
+  const mirror = mirrorOf(late)
   const sources = makeSources({
     ...{ backends, invocations, chance, faults, settings: SETTINGS },
-    awaitsVerdict: mirror.awaitsVerdict,
+    ...{ awaitsVerdict: mirror.awaitsVerdict, idle },
   })
   late.backends = backends
   late.sources = sources
@@ -109,6 +117,8 @@ export function makeWorld(setup: WorldSetup): World {
   }
 }
 
+const mirrorOf = ({ mirror }: Late): Mirror => must(mirror, 'the mirror')
+
 const placeOf = ({ instanceType, zone, capacityType }: Ec2Offering): string =>
   `${instanceType}/${zone}/${capacityType}`
 
@@ -123,6 +133,7 @@ type Base = {
 type Late = {
   readonly machines: Map<string, Machine>
   mirror?: Mirror
+  idle?: Idle
   backends?: Backends
   sources?: Sources
   stage?: Stage
@@ -168,7 +179,10 @@ function makeEc2({ setup, scheduler, chance, faults }: Base, late: Late): Memory
   const ec2 = makeMemoryEc2({
     clock: scheduler.now,
     hooks: {
-      onChange: settleWhenDue,
+      onChange: () => {
+        late.idle?.onEc2Change()
+        settleWhenDue()
+      },
       onEvent,
       onStart: (instance) => {
         const machine = machineOf(instance)
@@ -228,11 +242,17 @@ function makeBackends(
       const arn = change.key.pk.slice('assign#'.length)
       late.machines.get(arn.slice(arn.lastIndexOf('/') + 1))?.onHead?.()
     }
+    late.idle?.onChange(change)
     late.sources?.onChange(change)
   })
   const isOut = (): boolean => (late.stage?.outUntilMs ?? 0) > scheduler.now()
   return {
-    ...{ scheduler, store, ec2, see: setup.see },
+    ...{ scheduler, store, ec2 },
+    see: (seen) => {
+      if (seen.kind === 'scan' && seen.by.role === 'reconcile') late.idle?.onScan()
+      if (seen.kind === 'list') late.idle?.onList()
+      setup.see(seen)
+    },
     calls: makeCalls({
       ...{ scheduler, chance, faults, isOut },
       ...(setup.hooks === undefined ? {} : { hooks: setup.hooks }),

@@ -31,6 +31,8 @@ const mutant = (name: string, breaks: string, patches: Readonly<Record<string, O
   patches: Object.entries(patches).map(([file, patch]) => ({ file, ...patch })),
 })
 
+const inOrdinaryWeather: typeof mutant = (...facts) => ({ ...mutant(...facts), profile: 'default' })
+
 export const MUTANTS: readonly Mutant[] = [
   mutant('bind before the burn-in verdict', '1', {
     [planner('board')]: {
@@ -45,6 +47,10 @@ export const MUTANTS: readonly Mutant[] = [
     'shared/controllers/judge.ts': {
       replace: `  if (run.state !== 'finished') return no('the burn-in is still running')`,
       by: ``,
+    },
+    'shared/controllers/judge.ts#': {
+      replace: `      verdict: 'UNKNOWN' as const,`,
+      by: `      verdict: 'PASS' as const,`,
     },
   }),
   mutant('replicas on a node take no room', '2', {
@@ -68,7 +74,8 @@ export const MUTANTS: readonly Mutant[] = [
       by: `const allowed = true`,
     },
   }),
-  mutant('nobody sweeps', '4', {
+  // In heavy weather drover's memory is short, and strays are older than it.
+  inOrdinaryWeather('nobody sweeps', '4', {
     [planner('sweep')]: { replace: `    firstSeenMs !== undefined &&`, by: `    false &&` },
   }),
   mutant('launch before intent', '5', {
@@ -160,6 +167,11 @@ export const MUTANTS: readonly Mutant[] = [
       by: `if (!brakes.condemn(node, 'Lost')) return actions`,
     },
     'shared/planner/silence.ts#': { replace: `text: proof }`, by: `text: String(proof) }` },
+    'shared/planner/silence#.ts': {
+      replace: `nowMs - Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)`,
+      by: `nowMs - Math.max(beat?.atMs ?? 0, machine.launchedAtMs + 0 * pass.epoch)`,
+    },
+    'shared/planner#/silence.ts': { replace: `silent.length > 1 &&`, by: `silent.length < 0 &&` },
   }),
   mutant('no epoch check', 'fence', {
     [reconcile('fence')]: {
@@ -167,7 +179,7 @@ export const MUTANTS: readonly Mutant[] = [
       by: `when: [{ is: 'present' }] }\n    for`,
     },
   }),
-  mutant('a sweep after one listing', 'intent before effect', {
+  inOrdinaryWeather('a sweep after one listing', 'intent before effect', {
     [planner('sweep')]: {
       replace: `    firstSeenMs !== undefined &&
     listedAtMs - firstSeenMs >= LIMITS.sweepEveryMs &&
@@ -207,12 +219,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('a stop is taken back', 'generations', {
     [planner('fold')]: {
-      replace: `  undrain: (edit, { node }) => {`,
-      by: `  undrain: (edit, { node }) => {
-    changeAssignment(edit, node, (own) => ({
-      ...own,
-      replicas: own.replicas.map((one) => ({ ...one, order: 'run' })),
-    }))`,
+      replace: `readySinceMs === undefined ? own : { ...own, readySinceMs },`,
+      by: `readySinceMs === undefined ? { ...own, order: 'run' } : { ...own, readySinceMs },`,
     },
   }),
   mutant('a verdict becomes milder', 'verdicts', {

@@ -1,0 +1,119 @@
+/**
+ * Ticks that would see nothing new.
+ *
+ * Most of the sixty passes of a quiet hour read what the pass before them read and decide nothing.
+ * They are polls that would see no change, so most of them are not simulated: the world books what
+ * such a pass would book, that it began and ended well. A tick is quiet only if since the last good
+ * pass no item but beats has changed, EC2 is as it was listed, every agent beats, nobody is
+ * suspected or on the way, and the pass itself said that it would decide the same until later.
+ * Every tenth quiet tick is a real pass all the same, and it must then decide nothing.
+ */
+import type { ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
+import { passSchema } from '#shared/model/facts.ts'
+import { keys } from '#shared/store/keys.ts'
+import { equal, type Change, type Item, type Key, type Write } from '#shared/store/store.ts'
+import type { Machine } from './machine.ts'
+import type { Backends } from './ports.ts'
+import type { Caller, Violation } from './traffic.ts'
+
+export type Idle = {
+  onChange(change: Change): void
+  onEc2Change(): void
+  /** Reconcile has read the table, or EC2's list. */
+  onScan(): void
+  onList(): void
+  /** A pass is over; undefined where it did not end well. */
+  onPass(outcome: ReconcileOutcome | undefined): void
+  /** True where the tick's pass was booked and need not be run. */
+  skips(): boolean
+}
+
+export type IdleSetup = {
+  readonly backends: () => Backends
+  readonly machines: ReadonlyMap<string, Machine>
+  readonly peek: (key: Key) => Item | undefined
+  readonly partition: (pk: string) => readonly Item[]
+  readonly isOut: () => boolean
+  /** A pass that should have decided nothing did not. */
+  readonly blame: (found: Violation) => void
+}
+
+/** One in so many quiet ticks is run. */
+const RUN_EVERY = 10
+
+export function makeIdle(setup: IdleSetup): Idle {
+  let changed = true
+  let ec2Changed = true
+  let nextAtMs = 0
+  let quiet = 0
+  /** A quiet tick that is run: nothing may come of it. */
+  let watched = false
+  return {
+    onChange: ({ key }) => {
+      if (key.pk === 'pass') return
+      changed = true
+      watched = false
+    },
+    onEc2Change: () => {
+      ec2Changed = true
+      watched = false
+    },
+    onScan: () => {
+      changed = false
+    },
+    onList: () => {
+      ec2Changed = false
+    },
+    onPass: (outcome) => {
+      const isDone = outcome?.outcome === 'done'
+      nextAtMs = isDone ? (outcome.nextAtMs ?? Infinity) : 0
+      if (watched && isDone && outcome.actions > 0 && isCalm(setup)) {
+        const text = `a pass that saw nothing new took ${String(outcome.actions)} actions`
+        setup.blame({ rule: '10 nothing new', text, atMs: setup.backends().scheduler.now() })
+      }
+      watched = false
+    },
+    skips: () => {
+      const nowMs = setup.backends().scheduler.now()
+      if (changed || ec2Changed || nextAtMs <= nowMs || !isCalm(setup)) return false
+      quiet += 1
+      watched = quiet % RUN_EVERY === 0
+      if (watched) return false
+      bookPass(setup, nowMs)
+      return true
+    },
+  }
+}
+
+/** A new instance is listed some time after it came, and nothing tells of that. */
+const NEW_MS = 180_000
+
+function isCalm({ backends, machines, peek, partition, isOut }: IdleSetup): boolean {
+  if (isOut() || partition('launch').length > 0) return false
+  const { scheduler, ec2 } = backends()
+  const isNew = scheduler.now() - NEW_MS
+  if (ec2.instances().some((own) => own.launchedAtMs > isNew)) return false
+  const pass = passSchema.safeParse(peek(keys.pass()))
+  if (!pass.success || Object.keys(pass.data.suspects).length > 0) return false
+  if (partition('node').some((own) => own['phase'] !== 'ready' && own['phase'] !== 'quarantined')) {
+    return false
+  }
+  return [...machines.values()].every((own) => own.beating !== undefined && !own.isHung)
+}
+
+/** As a pass books that it began, listed EC2, and ended well. */
+function bookPass({ backends, peek }: IdleSetup, nowMs: number): void {
+  const { store, see, takeChanges } = backends()
+  const standing = peek(keys.pass())
+  const old = passSchema.parse(standing)
+  const times = { startedAtMs: nowMs, lastGoodStartedAtMs: nowMs, lastSweepAtMs: nowMs }
+  const item: Item = { ...keys.pass(), ...old, epoch: old.epoch + 1, ...times }
+  const label = `reconcile#idle-${String(item['epoch'])}`
+  const by: Caller = { label, role: 'reconcile', startedAtMs: nowMs }
+  takeChanges()
+  const write: Write = { kind: 'put', item, when: [equal('epoch', old.epoch)] }
+  void store.write(write)
+  see({ kind: 'begun', atMs: nowMs, by })
+  see({ kind: 'write', atMs: nowMs, by, writes: [write], changes: takeChanges() })
+  see({ kind: 'over', atMs: nowMs, by, how: 'ended' })
+}
