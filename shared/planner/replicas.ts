@@ -89,5 +89,5 @@ export function onDemandTarget(spec: WorkloadSpec, desired: number): number {
 export function spotPoolCap(spec: WorkloadSpec, desired: number): number {
   const { minAvailable } = spec.availability
   if (minAvailable === undefined || spec.capacity.spot === 'required') return Infinity
-  return Math.max(0, desired - countOf(minAvailable, { total: desired, round: 'up' }))
+  return Math.max(0, desired - minAvailableOf(spec, desired))
 }

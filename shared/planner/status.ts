@@ -5,7 +5,6 @@
  * so a pass that changes nothing writes nothing.
  */
 import { remembered } from '../base/remembered.ts'
-import { countOf } from '../model/quantities.ts'
 import type { Condition } from '../model/node.ts'
 import type { Report } from '../model/report.ts'
 import type { PoolItem } from '../model/spec-item.ts'
@@ -13,7 +12,14 @@ import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
-import { desiredOf, isAvailable, isRunning, replicasByUid, type Replica } from './replicas.ts'
+import {
+  desiredOf,
+  isAvailable,
+  isRunning,
+  minAvailableOf,
+  type Replica,
+  replicasByUid,
+} from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
@@ -31,7 +37,7 @@ export function workloadStatuses(context: StatusContext): readonly WorkloadStatu
   const { snapshot, draft } = context
   const replicas = replicasByUid(draft)
   const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
-  const reported = runningIds(snapshot)
+  const reported = runningByArn(snapshot)
   return snapshot.workloads.flatMap((workload) => {
     const mine = replicas.get(workload.uid) ?? []
     if (workload.deletedAtMs !== undefined && mine.length === 0) return []
@@ -39,23 +45,26 @@ export function workloadStatuses(context: StatusContext): readonly WorkloadStatu
   })
 }
 
-/** Replicas that their agents say have a process. */
-function runningIds({ reports }: Snapshot): ReadonlySet<string> {
-  const ids = new Set<string>()
-  for (const report of reports) for (const id of runningIn(report)) ids.add(id)
-  return ids
+/**
+ * By machine: replicas that its own agent says have a process. Nobody speaks for another's.
+ */
+function runningByArn({ reports }: Snapshot): ReadonlyMap<string, ReadonlySet<string>> {
+  return new Map(reports.map((report) => [report.arn, runningIn(report)]))
 }
 
-const runningIn = remembered((report: Report): readonly string[] =>
-  report.replicas
-    .filter(({ phase }) => phase === 'running' || phase === 'ready' || phase === 'stopping')
-    .map((own) => own.id),
+const runningIn = remembered(
+  (report: Report): ReadonlySet<string> =>
+    new Set(
+      report.replicas
+        .filter(({ phase }) => phase === 'running' || phase === 'ready' || phase === 'stopping')
+        .map((own) => own.id),
+    ),
 )
 
 type Mine = {
   readonly context: StatusContext
   readonly mine: readonly Replica[]
-  readonly reported: ReadonlySet<string>
+  readonly reported: ReadonlyMap<string, ReadonlySet<string>>
   /** What people were told last. */
   readonly old: WorkloadStatus | undefined
 }
@@ -68,11 +77,10 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
   const running = mine.filter(isRunning)
   const available = running.filter((own) => isAvailable(own, workload.spec, nowMs)).length
   const waiting = waitingOf(workload, version, { context, old })
-  const least = workload.spec.availability.minAvailable
   const floor =
-    least === undefined
+    workload.spec.availability.minAvailable === undefined
       ? floorOf(workload.spec, desired)
-      : countOf(least, { total: desired, round: 'up' })
+      : minAvailableOf(workload.spec, desired)
   const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
   const updated = running.filter((own) => own.bound.version === version)
   const facts: Facts = {
@@ -92,7 +100,9 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     version,
     desired,
     assigned: running.length,
-    running: running.filter((own) => reported.has(own.bound.id)).length,
+    running: running.filter(({ bound, node }) =>
+      reported.get(node.machine?.arn ?? '')?.has(bound.id),
+    ).length,
     ready: running.filter((own) => own.bound.readySinceMs !== undefined).length,
     updated: updated.length,
     waiting,

@@ -3,7 +3,7 @@
  * longer wants.
  *
  * Counts are fixed for now (autoscaling comes later), and a change of version is a bounded
- * replacement: new replicas within the surge, old ones leave as the ledger allows (`replace.ts`).
+ * replacement: new replicas within the surge, old ones leave as the ledger allows (`drain.ts`).
  * Replicas on nodes that must go are counted as gone already here, which is what makes every drain
  * *replacement first*.
  */
