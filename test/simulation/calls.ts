@@ -148,6 +148,7 @@ export function makeCalls(setup: CallsSetup): Calls {
           const seen: CallSeen = { name, port, method, by: invocation, beside }
           const decided = hooks.decide?.(seen)
           const fate = decided?.fate ?? luck(spec, name)
+          if (fate !== 'done') faults.note()
           hooks.onRelease?.(seen, fate)
           if (fate === 'crash-before' || fate === 'crash-after') {
             if (fate === 'crash-after') ignore(take(invocation, spec.act))
