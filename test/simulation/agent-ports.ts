@@ -299,7 +299,7 @@ function stopProcess(machine: Machine, process: Process, signal: 'SIGTERM' | 'SI
 function probe(machine: Machine, run: Invocation, request: ProbeRequest): Promise<boolean> {
   const { backends } = machine.setup
   const { scheduler } = backends
-  const { replicaId, pid, health } = request
+  const { replicaId, pid } = request
   const wasReady = readyOf(machine, replicaId)
   return new Promise((resolve) => {
     const answer = (ok: boolean): void => {
@@ -321,7 +321,6 @@ function probe(machine: Machine, run: Invocation, request: ProbeRequest): Promis
       if (ok !== wasReady) answer(ok)
       else machine.onHealth.set(replicaId, look)
     }
-    void health
     look()
   })
 }
