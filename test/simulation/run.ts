@@ -49,8 +49,8 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 const LOOK_MS = 30_000
 /** A herd that is whole must still be so after it, and nothing may have been bought. */
-const DECISIONS_SHOWN = 25
 const QUIET_MS = 10 * 60_000
+const DECISIONS_SHOWN = 25
 
 export async function runWorld(setup: RunSetup): Promise<Outcome> {
   const { options } = setup
