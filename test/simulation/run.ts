@@ -3,6 +3,7 @@
  * does and the herd must become whole within bounded time, and then stay as it is.
  */
 import type { DroverEvent } from '#shared/model/event.ts'
+import { keys } from '#shared/store/keys.ts'
 import type { CallHooks } from './calls.ts'
 import { happen } from './happen.ts'
 import { wake } from './machine.ts'
@@ -48,10 +49,8 @@ export type Outcome = {
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 const LOOK_MS = 30_000
-/** A herd that is whole must still be so after it, and next to nothing bought. */
+/** A herd that is whole must still be so after it, and nothing may have been bought. */
 const QUIET_MS = 10 * 60_000
-/** Somebody for whom there was no machine may still get his; more than that is no rest. */
-const LATE_MACHINES_MAX = 2
 const DECISIONS_SHOWN = 25
 
 export async function runWorld(setup: RunSetup): Promise<Outcome> {
@@ -205,19 +204,28 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   }
   const convergedAfterMs = scheduler.now() - endMs
   const before = stats.launched
+  const mayBuy = somebodyWaits(world)
   if (!(await run(scheduler.now() + QUIET_MS))) return undefined
-  const bought = stats.launched - before
   let still = auditor.unsettled()
   // Room may have come free for somebody who had been told that there is none: he looks again.
-  for (let atMs = scheduler.now(); still.length > 0; still = auditor.unsettled()) {
+  for (let atMs = scheduler.now(); mayBuy && still.length > 0; still = auditor.unsettled()) {
     atMs += LOOK_MS
     if (atMs > endMs + LIVENESS_MAX_MS || !(await run(atMs))) break
   }
   if (still.length > 0) fault('10 convergence', ['the herd was whole and is no more:', ...still])
-  else if (bought > LATE_MACHINES_MAX) {
+  else if (!mayBuy && stats.launched > before) {
     fault('10 convergence', ['the herd was whole, and machines are still bought'])
   }
   return convergedAfterMs
+}
+
+/** A workload that could run is told that there is no machine for all of it. */
+function somebodyWaits({ stage, truth }: World): boolean {
+  const impossible = truth.impossibleWorkloads()
+  return stage.partition('spec#workload').some(({ sk: name }) => {
+    const waiting = stage.peek(keys.status('workload', name))?.['waiting']
+    return !impossible.has(name) && Array.isArray(waiting) && waiting.length > 0
+  })
 }
 
 /** What went wrong, for a person: the seed, the rule, and what drover did last and why. */
