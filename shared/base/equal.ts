@@ -54,3 +54,8 @@ function sameFields(a: Fields, b: Fields): boolean {
   }
   return left === 0
 }
+
+/** True for two lists of the very same values, in the same order. */
+export function sameMembers(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((own, i) => own === b[i])
+}

@@ -17,3 +17,19 @@ export function remembered<K extends object, V extends object>(
     return made
   }
 }
+
+/** What follows from two values together: for each `a`, for as long as it meets the same `b`. */
+export function rememberedPair<A extends object, B extends object, V extends object>(
+  make: (a: A, b: B) => V,
+): (a: A, b: B) => V {
+  const known = new WeakMap<A, { b: B; made: V }>()
+  return (a, b) => {
+    const old = known.get(a)
+    if (old?.b === b) return old.made
+    const made = make(a, b)
+    if (!Object.isFrozen(a) || !Object.isFrozen(b)) return made
+    if (old === undefined) known.set(a, { b, made })
+    else [old.b, old.made] = [b, made]
+    return made
+  }
+}

@@ -16,8 +16,9 @@ import type { Node } from '../model/node.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
 import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
 import { takeDevices, withoutShares } from './devices.ts'
+import { poolsByName } from './facts.ts'
 import type { Draft } from './fold.ts'
-import { isLeaving } from './replicas.ts'
+import { isLeaving, replicasByUid } from './replicas.ts'
 import { weightOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -41,7 +42,7 @@ export type Slot = {
   freeDevices: readonly number[]
   replicas: number
   /** Template keys that its assignment carries, and their size. */
-  readonly templates: Set<string>
+  templates: ReadonlySet<string>
   templateBytes: number
 }
 
@@ -55,26 +56,42 @@ export type Board = {
   readonly exposure: Map<string, Map<string, number>>
 }
 
-export function makeBoard(snapshot: Snapshot, draft: Draft): Board {
+/** The board for those demands: what sits where is counted as far as their rules ask for it. */
+export function makeBoard(snapshot: Snapshot, draft: Draft, demands: readonly Demand[]): Board {
   const board: Board = { slots: [], topology: new Map(), wanted: new Map(), exposure: new Map() }
-  const pools = new Map(snapshot.pools.map((own) => [own.name, own]))
+  const pools = poolsByName(snapshot.pools)
   const types = typesByName(snapshot.catalog)
-  const byUid = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  const slots = new Map<string, Slot>()
   for (const node of draft.nodes.values()) {
     const pool = pools.get(node.pool)
     if (pool === undefined) continue
-    const slot = slotOf(node, pool, types)
     const assignment = draft.assignments.get(node.name)
-    if (assignment !== undefined) load(slot, loadOf(assignment))
-    for (const bound of assignment?.replicas ?? []) {
-      const workload = byUid.get(bound.uid)
-      const counts = bound.order === 'run' && !isLeaving(node)
-      if (workload !== undefined && counts) note(board, slot, { workload, by: 1 })
-    }
+    const load = assignment === undefined ? NOTHING : loadOf(assignment)
+    const slot = slotOf({ node, pool, load }, types)
+    slots.set(node.name, slot)
     if (isOpen(node, pool) && isReachable(node, draft)) board.slots.push(slot)
   }
   board.slots.sort(byAge)
+  const replicas = replicasByUid(draft)
+  for (const workload of countedFor(demands, snapshot)) {
+    for (const { bound, node } of replicas.get(workload.uid) ?? []) {
+      const slot = slots.get(node.name)
+      if (slot === undefined || bound.order !== 'run' || isLeaving(node)) continue
+      note(board, slot, { workload, by: 1 })
+    }
+  }
   return board
+}
+
+/** Workloads whose replicas matter to where those of the demands may go. */
+function countedFor(demands: readonly Demand[], { workloads }: Snapshot): readonly WorkloadItem[] {
+  const own = demands.map(({ target }) => target.workload)
+  const uids = new Set(own.map(({ uid }) => uid))
+  const keys = new Set(own.flatMap(topologyRules).map(({ key }) => key))
+  return workloads.filter(
+    (workload) =>
+      uids.has(workload.uid) || topologyRules(workload).some(({ key }) => keys.has(key)),
+  )
 }
 
 /** What an assignment takes of its node. */
@@ -83,8 +100,9 @@ type Load = {
   readonly memoryMib: number
   readonly shares: readonly GpuShare[]
   readonly replicas: number
-  /** Bytes by template key, of those that some replica refers to. */
-  readonly templates: ReadonlyMap<string, number>
+  /** Keys of those that some replica refers to. */
+  readonly templates: ReadonlySet<string>
+  readonly templateBytes: number
 }
 
 const loadOf = remembered(({ replicas, templates }: Assignment): Load => {
@@ -99,16 +117,16 @@ const loadOf = remembered(({ replicas, templates }: Assignment): Load => {
     memoryMib += need.memoryMib
     bytes.set(key, templateBytes)
   }
-  const shares = replicas.flatMap((own) => own.gpus)
-  return { cpuMilli, memoryMib, shares, replicas: replicas.length, templates: bytes }
+  return {
+    ...{ cpuMilli, memoryMib, shares: replicas.flatMap((own) => own.gpus) },
+    ...{ replicas: replicas.length, templates: new Set(bytes.keys()) },
+    templateBytes: [...bytes.values()].reduce((sum, own) => sum + own, 0),
+  }
 })
 
-function load(slot: Slot, { cpuMilli, memoryMib, shares, replicas, templates }: Load): void {
-  slot.freeCpuMilli -= cpuMilli
-  slot.freeMemoryMib -= memoryMib
-  slot.freeDevices = withoutShares(slot.freeDevices, shares)
-  slot.replicas += replicas
-  for (const [key, templateBytes] of templates) carry(slot, key, templateBytes)
+const NOTHING: Load = {
+  ...{ cpuMilli: 0, memoryMib: 0, shares: [] },
+  ...{ replicas: 0, templates: new Set<string>(), templateBytes: 0 },
 }
 
 /** Oldest first; of the same moment, in the order in which they were named. */
@@ -139,9 +157,11 @@ function isReachable(node: Node, draft: Draft): boolean {
   return node.machine === undefined || draft.assignments.has(node.name)
 }
 
-function slotOf(node: Node, pool: PoolItem, types: ReadonlyMap<string, InstanceType>): Slot {
+type Loaded = { readonly node: Node; readonly pool: PoolItem; readonly load: Load }
+
+function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, InstanceType>): Slot {
   const { machine, claim } = node
-  const places = machine === undefined ? claim.places : [`${machine.instanceType}/${machine.zone}`]
+  const { places, typeNames, zones } = whereabouts(node)
   const room = machine?.allocatable ?? claim.least
   const gpuCount = machine?.gpuCount ?? Math.floor(claim.least.gpuMilli / 1000)
   return {
@@ -149,20 +169,26 @@ function slotOf(node: Node, pool: PoolItem, types: ReadonlyMap<string, InstanceT
     pool,
     capacityType: node.capacityType,
     places,
-    types: distinct(places, 0).flatMap((name) => types.get(name) ?? []),
-    zones: distinct(places, 1),
+    types: typeNames.flatMap((name) => types.get(name) ?? []),
+    zones,
     ready: node.phase === 'ready',
     hasGpus: gpuCount > 0,
     runtimes: node.runtimes.length === 0 ? ['process'] : node.runtimes,
     createdAtMs: node.createdAtMs,
-    freeCpuMilli: room.cpuMilli,
-    freeMemoryMib: room.memoryMib,
-    freeDevices: Array<number>(gpuCount).fill(1000),
-    replicas: 0,
-    templates: new Set(),
-    templateBytes: 0,
+    freeCpuMilli: room.cpuMilli - load.cpuMilli,
+    freeMemoryMib: room.memoryMib - load.memoryMib,
+    freeDevices: withoutShares(Array<number>(gpuCount).fill(1000), load.shares),
+    replicas: load.replicas,
+    templates: load.templates,
+    templateBytes: load.templateBytes,
   }
 }
+
+/** Where a node is, or where its claim may come up. */
+const whereabouts = remembered(({ machine, claim }: Node) => {
+  const places = machine === undefined ? claim.places : [`${machine.instanceType}/${machine.zone}`]
+  return { places, typeNames: distinct(places, 0), zones: distinct(places, 1) }
+})
 
 /** Puts one replica of the demand into the slot and returns its devices; it must fit. */
 export function put(board: Board, slot: Slot, demand: Demand): readonly GpuShare[] {
@@ -191,7 +217,7 @@ export type Placed = { readonly demand: Demand; readonly shares: readonly GpuSha
 
 function carry(slot: Slot, key: string, bytes: number): void {
   if (slot.templates.has(key)) return
-  slot.templates.add(key)
+  slot.templates = new Set([...slot.templates, key])
   slot.templateBytes += bytes
 }
 

@@ -35,8 +35,9 @@ export type Dealing = {
 export type DealContext = {
   readonly launch: Launch
   readonly instances: readonly DealtInstance[]
-  readonly draft: { readonly nowMs: number; readonly nodes: ReadonlyMap<string, Node> }
+  readonly draft: { readonly nodes: ReadonlyMap<string, Node> }
   readonly snapshot: {
+    readonly nowMs: number
     readonly catalog: readonly InstanceType[]
     readonly pools: readonly PoolItem[]
   } & PriceBook
@@ -58,11 +59,11 @@ export function dealInstances({ launch, instances, draft, snapshot }: DealContex
   open.slice(0, fresh.length).forEach((claim, i) => {
     const instance = fresh[i]
     if (instance === undefined) return
-    const machine = machineOf(instance, { claim, snapshot, nowMs: draft.nowMs })
+    const machine = machineOf(instance, { claim, snapshot, nowMs: snapshot.nowMs })
     nodes.push({
       ...claim,
       phase: 'booting',
-      phaseSinceMs: draft.nowMs,
+      phaseSinceMs: snapshot.nowMs,
       machine,
       claim: { ...claim.claim, places: [`${machine.instanceType}/${machine.zone}`] },
     })

@@ -10,7 +10,14 @@ import type { Reason } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { openLedger, type Ledger } from './ledger.ts'
-import { isLeaving, isRunning, replicasByUid, type Replica } from './replicas.ts'
+import {
+  isLeaving,
+  isRunning,
+  NO_REPLICAS,
+  replicasByUid,
+  runningOf,
+  type Replica,
+} from './replicas.ts'
 import type { Target } from './target.ts'
 
 export type DrainContext = {
@@ -26,9 +33,10 @@ export function drain(context: DrainContext): readonly Action[] {
   const known = new Set(context.targets.map((target) => target.workload.uid))
   const unread = [...replicas].flatMap(([uid, group]) => (known.has(uid) ? [] : group))
   const moves = context.targets.flatMap((target) => {
-    const mine = (replicas.get(target.workload.uid) ?? []).filter(isRunning)
-    if (!mine.some((own) => isLeaving(own.node) || isOld(own, target))) return []
-    const ledger = openLedger(target.workload, mine, context.nowMs)
+    const running = runningOf(replicas.get(target.workload.uid) ?? NO_REPLICAS)
+    const { all: mine, staying } = running
+    if (staying.length === mine.length && !target.rolling) return []
+    const ledger = openLedger(target.workload, running, context.nowMs)
     return [
       ...moveOff(mine, { target, ledger, context }),
       ...rollForward(mine, { target, ledger, context }),

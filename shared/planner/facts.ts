@@ -40,11 +40,11 @@ export type ObserveContext = {
  * nothing is decided the draft stays the same, and so do its facts.
  */
 export function openFacts(snapshot: Snapshot): FactsOf {
-  const reports = new Map(snapshot.reports.map((own) => [own.arn, own]))
-  const beats = new Map(snapshot.beats.map((own) => [own.arn, own]))
-  const signals = new Map(snapshot.signals.map((own) => [own.instanceId, own]))
-  const verdicts = new Map(snapshot.verdicts.map((own) => [own.node, own]))
-  const pools = new Map(snapshot.pools.map((own) => [own.name, own]))
+  const reports = reportsByArn(snapshot.reports)
+  const beats = beatsByArn(snapshot.beats)
+  const signals = signalsById(snapshot.signals)
+  const verdicts = verdictsByNode(snapshot.verdicts)
+  const pools = poolsByName(snapshot.pools)
   const listed = new Map(snapshot.listing?.items.map((own) => [own.instanceId, own]))
   const orders = new Map<string, NodeOrder>()
   for (const order of snapshot.orders) if (order.target === 'node') orders.set(order.name, order)
@@ -67,3 +67,14 @@ export function openFacts(snapshot: Snapshot): FactsOf {
     }),
   )
 }
+
+/** The values of a list by a key of theirs, the last one where several share it. */
+function indexed<T>(key: (value: T) => string): (list: readonly T[]) => ReadonlyMap<string, T> {
+  return remembered((list) => new Map(list.map((own) => [key(own), own])))
+}
+
+const reportsByArn = indexed<Report>((own) => own.arn)
+export const beatsByArn = indexed<Beat>((own) => own.arn)
+const signalsById = indexed<Signal>((own) => own.instanceId)
+const verdictsByNode = indexed<Verdict>((own) => own.node)
+export const poolsByName = indexed<PoolItem>((own) => own.name)

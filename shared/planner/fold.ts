@@ -8,6 +8,7 @@
  */
 import { must } from '../base/assert.ts'
 import { sameJson } from '../base/equal.ts'
+import { rememberedPair } from '../base/remembered.ts'
 import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { Template } from '../model/version.ts'
@@ -17,7 +18,6 @@ import type { Snapshot } from './snapshot.ts'
 
 /** Frozen, and its maps are never changed: a draft that changes is another draft. */
 export type Draft = {
-  readonly nowMs: number
   readonly nodes: ReadonlyMap<string, Node>
   /** By node name; a node has one once its machine is known. */
   readonly assignments: ReadonlyMap<string, Assignment>
@@ -31,26 +31,30 @@ type Editable = {
 }
 
 /** The herd as the snapshot has it. */
-export function draftOf(snapshot: Snapshot): Draft {
-  return Object.freeze({
-    nowMs: snapshot.nowMs,
-    nodes: new Map(snapshot.nodes.map((node) => [node.name, node])),
-    assignments: new Map(snapshot.assignments.map((own) => [own.node, own])),
-  })
+export function draftOf({ nodes, assignments }: Pick<Snapshot, 'nodes' | 'assignments'>): Draft {
+  return draftOfLists(nodes, assignments)
 }
+
+const draftOfLists = rememberedPair(
+  (nodes: readonly Node[], assignments: readonly Assignment[]): Draft =>
+    Object.freeze({
+      nodes: new Map(nodes.map((node) => [node.name, node])),
+      assignments: new Map(assignments.map((own) => [own.node, own])),
+    }),
+)
 
 /** The draft after the actions, in their order: itself where there are none. */
 export function fold(draft: Draft, actions: readonly Action[], snapshot: Snapshot): Draft {
   if (actions.length === 0) return draft
   const edit: Editable = {
-    nowMs: draft.nowMs,
+    nowMs: snapshot.nowMs,
     snapshot,
     nodes: new Map(draft.nodes),
     assignments: new Map(draft.assignments),
   }
   for (const action of actions) applyOne(edit, action)
-  const { nowMs, nodes, assignments } = edit
-  return Object.freeze({ nowMs, nodes, assignments })
+  const { nodes, assignments } = edit
+  return Object.freeze({ nodes, assignments })
 }
 
 type Of<K extends ActionKind> = Extract<Action, { kind: K }>

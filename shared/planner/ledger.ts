@@ -7,7 +7,7 @@
  */
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
-import { desiredOf, isAvailable, minAvailableOf, rollRoom, type Replica } from './replicas.ts'
+import { availableOf, desiredOf, minAvailableOf, rollRoom, type Running } from './replicas.ts'
 
 /** Ready replicas that voluntary disruption must leave. */
 export function floorOf(spec: WorkloadSpec, desired: number): number {
@@ -27,14 +27,10 @@ export type Ledger = {
 }
 
 /** A workload's ledger for one pass. */
-export function openLedger(
-  workload: WorkloadItem,
-  replicas: readonly Replica[],
-  nowMs: number,
-): Ledger {
+export function openLedger(workload: WorkloadItem, running: Running, nowMs: number): Ledger {
   const desired = desiredOf(workload)
   const floor = floorOf(workload.spec, desired)
-  let left = replicas.filter((own) => isAvailable(own, workload.spec, nowMs)).length
+  let left = availableOf(running, workload.spec, nowMs)
   return {
     desired,
     floor,

@@ -10,8 +10,9 @@ import type { PoolSpec } from '../model/pool.ts'
 import type { Beat } from '../model/report.ts'
 import type { WorkloadStatus } from '../model/status.ts'
 import { stopAtMs } from './drain.ts'
+import { beatsByArn, poolsByName } from './facts.ts'
 import type { Draft } from './fold.ts'
-import { isRunning, replicasByUid } from './replicas.ts'
+import { replicasByUid, runningOf } from './replicas.ts'
 import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from './retire.ts'
 import { BEATING } from './silence.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -37,10 +38,10 @@ export function nextAtMs(context: NextContext): number | undefined {
 
 function* allMoments(context: NextContext): Iterable<readonly number[]> {
   const { snapshot, draft } = context
-  const pools = new Map(snapshot.pools.map((own) => [own.name, own.spec]))
-  const beats = new Map(snapshot.beats.map((own) => [own.arn, own]))
+  const pools = poolsByName(snapshot.pools)
+  const beats = beatsByArn(snapshot.beats)
   for (const node of draft.nodes.values()) {
-    yield nodeMoments(node, pools.get(node.pool), context)
+    yield nodeMoments(node, pools.get(node.pool)?.spec, context)
     yield silenceMoments(node, beats.get(node.machine?.arn ?? ''), snapshot)
   }
   yield* replicaMoments(context)
@@ -95,14 +96,16 @@ function silenceMoments(
 }
 
 function* replicaMoments({ snapshot, draft }: NextContext): Iterable<readonly number[]> {
-  const soaks = new Map(
-    snapshot.workloads.map((own) => [own.uid, own.spec.rollout.minReadySeconds * 1000]),
-  )
+  const specs = new Map(snapshot.workloads.map((own) => [own.uid, own.spec]))
   for (const [uid, group] of replicasByUid(draft)) {
-    const running = group.filter(isRunning)
-    const soakMs = soaks.get(uid) ?? 0
-    yield running.map((own) => (own.bound.readySinceMs ?? -Infinity) + soakMs)
-    yield running.map((own) => (own.node.drain === undefined ? Infinity : stopAtMs(own)))
+    const { all, staying, lastReadyMs } = runningOf(group)
+    const soakMs = (specs.get(uid)?.rollout.minReadySeconds ?? 0) * 1000
+    if (lastReadyMs + soakMs > snapshot.nowMs) {
+      yield all.map((own) => (own.bound.readySinceMs ?? -Infinity) + soakMs)
+    }
+    if (staying.length < all.length) {
+      yield all.map((own) => (own.node.drain === undefined ? Infinity : stopAtMs(own)))
+    }
   }
 }
 

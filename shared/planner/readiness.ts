@@ -7,7 +7,8 @@
  * the stamps stand.
  */
 import { sameJson } from '../base/equal.ts'
-import { remembered } from '../base/remembered.ts'
+import { rememberedPair } from '../base/remembered.ts'
+import type { Assignment } from '../model/assignment.ts'
 import type { Report, ReportedReplica } from '../model/report.ts'
 import type { Action } from './actions.ts'
 import type { NodeFacts } from './facts.ts'
@@ -15,19 +16,14 @@ import type { NodeFacts } from './facts.ts'
 export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[] {
   const { node, report, assignment } = facts
   if (assignment === undefined || node.phase === 'terminating') return []
-  const lost = node.lostSinceMs !== undefined
-  if (report === undefined && !lost) return []
-  const reported = report === undefined ? NOBODY : reportedById(report)
-  const actions: Action[] = [...takeInBoot(facts), ...liftGeneration(facts)]
-  const gone: string[] = []
-  for (const bound of assignment.replicas) {
-    const own = reported.get(bound.id)
-    const ready = !lost && own?.ready === true && own.phase === 'ready'
-    if (bound.order === 'stop' && hasLetGo(facts, own)) gone.push(bound.id)
-    else if (ready !== (bound.readySinceMs !== undefined)) {
-      actions.push(stamp(node.name, bound.id, ready ? nowMs : undefined))
-    }
-  }
+  const isLost = node.lostSinceMs !== undefined
+  if (report === undefined && !isLost) return []
+  const { turned, gone } =
+    report === undefined || isLost
+      ? newsOf({ assignment, report, isLost })
+      : newsIn(assignment, report)
+  const stamps = turned.map(({ id, ready }) => stamp(node.name, id, ready ? nowMs : undefined))
+  const actions: Action[] = [...takeInBoot(facts), ...liftGeneration(facts), ...stamps]
   if (gone.length > 0) {
     const reason = { code: 'Stopped', text: 'the agent has let go of it' }
     actions.push({ kind: 'forget', node: node.name, replicas: gone, reason })
@@ -35,17 +31,40 @@ export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[]
   return actions
 }
 
-type Reported = ReadonlyMap<string, ReportedReplica>
-const NOBODY: Reported = new Map()
+/** What a report says of the replicas of an assignment that the assignment does not say yet. */
+type News = {
+  readonly turned: readonly { readonly id: string; readonly ready: boolean }[]
+  readonly gone: readonly string[]
+}
 
-const reportedById = remembered(
-  (report: Report): Reported => new Map(report.replicas.map((own) => [own.id, own])),
+type Told = {
+  readonly assignment: Assignment
+  readonly report: Report | undefined
+  readonly isLost: boolean
+}
+
+function newsOf(told: Told): News {
+  const { assignment, report, isLost } = told
+  const reported = new Map(report?.replicas.map((own) => [own.id, own]))
+  const turned: News['turned'][number][] = []
+  const gone: string[] = []
+  for (const { id, order, readySinceMs } of assignment.replicas) {
+    const own = reported.get(id)
+    const ready = !isLost && own?.ready === true && own.phase === 'ready'
+    if (order === 'stop' && hasLetGo(told, own)) gone.push(id)
+    else if (ready !== (readySinceMs !== undefined)) turned.push({ id, ready })
+  }
+  return { turned, gone }
+}
+
+const newsIn = rememberedPair((assignment: Assignment, report: Report) =>
+  newsOf({ assignment, report, isLost: false }),
 )
 
 /** The agent says that it is gone, or knows of the newest orders and does not have it at all. */
-function hasLetGo({ report, assignment }: NodeFacts, own: ReportedReplica | undefined): boolean {
+function hasLetGo({ report, assignment }: Told, own: ReportedReplica | undefined): boolean {
   if (own !== undefined) return own.phase === 'gone'
-  return (report?.observedGeneration ?? 0) >= (assignment?.generation ?? Infinity)
+  return (report?.observedGeneration ?? 0) >= assignment.generation
 }
 
 function stamp(node: string, replica: string, readySinceMs: number | undefined): Action {

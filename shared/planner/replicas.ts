@@ -4,9 +4,11 @@
  * "Run-ordered on a living node" is what a workload has; "ready and soaked and not told to stop" is
  * what it can count on. The two questions are asked all over the planner and answered only here.
  */
-import { remembered } from '../base/remembered.ts'
+import { sameMembers } from '../base/equal.ts'
+import { byText, groupBy } from '../base/order.ts'
+import { remembered, rememberedPair } from '../base/remembered.ts'
 import { countOf } from '../model/quantities.ts'
-import type { BoundReplica } from '../model/assignment.ts'
+import type { Assignment, BoundReplica } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
@@ -16,21 +18,78 @@ export type Replica = { readonly bound: BoundReplica; readonly node: Node }
 type Replicas = ReadonlyMap<string, readonly Replica[]>
 
 /**
- * Every bound replica, stopping ones too, by the uid of its workload; in order of node and binding.
+ * Every bound replica, stopping ones too, by the uid of its workload, in order of uid; those of a
+ * workload in order of node and binding.
+ *
+ * Most drafts differ from the one before in a node or two. Workloads that have nothing on those
+ * keep the very list they had, and with it what was worked out from it.
  */
 export const replicasByUid = remembered((draft: Draft): Replicas => {
-  const groups = new Map<string, Replica[]>()
-  for (const assignment of draft.assignments.values()) {
-    const node = draft.nodes.get(assignment.node)
-    if (node === undefined) continue
-    for (const bound of assignment.replicas) {
-      const group = groups.get(bound.uid)
-      if (group === undefined) groups.set(bound.uid, [{ bound, node }])
-      else group.push({ bound, node })
-    }
+  const hosts = hostsOf(draft)
+  const before = sameMembers([...last.hosts.keys()], [...hosts.keys()]) ? last : NOTHING
+  const touched = new Set<string>()
+  for (const [name, host] of hosts) {
+    const old = before.hosts.get(name)
+    if (old === host) continue
+    for (const uid of host.keys()) touched.add(uid)
+    for (const uid of old?.keys() ?? []) touched.add(uid)
   }
-  return groups
+  const replicas = new Map<string, readonly Replica[]>()
+  for (const uid of [...new Set([...before.replicas.keys(), ...touched])].sort(byText)) {
+    const kept = touched.has(uid) ? undefined : before.replicas.get(uid)
+    const group = kept ?? [...hosts.values()].flatMap((host) => host.get(uid) ?? [])
+    if (group.length > 0) replicas.set(uid, Object.freeze(group))
+  }
+  last = { hosts, replicas }
+  return replicas
 })
+
+/** The replicas on one node, by the uid of their workload. */
+type Host = Replicas
+type Known = { readonly hosts: ReadonlyMap<string, Host>; readonly replicas: Replicas }
+
+const NOTHING: Known = { hosts: new Map(), replicas: new Map() }
+let last = NOTHING
+
+function hostsOf({ nodes, assignments }: Draft): ReadonlyMap<string, Host> {
+  const hosts = new Map<string, Host>()
+  for (const assignment of assignments.values()) {
+    const node = nodes.get(assignment.node)
+    if (node !== undefined) hosts.set(node.name, hostOf(assignment, node))
+  }
+  return hosts
+}
+
+const hostOf = rememberedPair(({ replicas }: Assignment, node: Node): Host =>
+  groupBy(
+    replicas.map((bound) => ({ bound, node })),
+    ({ bound }) => bound.uid,
+  ),
+)
+
+/** Those of a workload's replicas that count as running, and what follows from them alone. */
+export type Running = {
+  readonly all: readonly Replica[]
+  /** On nodes that stay. */
+  readonly staying: readonly Replica[]
+  readonly ready: number
+  /** When the last of the ready became so; -Infinity while none is. */
+  readonly lastReadyMs: number
+}
+
+export const runningOf = remembered((group: readonly Replica[]): Running => {
+  const all = Object.freeze(group.filter(isRunning))
+  const ready = all.flatMap(({ bound }) => bound.readySinceMs ?? [])
+  return Object.freeze({
+    all,
+    staying: Object.freeze(all.filter((own) => !isLeaving(own.node))),
+    ready: ready.length,
+    lastReadyMs: Math.max(-Infinity, ...ready),
+  })
+})
+
+/** Of a workload that has no replica. */
+export const NO_REPLICAS: readonly Replica[] = Object.freeze([])
 
 /** True while whatever runs there may still be running for us. */
 export function isAlive(node: Node): boolean {
@@ -45,6 +104,12 @@ export function isLeaving(node: Node): boolean {
 /** Ordered to run, on a node that is not lost. */
 export function isRunning({ bound, node }: Replica): boolean {
   return bound.order === 'run' && isAlive(node)
+}
+
+/** Those that are ready for `minReadySeconds`. */
+export function availableOf(running: Running, spec: WorkloadSpec, nowMs: number): number {
+  if (nowMs - running.lastReadyMs >= spec.rollout.minReadySeconds * 1000) return running.ready
+  return running.all.filter((own) => isAvailable(own, spec, nowMs)).length
 }
 
 /** Ready for `minReadySeconds`, and not told to stop by any pass: a late report is no reprieve. */

@@ -4,24 +4,26 @@
  * A status holds stamps and never an age, and keeps a condition's `sinceMs` while it says the same,
  * so a pass that changes nothing writes nothing.
  */
-import { remembered } from '../base/remembered.ts'
+import { sameJson } from '../base/equal.ts'
 import type { Condition } from '../model/node.ts'
-import type { Report } from '../model/report.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
 import {
+  availableOf,
   desiredOf,
-  isAvailable,
-  isRunning,
   minAvailableOf,
+  NO_REPLICAS,
   type Replica,
   replicasByUid,
+  runningOf,
+  type Running,
 } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
+import { toldBy, withProcess, type Told } from './told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 
 export type StatusContext = {
@@ -37,59 +39,84 @@ export function workloadStatuses(context: StatusContext): readonly WorkloadStatu
   const { snapshot, draft } = context
   const replicas = replicasByUid(draft)
   const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
-  const reported = runningByArn(snapshot)
+  const told = toldBy(snapshot.reports)
   return snapshot.workloads.flatMap((workload) => {
-    const mine = replicas.get(workload.uid) ?? []
+    const mine = replicas.get(workload.uid) ?? NO_REPLICAS
     if (workload.deletedAtMs !== undefined && mine.length === 0) return []
-    return workloadStatus(workload, { context, mine, reported, old: before.get(workload.uid) })
+    return workloadStatus(workload, { context, mine, told, old: before.get(workload.uid) })
   })
 }
-
-/**
- * By machine: replicas that its own agent says have a process. Nobody speaks for another's.
- */
-function runningByArn({ reports }: Snapshot): ReadonlyMap<string, ReadonlySet<string>> {
-  return new Map(reports.map((report) => [report.arn, runningIn(report)]))
-}
-
-const runningIn = remembered(
-  (report: Report): ReadonlySet<string> =>
-    new Set(
-      report.replicas
-        .filter(({ phase }) => phase === 'running' || phase === 'ready' || phase === 'stopping')
-        .map((own) => own.id),
-    ),
-)
 
 type Mine = {
   readonly context: StatusContext
   readonly mine: readonly Replica[]
-  readonly reported: ReadonlyMap<string, ReadonlySet<string>>
+  readonly told: Told
   /** What people were told last. */
   readonly old: WorkloadStatus | undefined
 }
 
 function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
-  const { context, mine, reported, old } = own
-  const { nowMs } = context.snapshot
+  const { context, mine, told, old } = own
+  const running = runningOf(mine)
+  const facts: Facts = {
+    workload,
+    running,
+    available: availableOf(running, workload.spec, context.snapshot.nowMs),
+    withProcess: withProcess(running, told),
+    waiting: waitingOf(workload, revisionOf(workload.spec).version, { context, old }),
+  }
+  if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
+  if (isSettled(old, facts)) return old
+  const found = statusOf(facts, old, context.snapshot.nowMs)
+  if (!sameJson(found, old)) return found
+  if (Object.isFrozen(old)) settled.set(old, facts)
+  return old
+}
+
+/** All that a workload's status follows from, but for what people were told last and when. */
+type Facts = {
+  readonly workload: WorkloadItem
+  readonly running: Running
+  readonly available: number
+  /** Replicas that their agents say have a process. */
+  readonly withProcess: number
+  readonly waiting: readonly Waiting[]
+}
+
+/**
+ * Statuses that say what is so, and the facts by which they do. Stamps that stand are kept, so what
+ * was found to be so once is so whenever the facts are the same.
+ */
+const settled = new WeakMap<WorkloadStatus, Facts>()
+
+function isSettled(old: WorkloadStatus, { waiting, ...now }: Facts): boolean {
+  const known = settled.get(old)
+  if (known === undefined || waiting.length + known.waiting.length > 0) return false
+  return (
+    known.workload === now.workload &&
+    known.running === now.running &&
+    known.available === now.available &&
+    known.withProcess === now.withProcess
+  )
+}
+
+function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number): WorkloadStatus {
+  const { workload, running, available, waiting } = facts
   const { version } = revisionOf(workload.spec)
   const desired = desiredOf(workload)
-  const running = mine.filter(isRunning)
-  const available = running.filter((own) => isAvailable(own, workload.spec, nowMs)).length
-  const waiting = waitingOf(workload, version, { context, old })
   const floor =
     workload.spec.availability.minAvailable === undefined
       ? floorOf(workload.spec, desired)
       : minAvailableOf(workload.spec, desired)
   const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
-  const updated = running.filter((own) => own.bound.version === version)
-  const facts: Facts = {
+  const updated = running.all.filter((own) => own.bound.version === version)
+  const counts: Counts = {
     desired,
     available,
     floor,
     waiting,
     progressed: updated.filter((own) => own.bound.readySinceMs !== undefined).length,
-    old: running.length - updated.length,
+    old: running.all.length - updated.length,
   }
   return {
     kind: 'status',
@@ -99,14 +126,12 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     observedGeneration: workload.generation,
     version,
     desired,
-    assigned: running.length,
-    running: running.filter(({ bound, node }) =>
-      reported.get(node.machine?.arn ?? '')?.has(bound.id),
-    ).length,
-    ready: running.filter((own) => own.bound.readySinceMs !== undefined).length,
+    assigned: running.all.length,
+    running: facts.withProcess,
+    ready: running.ready,
     updated: updated.length,
-    waiting,
-    conditions: conditionsOf(facts, old?.conditions ?? [], nowMs),
+    waiting: [...waiting],
+    conditions: conditionsOf(counts, old?.conditions ?? [], nowMs),
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
     spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
   }
@@ -141,7 +166,7 @@ function waitingOf(
   ]
 }
 
-type Facts = {
+type Counts = {
   readonly desired: number
   readonly available: number
   readonly floor: number
@@ -150,9 +175,9 @@ type Facts = {
   readonly old: number
 }
 
-function conditionsOf(facts: Facts, old: readonly Condition[], nowMs: number): Condition[] {
-  const { desired, available, floor, waiting, progressed } = facts
-  const done = progressed >= desired && facts.old === 0 && waiting.length === 0
+function conditionsOf(counts: Counts, old: readonly Condition[], nowMs: number): Condition[] {
+  const { desired, available, floor, waiting, progressed } = counts
+  const done = progressed >= desired && counts.old === 0 && waiting.length === 0
   const refused = waiting.find((own) => own.unschedulableSinceMs !== undefined)
   const found = [
     {

@@ -44,7 +44,7 @@ export function supply(context: SupplyContext): Supply {
   const { snapshot, draft, brakes, ids } = context
   const demands = demandsOf(context.targets)
   if (demands.length === 0) return NOBODY_WAITS
-  const board = makeBoard(snapshot, draft)
+  const board = makeBoard(snapshot, draft, demands)
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())

@@ -8,18 +8,20 @@
  * *replacement first*.
  */
 import { byKey, byNumber, descending, inOrder, type Compare } from '../base/order.ts'
+import { rememberedPair } from '../base/remembered.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Template } from '../model/version.ts'
 import type { Action } from './actions.ts'
 import type { Draft } from './fold.ts'
 import {
   desiredOf,
-  isLeaving,
-  isRunning,
+  NO_REPLICAS,
   onDemandTarget,
   replicasByUid,
   rollRoom,
+  runningOf,
   type Replica,
+  type Running,
 } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -33,6 +35,8 @@ export type Target = {
   readonly start: number
   /** How many of those must come up on on-demand machines. */
   readonly startOnDemand: number
+  /** Some of its replicas, on nodes that stay, are of another version. */
+  readonly rolling: boolean
 }
 
 export type Targets = { readonly targets: readonly Target[]; readonly actions: readonly Action[] }
@@ -43,17 +47,16 @@ export function target(snapshot: Snapshot, draft: Draft): Targets {
   const targets: Target[] = []
   for (const workload of snapshot.workloads) {
     if (workload.deletedAtMs !== undefined) continue
-    const mine = (replicas.get(workload.uid) ?? []).filter(isRunning)
-    targets.push(targetOf(workload, mine))
-    actions.push(...scaleIn(workload, mine))
+    const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS)
+    targets.push(targetOf(workload, running))
+    actions.push(...scaleIn(workload, running))
   }
   return { targets, actions }
 }
 
-function targetOf(workload: WorkloadItem, running: readonly Replica[]): Target {
+const targetOf = rememberedPair((workload: WorkloadItem, { staying }: Running): Target => {
   const { template, version } = revisionOf(workload.spec)
   const desired = desiredOf(workload)
-  const staying = running.filter((own) => !isLeaving(own.node))
   const current = staying.filter((own) => own.bound.version === version).length
   const rolling = current < staying.length
   const missing = desired - current
@@ -69,8 +72,9 @@ function targetOf(workload: WorkloadItem, running: readonly Replica[]): Target {
     desired,
     start: Math.max(0, start),
     startOnDemand: Math.max(0, Math.min(start, shortOfBase)),
+    rolling,
   }
-}
+})
 
 /** Replicas whose workload is deleted, or was replaced by another of the same name. */
 function* stopUnwanted(
@@ -93,12 +97,11 @@ function* stopUnwanted(
 }
 
 /** Stops what is beyond the desired count: a person's order, so the ledger does not bind it. */
-function scaleIn(workload: WorkloadItem, running: readonly Replica[]): readonly Action[] {
+function scaleIn(workload: WorkloadItem, { all, staying }: Running): readonly Action[] {
   const desired = desiredOf(workload)
-  if (running.length <= desired) return []
+  if (all.length <= desired) return []
   const { version } = revisionOf(workload.spec)
-  const rolling = running.some((own) => own.bound.version !== version)
-  const staying = running.filter((own) => !isLeaving(own.node))
+  const rolling = all.some((own) => own.bound.version !== version)
   const { surge } = rollRoom(workload.spec, desired)
   const excess = staying.length - desired - (rolling ? surge : 0)
   if (excess <= 0) return []

@@ -1,77 +1,21 @@
 /**
- * Reads the table into a snapshot: every item parsed once, here, and then trusted.
+ * Reads the table into a snapshot.
  *
- * An item that does not parse is left out and named, so one bad item never stops the work of the
- * others. The scan is strongly consistent and whole, or it throws: half a table is no snapshot.
- * What was parsed is frozen. A store in memory hands out the very items of the pass before, frozen
- * too, and what they say is remembered with them.
+ * The scan is strongly consistent and whole, or it throws: half a table is no snapshot. A list that
+ * says what it said the time before is the very same list, so that a herd at rest costs little.
  */
-import type { z } from 'zod'
-import { sameJson } from '../base/equal.ts'
+import { sameJson, sameMembers } from '../base/equal.ts'
 import { frozen } from '../base/frozen.ts'
-import { byKey } from '../base/order.ts'
+import { byKey, groupBy, type Compare } from '../base/order.ts'
 import { remembered } from '../base/remembered.ts'
 import { catalogWith, offeringsOf } from '../catalog/offerings.ts'
 import { defaultOfferings } from '../catalog/defaults.ts'
-import { assignmentSchema } from '../model/assignment.ts'
-import {
-  brakeSchema,
-  marketSchema,
-  marketShapesSchema,
-  orderSchema,
-  shortageSchema,
-  signalSchema,
-  type Market,
-  type Pass,
-} from '../model/facts.ts'
-import { launchSchema } from '../model/launch.ts'
+import type { Market, Pass } from '../model/facts.ts'
 import type { InstanceType, Offering } from '../model/machine.ts'
-import { nodeSchema } from '../model/node.ts'
-import { beatSchema, reportSchema } from '../model/report.ts'
-import { specItemSchema, type SpecItem } from '../model/spec-item.ts'
-import { statusSchema } from '../model/status.ts'
-import { verdictSchema } from '../model/verdict.ts'
 import { offeringKey } from '../planner/prices.ts'
 import type { Listing, PlanSettings, Snapshot } from '../planner/snapshot.ts'
-import type { Item, Key, Store } from './store.ts'
-
-const SCHEMAS = {
-  spec: specItemSchema,
-  order: orderSchema,
-  signal: signalSchema,
-  report: reportSchema,
-  beat: beatSchema,
-  verdict: verdictSchema,
-  market: marketSchema,
-  'market-shapes': marketShapesSchema,
-  launch: launchSchema,
-  node: nodeSchema,
-  assignment: assignmentSchema,
-  status: statusSchema,
-  shortage: shortageSchema,
-  brake: brakeSchema,
-} as const
-
-type Kind = keyof typeof SCHEMAS
-type Parsed = { [K in Kind]: z.infer<(typeof SCHEMAS)[K]>[] }
-
-/**
- * What an item is follows from its key alone: a node may write anything into the items that are its
- * own, and must not be able to pass one off as something else.
- */
-function kindOfKey({ pk, sk }: Key): Kind | 'ignored' | undefined {
-  const [first = ''] = pk.split('#')
-  if (first === 'market') return sk === 'shapes' ? 'market-shapes' : 'market'
-  if (first === 'assign') return sk === 'body' ? 'assignment' : 'ignored'
-  if (IGNORED.has(first)) return 'ignored'
-  return isKind(first) ? first : undefined
-}
-
-/** Kinds that a plan does not need. */
-const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision', 'rates'])
-
-/** Kinds whose items name the machine that wrote them, which must be the one its key names. */
-const BY_ARN: ReadonlySet<string> = new Set(['report', 'beat', 'assignment'])
+import { mapKinds, parseItems, type Kind, type Parsed } from './parse-items.ts'
+import type { Item, Store } from './store.ts'
 
 export type SnapshotSettings = {
   readonly plan: PlanSettings
@@ -97,34 +41,34 @@ export async function loadSnapshot(store: Store, context: SnapshotContext): Prom
  */
 export function snapshotOf(items: readonly Item[], context: SnapshotContext): Snapshot {
   const { parsed, invalid } = parseItems(items)
+  const lists = mapKinds((kind) => arranged[kind](parsed[kind] as never)) as Lists
   const { catalog, offerings } = onSale({
     zones: context.settings.zones,
     hourMs: Math.floor(context.nowMs / HOUR_MS) * HOUR_MS,
-    shapes: parsed['market-shapes'].flatMap((own) => own.types) as readonly InstanceType[],
-    markets: parsed.market.sort(byKey((own) => own.zone)),
+    shapes: shapesOf(lists['market-shapes']),
+    markets: lists.market,
   })
-  const specs = (noun: SpecItem['noun']): SpecItem[] =>
-    parsed.spec.filter((own) => own.noun === noun).sort(byName)
-  const statuses = parsed.status.sort(byName)
+  const specs = byNoun(lists.spec)
+  const statuses = byNoun(lists.status)
   return {
     nowMs: context.nowMs,
     pass: context.pass,
     settings: context.settings.plan,
-    workloads: specs('workload') as Snapshot['workloads'],
-    pools: specs('pool') as Snapshot['pools'],
-    teams: specs('team') as Snapshot['teams'],
-    orders: parsed.order.sort(byName),
-    nodes: parsed.node.sort(byName),
-    launches: parsed.launch.sort(byKey((own) => own.id)),
-    assignments: parsed.assignment.sort(byKey((own) => own.node)),
-    reports: parsed.report,
-    beats: parsed.beat,
-    verdicts: parsed.verdict,
-    signals: parsed.signal,
-    workloadStatuses: statuses.filter((own) => own.noun === 'workload'),
-    poolStatuses: statuses.filter((own) => own.noun === 'pool'),
-    shortages: parsed.shortage.sort(byKey(offeringKey)),
-    brakes: parsed.brake.sort(byKey((own) => own.pool)),
+    workloads: (specs.workload ?? NONE) as Snapshot['workloads'],
+    pools: (specs.pool ?? NONE) as Snapshot['pools'],
+    teams: (specs.team ?? NONE) as Snapshot['teams'],
+    orders: lists.order,
+    nodes: lists.node,
+    launches: lists.launch,
+    assignments: lists.assignment,
+    reports: lists.report,
+    beats: lists.beat,
+    verdicts: lists.verdict,
+    signals: lists.signal,
+    workloadStatuses: (statuses.workload ?? NONE) as Snapshot['workloadStatuses'],
+    poolStatuses: (statuses.pool ?? NONE) as Snapshot['poolStatuses'],
+    shortages: lists.shortage,
+    brakes: lists.brake,
     catalog,
     offerings,
     ...(context.listing === undefined ? {} : { listing: context.listing }),
@@ -132,43 +76,50 @@ export function snapshotOf(items: readonly Item[], context: SnapshotContext): Sn
   }
 }
 
-const byName = byKey((own: { readonly name: string }) => own.name)
+type Lists = { readonly [K in Kind]: readonly Parsed[K][number][] }
 
-function parseItems(items: readonly Item[]): { parsed: Parsed; invalid: Snapshot['invalid'] } {
-  const entries = Object.keys(SCHEMAS).map((kind) => [kind, []])
-  const parsed = Object.fromEntries(entries) as Parsed
-  const invalid: { key: string; text: string }[] = []
-  for (const item of items) {
-    const reading = read(item)
-    if (reading.kind === 'invalid') invalid.push(reading.fault)
-    else if (reading.kind !== 'ignored') (parsed[reading.kind] as unknown[]).push(reading.value)
+const NONE: readonly never[] = Object.freeze([])
+
+/**
+ * The list in its order, frozen: the very list of the time before where it holds the very same
+ * values, so that what was worked out from the list is remembered with it.
+ */
+function arranging<T extends object>(compare?: Compare<T>): (list: readonly T[]) => readonly T[] {
+  let before: { readonly came: readonly T[]; readonly list: readonly T[] } | undefined
+  return (came) => {
+    if (before !== undefined && sameMembers(before.came, came)) return before.list
+    const list = Object.freeze(compare === undefined ? came : came.toSorted(compare))
+    before = { came, list }
+    return list
   }
-  return { parsed, invalid }
 }
 
-type Reading =
-  | { readonly kind: Kind; readonly value: object }
-  | { readonly kind: 'invalid'; readonly fault: { key: string; text: string } }
-  | { readonly kind: 'ignored' }
-
-/** What one item says. */
-const read = remembered((item: Item): Reading => {
-  const kind = kindOfKey(item)
-  if (kind === 'ignored') return { kind }
-  const fault = (text: string): Reading => {
-    return { kind: 'invalid', fault: { key: `${item.pk}/${item.sk}`, text } }
-  }
-  if (kind === undefined) return fault('no kind of item has such a key')
-  const isForeign = BY_ARN.has(kind) && item.pk.slice(item.pk.indexOf('#') + 1) !== item['arn']
-  if (isForeign) return fault('it names another machine than its key')
-  const result = SCHEMAS[kind].safeParse(item)
-  if (result.success) return { kind, value: frozen(result.data) }
-  return fault(result.error.issues[0]?.message ?? 'does not parse')
-})
-
-function isKind(kind: string): kind is Kind {
-  return Object.hasOwn(SCHEMAS, kind)
+const arranged: { readonly [K in Kind]: (list: Parsed[K]) => Lists[K] } = {
+  spec: arranging(byKey((own) => own.name)),
+  order: arranging(byKey((own) => own.name)),
+  signal: arranging(),
+  report: arranging(),
+  beat: arranging(),
+  verdict: arranging(),
+  market: arranging(byKey((own) => own.zone)),
+  'market-shapes': arranging(),
+  launch: arranging(byKey((own) => own.id)),
+  node: arranging(byKey((own) => own.name)),
+  assignment: arranging(byKey((own) => own.node)),
+  status: arranging(byKey((own) => own.name)),
+  shortage: arranging(byKey((own) => offeringKey(own))),
+  brake: arranging(byKey((own) => own.pool)),
 }
+
+const byNoun = remembered((list: readonly { readonly noun: string }[]) =>
+  Object.fromEntries(
+    [...groupBy(list, (own) => own.noun)].map(([noun, own]) => [noun, Object.freeze(own)]),
+  ),
+)
+
+const shapesOf = remembered(
+  (list: Lists['market-shapes']) => list.flatMap((own) => own.types) as readonly InstanceType[],
+)
 
 const HOUR_MS = 3_600_000
 

@@ -144,7 +144,7 @@ function tableOf(machine: Machine, run: Invocation): AgentTable {
     // Answered never: from here on the beats are written as the table is read.
     writeBeat: ({ bootId }) => {
       const afterMs = chance.int(`beat of ${run.label}`, TABLE_MS)
-      machine.beating = { bootId, nextAtMs: scheduler.now() + afterMs }
+      machine.beating = { bootId, standsSinceMs: 0, nextAtMs: scheduler.now() + afterMs }
       scheduler.at(scheduler.now() + afterMs, () => {
         if (machine.run?.invocation === run) writeBeat(machine)
       })

@@ -12,7 +12,7 @@ import { keys } from '#shared/store/keys.ts'
 import type { Item, Key } from '#shared/store/store.ts'
 import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
-import { hang, processEnds, wake, type Machine, type Process } from './machine.ts'
+import { hang, processEnds, wake, writeBeat, type Machine, type Process } from './machine.ts'
 import type { ApiRequest, People } from './people.ts'
 import type { Backends } from './ports.ts'
 import type { Happening, Step } from './script.ts'
@@ -183,11 +183,12 @@ const acts: Acts = {
     })
   },
   outage: (stage, { forMs }, key) => {
-    const { scheduler, writeBeats } = stage.backends
-    writeBeats()
+    const { scheduler } = stage.backends
+    const isOutAlready = stage.outUntilMs > scheduler.now()
     stage.outUntilMs = Math.max(stage.outUntilMs, scheduler.now() + forMs)
-    for (const { beating } of stage.machines.values()) {
-      if (beating !== undefined) beating.nextAtMs = Infinity
+    for (const machine of stage.machines.values()) {
+      if (!isOutAlready) writeBeat(machine)
+      if (machine.beating !== undefined) machine.beating.nextAtMs = Infinity
     }
     mendAfter(stage, forMs, () => {
       endOutage(stage, key)

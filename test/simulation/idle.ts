@@ -6,7 +6,7 @@
  * such a pass would book, that it began and ended well. A tick is quiet only if since the last good
  * pass no item but beats has changed, EC2 is as it was listed, every agent beats, nobody is
  * suspected or on the way, and the pass itself said that it would decide the same until later.
- * Every tenth quiet tick is a real pass all the same, and it must then decide nothing.
+ * Every twentieth quiet tick is a real pass all the same, and it must then decide nothing.
  */
 import type { ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
 import { passSchema } from '#shared/model/facts.ts'
@@ -39,7 +39,7 @@ export type IdleSetup = {
 }
 
 /** One in so many quiet ticks is run. */
-const RUN_EVERY = 10
+const RUN_EVERY = 20
 
 export function makeIdle(setup: IdleSetup): Idle {
   let changed = true

@@ -43,8 +43,8 @@ export type Process = {
   readonly parent: string
 }
 
-/** The newest beat that stands in the table, and when the next one is due. */
-export type Beating = { readonly bootId: string; nextAtMs: number }
+/** The agent's beats: when the one that stands in the table was sent, and when the next is due. */
+export type Beating = { readonly bootId: string; standsSinceMs: number; nextAtMs: number }
 
 export type Machine = {
   readonly setup: MachineSetup
@@ -195,6 +195,20 @@ export function whenAwake(machine: Machine, invocation: Invocation, run: () => v
   else run()
 }
 
+/**
+ * A beat is told from the one before it only once that would count as late, so it is written just
+ * before. Before anything that ends the beats the last one is written all the same.
+ */
+export function refreshBeat(machine: Machine): void {
+  const { beating, setup } = machine
+  const agedMs = setup.backends.scheduler.now() - (beating?.standsSinceMs ?? 0)
+  if (agedMs >= LATE_MS - LONGEST_SCAN_MS) writeBeat(machine)
+}
+
+/** From then on a pass would ask to be woken, in case the agent stays silent. */
+const LATE_MS = 2 * LIMITS.beatEveryMs
+const LONGEST_SCAN_MS = 5_000
+
 /** Writes the newest beat that was due by now, if the agent could. */
 export function writeBeat(machine: Machine): void {
   const { beating, isHung, setup, arn } = machine
@@ -204,6 +218,7 @@ export function writeBeat(machine: Machine): void {
   const everyMs = LIMITS.beatEveryMs
   const atMs = beating.nextAtMs + Math.floor((nowMs - beating.nextAtMs) / everyMs) * everyMs
   beating.nextAtMs = atMs + everyMs
+  beating.standsSinceMs = atMs
   const ttl = Math.floor(atMs / 1000) + LIMITS.beatDays * 86_400
   const item = {
     pk: `beat#${arn}`,

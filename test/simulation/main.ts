@@ -76,6 +76,10 @@ function tellOutcome(outcome: Outcome, tookMs: number): void {
       `${String(launched)} machines, ${String(struck.length)} faults in calls, ` +
       `${String(steps)} steps`,
   )
+  say(
+    `a herd of ${outcome.meanNodes.toFixed(0)} machines and ` +
+      `${outcome.meanReplicas.toFixed(0)} replicas on average`,
+  )
   say(`${rate.toFixed(0)} virtual hours a minute`)
 }
 

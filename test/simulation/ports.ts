@@ -34,7 +34,7 @@ export type Backends = {
   /** What the main table's stream has told since it was last asked. */
   readonly takeChanges: () => readonly Change[]
   /** Agents' beats are written when somebody is about to read them. */
-  readonly writeBeats: () => void
+  readonly refreshBeats: () => void
   /** Something was put into a queue. */
   readonly onSend: () => void
 }
@@ -164,7 +164,7 @@ function table(store: Store, port: string, call: Caller): Store {
 
 /** The main table: who reads all of it and who changes it is told. */
 function mainTable(backends: Backends, by: Invocation, call: Caller): Store {
-  const { store, scheduler, see, takeChanges, writeBeats } = backends
+  const { store, scheduler, see, takeChanges, refreshBeats } = backends
   const told = <T>(writes: readonly Write[], made: Promise<T>): Promise<T> => {
     const changes = takeChanges()
     if (changes.length > 0) {
@@ -175,7 +175,7 @@ function mainTable(backends: Backends, by: Invocation, call: Caller): Store {
   const tellingStore: Store = {
     ...store,
     scan: async () => {
-      writeBeats()
+      refreshBeats()
       const items = await store.scan()
       see({ kind: 'scan', atMs: scheduler.now(), by, items })
       return items

@@ -40,6 +40,9 @@ export type Outcome = {
   /** Passes of reconcile that began. */
   readonly passes: number
   readonly launched: number
+  /** Machines that there were, and replicas that ran on them, hour by hour. */
+  readonly meanNodes: number
+  readonly meanReplicas: number
   /** Faults that struck, by name; the script's own steps are not among them. */
   readonly struck: readonly string[]
   /** What functions threw, with how often. */
@@ -57,6 +60,7 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
   const { options } = setup
   const plan = setup.plan ?? planHerd(options)
   const stats = { passes: 0, launched: 0 }
+  const size = { hours: 0, nodes: 0, replicas: 0 }
   const thrown: Record<string, number> = {}
   let violation: Violation | undefined
   let bug: Error | undefined
@@ -107,6 +111,7 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
     setup,
     hourly: () => {
       blame(auditor.it?.full())
+      measure(world, size)
     },
   })
   let convergedAfterMs: number | undefined
@@ -124,8 +129,18 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
     virtualHours: (world.scheduler.now() - START_MS) / HOUR_MS,
     steps: world.scheduler.steps(),
     ...{ passes: stats.passes, launched: stats.launched },
+    meanNodes: size.nodes / Math.max(1, size.hours),
+    meanReplicas: size.replicas / Math.max(1, size.hours),
     ...{ struck: world.faults.struck, thrown },
   }
+}
+
+type Size = { hours: number; nodes: number; replicas: number }
+
+function measure({ stage }: World, size: Size): void {
+  size.hours += 1
+  size.nodes += stage.machines.size
+  for (const { processes } of stage.machines.values()) size.replicas += processes.size
 }
 
 type Preparation = {

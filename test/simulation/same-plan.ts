@@ -14,7 +14,7 @@ import type { Item } from '#shared/store/store.ts'
 import type { SeenOf, Violation } from './traffic.ts'
 
 /** Judges one scan in so many; a plan costs as much as all the rest of a pass. */
-const EVERY = 25
+const EVERY = 100
 
 export type SamePlan = { see(scan: SeenOf<'scan'>): Violation | undefined }
 

@@ -354,7 +354,11 @@ function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather): Step
   )
 }
 
-const FIFTY = { workloads: 25, replicas: 20, churnPerHour: 0.01 }
+const FIFTY = {
+  ...{ workloads: 25, replicas: 20, churnPerHour: 0.01 },
+  /** Of four CPUs each: ten replicas fit, so that fifty machines are what it takes. */
+  families: ['m7a', 'c7a', 'r7a', 'm6a', 'c6a', 'r6a'],
+}
 
 /** Fifty nodes and five hundred replicas, of which one in a hundred comes or goes each hour. */
 function planFifty(options: SimOptions, chance: Chance): HerdPlan {
@@ -374,7 +378,7 @@ function planFifty(options: SimOptions, chance: Chance): HerdPlan {
   })
   const pool: Document = {
     ...{ kind: 'Pool', name: 'general', burnIn: { timeoutSeconds: 120 } },
-    instances: { families: ['m7a', 'c7a', 'r7a', 'm6a', 'c6a'], maxVcpu: 8 },
+    instances: { families: FIFTY.families, minVcpu: 4, maxVcpu: 4 },
   }
   const churn = momentsOf(chance, 'churn', {
     perDay: 24 * FIFTY.churnPerHour * FIFTY.workloads * FIFTY.replicas,
@@ -399,11 +403,7 @@ function planFifty(options: SimOptions, chance: Chance): HerdPlan {
     ...weatherSteps(chance, { knobs: PROFILES[options.profile], endMs, machines: 40 }),
   ]
   return {
-    types: [
-      ...['m7a.medium', 'm7a.large', 'm7a.xlarge', 'm7a.2xlarge', 'c7a.medium', 'c7a.large'],
-      ...['c7a.xlarge', 'c7a.2xlarge', 'r7a.medium', 'r7a.large', 'r7a.xlarge', 'r7a.2xlarge'],
-      ...['m6a.large', 'm6a.xlarge', 'm6a.2xlarge', 'c6a.large', 'c6a.xlarge', 'c6a.2xlarge'],
-    ],
+    types: FIFTY.families.map((family) => `${family}.xlarge`),
     capacity: { min: 3, max: 20 },
     script: sorted(script),
   }

@@ -22,7 +22,7 @@ import { makeUnluckyFleet } from './fleet.ts'
 import type { Stage } from './happen.ts'
 import { makeIdle, type Idle } from './idle.ts'
 import { makeInvocations } from './invocations.ts'
-import { boot, makeMachine, shutDown, trueProcesses, writeBeat, type Machine } from './machine.ts'
+import { boot, makeMachine, refreshBeat, shutDown, trueProcesses, type Machine } from './machine.ts'
 import { makeMirror, type Mirror } from './mirror.ts'
 import { PROFILES, type SimOptions } from './options.ts'
 import { makePeople } from './people.ts'
@@ -266,8 +266,8 @@ function makeBackends(
       pending = []
       return taken
     },
-    writeBeats: () => {
-      if (!isOut()) for (const machine of late.machines.values()) writeBeat(machine)
+    refreshBeats: () => {
+      if (!isOut()) for (const machine of late.machines.values()) refreshBeat(machine)
     },
     onSend: () => {
       late.sources?.onSend()

@@ -5,7 +5,7 @@
  * herd. Whatever a client sends is answered with a 2xx or a 4xx; a 503 says that the table could
  * not be reached, a 500 is a bug.
  */
-import { Hono } from 'hono'
+import { Hono } from 'hono/quick'
 import { describeError } from '#shared/base/errors.ts'
 import { StoreError } from '#shared/store/store.ts'
 import { addHerdRoutes } from './herd-routes.ts'
@@ -15,7 +15,10 @@ import { notFound, problem } from './problem.ts'
 import { addReplicaRoutes } from './replica-routes.ts'
 import { addSpecRoutes } from './spec-routes.ts'
 
-/** The whole API of API.md as one application, bound to its ports. */
+/**
+ * The whole API of API.md as one application, bound to its ports. Its router is the one that costs
+ * least to set up, because a Lambda that starts cold answers one request and seldom thousands.
+ */
 export function makeAdminApi(ports: AdminApiPorts): Hono {
   const app = new Hono()
   app.use(async (context, next) => {

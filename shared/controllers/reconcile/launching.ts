@@ -170,7 +170,7 @@ function settleAnswer(
     ...own,
     arn: instanceArn({ region, account, instanceId: own.instanceId }),
   }))
-  const dealing = dealInstances({ launch, instances, draft: { ...draft, nowMs }, snapshot })
+  const dealing = dealInstances({ launch, instances, draft, snapshot: { ...snapshot, nowMs } })
   const { capacityType } = launch
   const shortages = shortagesOf(answer, context)
   const forgotten = forgottenShortages(answer.instances, { capacityType, snapshot, shortages })
