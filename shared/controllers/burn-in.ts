@@ -43,10 +43,15 @@ export class BurnInError extends DroverError {
 
 /** Judges the reports that a batch of stream records names. */
 export async function judgeChanges(ports: BurnInPorts, changes: readonly Change[]): Promise<void> {
-  const arns = changes
-    .filter(({ after, expired }) => !expired && after?.['kind'] === 'report')
-    .map(({ key }) => key.pk.slice(REPORT_PREFIX.length))
+  const arns = changes.filter(isNews).map(({ key }) => key.pk.slice(REPORT_PREFIX.length))
   await judgeEach(ports, arns)
+}
+
+/** A report goes on telling of the last burn-in long after it was judged. */
+function isNews({ before, after, expired }: Change): boolean {
+  if (expired || after?.['kind'] !== 'report') return false
+  const sameBoot = before?.['bootId'] === after['bootId']
+  return !sameBoot || !sameJson(before?.['burnIn'], after['burnIn'])
 }
 
 /** Judges every node whose current attempt has no verdict yet. */

@@ -13,7 +13,7 @@ import type { Node } from '../model/node.ts'
 import { exposureOf, type Board, type Slot } from './board.ts'
 import { deviceFit, takeDevices, withoutShares } from './devices.ts'
 import type { Content, Want } from './fill.ts'
-import { offerSuits, shapeOf, type Offer } from './offers.ts'
+import { makeOfferTest, shapeOf, type Offer } from './offers.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { isZoned } from './topology.ts'
 
@@ -74,6 +74,7 @@ function candidatesFor(
 ): readonly Offer[] {
   const highest = offer.priceUsdPerHour * CANDIDATE_PRICE_FACTOR[offer.capacityType]
   const pinned = contents.some(({ want }) => isZoned(want.demand))
+  const tests = contents.map(({ want }) => testOf(want))
   const all = (context.offersFor.get(contents[0]?.want ?? missing()) ?? []).filter(
     (own) =>
       own.pool.name === offer.pool.name &&
@@ -81,7 +82,7 @@ function candidatesFor(
       own.type.architecture === offer.type.architecture &&
       own.priceUsdPerHour <= highest + 1e-9 &&
       (!pinned || own.zone === offer.zone) &&
-      contents.every(({ want }) => wantSuits(own, want)) &&
+      tests.every((suits) => suits(own)) &&
       holds(own, contents) &&
       isStormSafe(context.board, own, contents) &&
       context.limits.allows(own),
@@ -97,8 +98,9 @@ function candidatesFor(
   return sliceFor(sorted, contents).slice(0, LIMITS.overridesPerLaunch)
 }
 
-function wantSuits(offer: Offer, want: Want): boolean {
-  return offerSuits(offer, want.demand) && !(want.shunsGpus && offer.type.gpuCount > 0)
+function testOf({ demand, shunsGpus }: Want): (offer: Offer) => boolean {
+  const suits = makeOfferTest(demand)
+  return (offer) => suits(offer) && !(shunsGpus && offer.type.gpuCount > 0)
 }
 
 function missing(): never {

@@ -6,12 +6,13 @@
  * filter the offers say so (`whyNothingFits`).
  */
 import { typesByName } from '../catalog/catalog.ts'
-import { remembered } from '../base/remembered.ts'
+import { remembered, rememberedPair } from '../base/remembered.ts'
 import { parseMib, type Resources } from '../model/quantities.ts'
-import type { InstanceType } from '../model/machine.ts'
+import type { InstanceType, Offering } from '../model/machine.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { Reason } from '../model/status.ts'
 import type { PoolSpec } from '../model/pool.ts'
+import type { WorkloadSpec } from '../model/workload.ts'
 import { poolsFor, untolerated, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
 import { priceOf } from './prices.ts'
@@ -54,44 +55,68 @@ export function poolTakes(pool: PoolSpec, type: InstanceType): boolean {
 
 /** Every offer of every pool, shortages left out. */
 export function offersOf(snapshot: Snapshot): readonly Offer[] {
-  const types = typesByName(snapshot.catalog)
-  const short = snapshot.shortages.filter((own) => own.untilMs > snapshot.nowMs)
-  const isShort = (place: { instanceType: string; zone: string; capacityType: string }): boolean =>
+  const { catalog, offerings, pools, shortages, nowMs } = snapshot
+  const short = shortages.filter((own) => own.untilMs > nowMs)
+  const isShort = ({ type, zone, capacityType }: Offer): boolean =>
     short.some(
       (own) =>
-        own.capacityType === place.capacityType &&
-        (own.instanceType === '*' || own.instanceType === place.instanceType) &&
-        (own.zone === '*' || own.zone === place.zone),
+        own.capacityType === capacityType &&
+        (own.instanceType === '*' || own.instanceType === type.name) &&
+        (own.zone === '*' || own.zone === zone),
     )
-  const offers: Offer[] = []
-  for (const pool of snapshot.pools) {
-    if (pool.deletedAtMs !== undefined) continue
-    const taken = new Map<string, boolean>()
-    for (const offering of snapshot.offerings) {
-      const type = types.get(offering.instanceType)
-      if (type === undefined || !pool.spec.capacityTypes.includes(offering.capacityType)) continue
-      if (!(pool.spec.zones?.includes(offering.zone) ?? true)) continue
-      const takes = taken.get(type.name) ?? poolTakes(pool.spec, type)
-      taken.set(type.name, takes)
-      if (!takes || (short.length > 0 && isShort(offering))) continue
-      const place = { ...offering, pool: pool.name }
-      const priceUsdPerHour = priceOf(snapshot, place) ?? offering.priceUsdPerHour
-      const { zone, capacityType } = offering
-      offers.push({ pool, type, zone, capacityType, priceUsdPerHour })
-    }
-  }
-  return offers
+  return pools
+    .filter((own) => own.deletedAtMs === undefined)
+    .flatMap((pool) => offersOfPool(catalog)(pool, offerings))
+    .filter((own) => short.length === 0 || !isShort(own))
 }
 
-/** True when one replica of the demand may run on a machine of the offer, alone on it. */
-export function offerSuits(offer: Offer, demand: Demand): boolean {
+/** All that the market has for a pool. */
+const offersOfPool = remembered((catalog: readonly InstanceType[]) =>
+  rememberedPair((pool: PoolItem, offerings: readonly Offering[]): readonly Offer[] => {
+    const { spec } = pool
+    const taken = typesByName(takenTypes(catalog)(pool))
+    const book = { pools: [pool], offerings }
+    return offerings.flatMap((offering): Offer[] => {
+      const { instanceType, zone, capacityType } = offering
+      const type = taken.get(instanceType)
+      if (type === undefined || !spec.capacityTypes.includes(capacityType)) return []
+      if (!(spec.zones?.includes(zone) ?? true)) return []
+      const price = priceOf(book, { ...offering, pool: pool.name })
+      const priceUsdPerHour = price ?? offering.priceUsdPerHour
+      return [{ pool, type, zone, capacityType, priceUsdPerHour }]
+    })
+  }),
+)
+
+/**
+ * The test for the demand's offers: true where one replica may run, alone on its machine. Made for
+ * one list of them, because pools and types are looked at once.
+ */
+export function makeOfferTest(demand: Demand): (offer: Offer) => boolean {
   const { spec } = demand.target.workload
+  const holds = onceFor((type: InstanceType) => typeSuits(type, demand))
+  const open = onceFor((pool: PoolItem) => poolSuits(pool, spec))
+  return ({ pool, type, zone, capacityType }) =>
+    (demand.capacity === 'any' || demand.capacity === capacityType) &&
+    (spec.placement.zones?.includes(zone) ?? true) &&
+    open(pool) &&
+    holds(type)
+}
+
+/** Asks once for each thing. */
+function onceFor<T>(ask: (one: T) => boolean): (one: T) => boolean {
+  const known = new Map<T, boolean>()
+  return (one) => {
+    const answer = known.get(one) ?? ask(one)
+    known.set(one, answer)
+    return answer
+  }
+}
+
+function poolSuits(pool: PoolItem, spec: WorkloadSpec): boolean {
   return (
-    (demand.capacity === 'any' || demand.capacity === offer.capacityType) &&
-    (spec.placement.pools?.includes(offer.pool.name) ?? true) &&
-    untolerated(offer.pool.spec, spec) === undefined &&
-    (spec.placement.zones?.includes(offer.zone) ?? true) &&
-    typeSuits(offer.type, demand)
+    (spec.placement.pools?.includes(pool.name) ?? true) &&
+    untolerated(pool.spec, spec) === undefined
   )
 }
 

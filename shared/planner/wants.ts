@@ -11,7 +11,7 @@ import { expect, type Board } from './board.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
 import type { Want } from './fill.ts'
-import { offerSuits, type Offer } from './offers.ts'
+import { makeOfferTest, type Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
 import { slotSuits, type Suitor } from './slot-suits.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -33,7 +33,7 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
   expect(context.board, demands)
   const wants = demands.map((demand) => {
     const mayBuy = demand.target.template.image === undefined
-    const suiting = mayBuy ? context.offers.filter((offer) => offerSuits(offer, demand)) : []
+    const suiting = mayBuy ? context.offers.filter(makeOfferTest(demand)) : []
     const plain = suiting.filter((offer) => offer.type.gpuCount === 0)
     const shunsGpus =
       demand.need.gpuMilli === 0 &&

@@ -86,7 +86,8 @@ function freezeFields(fields: object, name: string): FrozenObject {
   const copy: Record<string, unknown> = {}
   let bytes = CONTAINER_BYTES
   let depth = 0
-  for (const [field, own] of Object.entries(fields) as [string, unknown][]) {
+  for (const field of Object.keys(fields)) {
+    const own = (fields as Record<string, unknown>)[field]
     if (own === undefined) continue
     if (field === '' || field === '__proto__') {
       throw new StoreRefusal(`${name} has a field named "${field}"`, field, 'name it otherwise')

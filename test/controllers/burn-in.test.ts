@@ -271,6 +271,19 @@ describe('burn-in', () => {
     expect(await verdictOf(store)).toMatchObject({ verdict: 'FAIL' })
   })
 
+  test('reads nothing where a report tells of the burn-in it told of before', async () => {
+    const { store, ports } = await open()
+    const key = keys.report(ARN)
+    const before = { ...key, ...makeReport(finished) }
+    const after = { ...before, sequence: before.sequence + 1 }
+    await putReport(store, makeReport(finished))
+    await judgeChanges(ports, [{ key, before, after, expired: false }])
+    expect(await verdictOf(store)).toBeUndefined()
+    const rebooted = { ...after, bootId: 'another' }
+    await judgeChanges(ports, [{ key, before: rebooted, after, expired: false }])
+    expect(await verdictOf(store)).toMatchObject({ verdict: 'PASS' })
+  })
+
   test('judges the others when one cannot be judged, and asks for the batch again', async () => {
     const { store, ports } = await open()
     await putReport(store)

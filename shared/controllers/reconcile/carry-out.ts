@@ -7,7 +7,6 @@
  */
 import { describeError } from '../../base/errors.ts'
 import { sameJson } from '../../base/equal.ts'
-import { groupBy } from '../../base/order.ts'
 import type { LaunchOutcome } from '../../cloud/fleet.ts'
 import type { Launch } from '../../model/launch.ts'
 import { LIMITS } from '../../model/limits.ts'
@@ -110,8 +109,11 @@ function changedStatuses<T extends WorkloadStatus | PoolStatus>(
   before: readonly T[],
   now: readonly T[],
 ): readonly T[] {
-  const known = groupBy(before, (own) => own.uid)
-  return now.filter((own) => !(known.get(own.uid) ?? []).some((old) => sameJson(old, own)))
+  // Mostly a status that says what is so is the very one that stands.
+  const standing = new Set(before)
+  return now.filter(
+    (own) => !standing.has(own) && !before.some((old) => old.uid === own.uid && sameJson(old, own)),
+  )
 }
 
 function toTerminate(actions: readonly Action[], draft: Draft): readonly string[] {
