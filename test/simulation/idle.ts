@@ -1,12 +1,13 @@
 /**
- * Ticks that would see nothing new.
+ * Wakes for which there is nothing new to see.
  *
- * Most of the sixty passes of a quiet hour read what the pass before them read and decide nothing.
- * They are polls that would see no change, so most of them are not simulated: the world books what
- * such a pass would book, that it began and ended well. A tick is quiet only if since the last good
- * pass no item but beats has changed, EC2 is as it was listed, every agent beats, nobody is
- * suspected or on the way, and the pass itself said that it would decide the same until later.
- * Every twentieth quiet tick is a real pass all the same, and it must then decide nothing.
+ * Most of the sixty passes of a quiet hour read what the pass before them read and decide nothing,
+ * and so do those that were asked for twice. They are polls that would see no change, so most are
+ * not simulated: the world books what such a pass would book, that it began and ended well. A wake
+ * is idle only if since the last good pass no item but beats has changed, EC2 is as it was listed,
+ * every agent beats, nobody is suspected or on the way, and the pass itself said that it would
+ * decide the same until later. Every twentieth is a real pass all the same, and it must then decide
+ * nothing.
  */
 import type { ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
 import { passSchema } from '#shared/model/facts.ts'
@@ -24,7 +25,7 @@ export type Idle = {
   onList(): void
   /** A pass is over; undefined where it did not end well. */
   onPass(outcome: ReconcileOutcome | undefined): void
-  /** True where the tick's pass was booked and need not be run. */
+  /** True where the pass that a wake asks for was booked and need not be run. */
   skips(): boolean
 }
 
@@ -38,15 +39,15 @@ export type IdleSetup = {
   readonly blame: (found: Violation) => void
 }
 
-/** One in so many quiet ticks is run. */
+/** One in so many idle wakes is served. */
 const RUN_EVERY = 20
 
 export function makeIdle(setup: IdleSetup): Idle {
   let changed = true
   let ec2Changed = true
   let nextAtMs = 0
-  let quiet = 0
-  /** A quiet tick that is run: nothing may come of it. */
+  let idle = 0
+  /** An idle wake that is served: nothing may come of it. */
   let watched = false
   return {
     onChange: ({ key }) => {
@@ -66,7 +67,8 @@ export function makeIdle(setup: IdleSetup): Idle {
     },
     onPass: (outcome) => {
       const isDone = outcome?.outcome === 'done'
-      nextAtMs = isDone ? (outcome.nextAtMs ?? Infinity) : 0
+      // Who acted may have been cut short, and asks for another pass to go on.
+      nextAtMs = isDone && outcome.actions === 0 ? (outcome.nextAtMs ?? Infinity) : 0
       if (watched && isDone && outcome.actions > 0 && isCalm(setup)) {
         const text = `a pass that saw nothing new took ${String(outcome.actions)} actions`
         setup.blame({ rule: '10 nothing new', text, atMs: setup.backends().scheduler.now() })
@@ -76,8 +78,8 @@ export function makeIdle(setup: IdleSetup): Idle {
     skips: () => {
       const nowMs = setup.backends().scheduler.now()
       if (changed || ec2Changed || nextAtMs <= nowMs || !isCalm(setup)) return false
-      quiet += 1
-      watched = quiet % RUN_EVERY === 0
+      idle += 1
+      watched = idle % RUN_EVERY === 0
       if (watched) return false
       bookPass(setup, nowMs)
       return true

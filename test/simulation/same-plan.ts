@@ -1,8 +1,10 @@
 /**
- * Rule 9: the same snapshot gives the same plan, in whatever order the table's parts were read.
+ * Rule 9: the same snapshot gives the same plan, in whatever order the table's parts were read, and
+ * whatever is remembered of the passes before.
  *
  * A parallel scan brings items in another order each time, so now and then the plan of a pass is
- * made twice from what it read, once from the back, and both must say the same to the last byte.
+ * made twice from what it read, the other time from the back, or even from copies that nobody has
+ * seen before, and both must say the same to the last byte.
  */
 import { describeError } from '#shared/base/errors.ts'
 import { snapshotSettings } from '#shared/controllers/reconcile/reconcile.ts'
@@ -13,21 +15,34 @@ import { snapshotOf, type SnapshotContext } from '#shared/store/snapshot.ts'
 import type { Item } from '#shared/store/store.ts'
 import type { SeenOf, Violation } from './traffic.ts'
 
-/** Judges one scan in so many; a plan costs as much as all the rest of a pass. */
-const EVERY = 100
+/**
+ * How many scans go by from one that is judged to the next. A plan of which nothing is known costs
+ * as much as ten passes; one that is only read from the back costs one, and where places are short
+ * there is most to choose.
+ */
+const EVERY = { unknown: 100, shortFromBack: 20 } as const
 
 export type SamePlan = { see(scan: SeenOf<'scan'>): Violation | undefined }
 
 export function makeSamePlan(settings: ReconcileSettings): SamePlan {
-  let scans = 0
+  let [scans, shortScans] = [0, 0]
+  /** What the second plan is made from, where this scan is judged. */
+  const other = (items: readonly Item[]): readonly Item[] | undefined => {
+    scans += 1
+    if (scans % EVERY.unknown === 0) return structuredClone(items).toReversed()
+    if (!items.some((own) => own.pk === 'shortage')) return undefined
+    shortScans += 1
+    return shortScans % EVERY.shortFromBack === 0 ? items.toReversed() : undefined
+  }
   return {
     see: ({ items, by, atMs }) => {
-      scans += 1
+      const again = by.role === 'reconcile' ? other(items) : undefined
+      if (again === undefined) return undefined
       const pass = passSchema.safeParse(items.find((own) => own.pk === 'pass'))
-      if (scans % EVERY !== 0 || by.role !== 'reconcile' || !pass.success) return undefined
+      if (!pass.success) return undefined
       const nowMs = pass.data.startedAtMs
       const context = { nowMs, pass: pass.data, settings: snapshotSettings(settings) }
-      const plans = [items, items.toReversed()].map((own) => planOf(own, context))
+      const plans = [items, again].map((own) => planOf(own, context))
       const failed = plans.find((own) => own.error !== undefined)
       if (failed !== undefined) {
         const text = `no plan can be made of what ${by.label} read: ${String(failed.error)}`

@@ -165,6 +165,10 @@ function makeReconcileSource(setup: SourcesSetup): Poll {
   const source = makePoller(setup, queue.fifo, () => {
     const messages = queue.fifo.receive(scheduler.now())
     if (messages.length === 0) return
+    if (idle.skips()) {
+      for (const { receipt } of messages) queue.fifo.remove(receipt)
+      return
+    }
     batches += 1
     const name = `batch ${String(batches)}`
     pass(messages, true)
@@ -297,7 +301,7 @@ function isHeard(event: Ec2Event): boolean {
 }
 
 function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
-  const { backends, invocations, faults, awaitsVerdict, idle } = setup
+  const { backends, invocations, faults, awaitsVerdict } = setup
   const { scheduler, queue } = backends
   const every = (ms: number, act: (name: string) => void): void => {
     let n = 0
@@ -309,7 +313,7 @@ function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
     again()
   }
   every(LIMITS.tickMs, (n) => {
-    if (idle.skips() || faults.strikes('eventLost', `tick ${n}`)) return
+    if (faults.strikes('eventLost', `tick ${n}`)) return
     const nowMs = scheduler.now()
     const body = JSON.stringify(tickBody(new Date(nowMs).toISOString()))
     queue.fifo.send(body, { nowMs, dedupId: body })

@@ -55,8 +55,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('replicas on a node take no room', '2', {
     [planner('board')]: {
-      replace: `if (assignment !== undefined) load(slot, loadOf(assignment))`,
-      by: `void loadOf; void load; void assignment`,
+      replace: `assignment === undefined ? NOTHING : loadOf(assignment)`,
+      by: `(void loadOf, void assignment, NOTHING)`,
     },
   }),
   mutant('devices are never used up', '2', {
@@ -133,8 +133,20 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('shortages in the order of the scan', '9', {
     'shared/store/snapshot.ts': {
-      replace: `parsed.shortage.sort(byKey(offeringKey))`,
-      by: `(void offeringKey, parsed.shortage)`,
+      replace: `shortage: arranging(byKey((own) => offeringKey(own))),`,
+      by: `shortage: (void offeringKey, arranging()),`,
+    },
+  }),
+  mutant('what was remembered of a workload is not looked at again', '9', {
+    [planner('replicas')]: {
+      replace: `const kept = touched.has(uid) ? undefined : before.replicas.get(uid)`,
+      by: `const kept = before.replicas.get(uid)`,
+    },
+  }),
+  mutant('what agents said is not heard again', '9', {
+    [planner('told')]: {
+      replace: `known.by === before && !changed.some((arn) => arnsOf(running).has(arn))`,
+      by: `(void changed, void arnsOf, known.by === before)`,
     },
   }),
   mutant('a dedup id without its bucket', '10', {
@@ -150,7 +162,7 @@ export const MUTANTS: readonly Mutant[] = [
     'agent/facts.ts': { replace: `ready: known.ready || (`, by: `ready: known.ready && (` },
   }),
   mutant('one bad item fails the pass', '11', {
-    'shared/store/snapshot.ts': {
+    'shared/store/parse-items.ts': {
       replace: `  return fault(result.error.issues[0]?.message ?? 'does not parse')`,
       by: `  throw result.error`,
     },
@@ -204,7 +216,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('empty without its generation', 'empty before the end', {
     [planner('readiness')]: {
       replace: `  if (own !== undefined) return own.phase === 'gone'
-  return (report?.observedGeneration ?? 0) >= (assignment?.generation ?? Infinity)`,
+  return (report?.observedGeneration ?? 0) >= assignment.generation`,
       by: `  return own?.phase !== 'ready' && report !== assignment`,
     },
     [planner('retire')]: {
