@@ -50,8 +50,8 @@ export async function judgeChanges(ports: BurnInPorts, changes: readonly Change[
 /** A report goes on telling of the last burn-in long after it was judged. */
 function isNews({ before, after, expired }: Change): boolean {
   if (expired || after?.['kind'] !== 'report') return false
-  const sameBoot = before?.['bootId'] === after['bootId']
-  return !sameBoot || !sameJson(before?.['burnIn'], after['burnIn'])
+  if (before === undefined) return true
+  return before['bootId'] !== after['bootId'] || !sameJson(before['burnIn'], after['burnIn'])
 }
 
 /** Judges every node whose current attempt has no verdict yet. */

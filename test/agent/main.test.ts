@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Assignment } from '#shared/model/assignment.ts'
 import { reportSchema, type Report, type ReportedReplica } from '#shared/model/report.ts'
 import { agentKeys } from '#shared/protocol/agent-keys.ts'
-import { processesOf } from '#agent/adapters/processes.ts'
+import { processesOf, signalPid } from '#agent/adapters/processes.ts'
 import type { Engine } from '#local/engine/dynoxide.ts'
 import { assignment, type BoundInput } from './story.ts'
 import {
@@ -121,7 +121,7 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   for (const agent of agents.splice(0)) agent.kill('SIGKILL')
-  for (const left of processesOf({ instanceId })) process.kill(left.pid, 'SIGKILL')
+  for (const left of processesOf({ instanceId })) signalPid(left.pid, 'SIGKILL')
   await metadata.close()
   directory.remove()
 })

@@ -9,7 +9,7 @@ import {
   type ProcessRuntime,
   type ProcessRuntimeOptions,
 } from '#agent/adapters/process-runtime.ts'
-import { isAlive, processesOf, startTimeOf } from '#agent/adapters/processes.ts'
+import { isAlive, processesOf, signalPid, startTimeOf } from '#agent/adapters/processes.ts'
 import type { RunningProcess } from '#agent/events.ts'
 import type { Exit } from '#agent/ports.ts'
 import { launchOf, temporaryDirectory, until } from './world.ts'
@@ -64,7 +64,7 @@ beforeEach(() => {
 })
 afterEach(() => {
   for (const own of open.splice(0)) own.close()
-  for (const left of processesOf({ instanceId })) process.kill(left.pid, 'SIGKILL')
+  for (const left of processesOf({ instanceId })) signalPid(left.pid, 'SIGKILL')
   directory.remove()
 })
 

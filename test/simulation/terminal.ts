@@ -5,9 +5,18 @@ export const say = (text: string): void => void process.stdout.write(`${text}\n`
 
 const WIDTH = 30
 
-/** Drawn over itself; nothing where nobody looks. */
+/** Where no terminal shows a bar, a line now and then says how far the work is. */
+const LINE_EVERY_MS = 60_000
+let lineAtMs = performance.now() + LINE_EVERY_MS
+
+/** Drawn over itself. */
 export function progressBar(share: number, text: string): void {
-  if (!process.stderr.isTTY) return
+  if (!process.stderr.isTTY) {
+    if (performance.now() < lineAtMs) return
+    lineAtMs = performance.now() + LINE_EVERY_MS
+    process.stderr.write(`${String(Math.floor(share * 100))} %: ${text}\n`)
+    return
+  }
   const full = Math.round(share * WIDTH)
   process.stderr.write(`\r[${'█'.repeat(full)}${'·'.repeat(WIDTH - full)}] ${text}\u001b[K`)
   if (share >= 1) process.stderr.write('\n')
