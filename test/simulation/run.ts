@@ -55,6 +55,8 @@ const LOOK_MS = 30_000
 /** A herd that is whole must still be so after it, and nothing may have been bought. */
 const QUIET_MS = 10 * 60_000
 const DECISIONS_SHOWN = 25
+/** What is told of a machine that is on its way out. */
+const ENDING = /^node \S+ is terminating/
 
 export async function runWorld(setup: RunSetup): Promise<Outcome> {
   const { options } = setup
@@ -222,8 +224,10 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   const mayBuy = somebodyWaits(world)
   if (!(await run(scheduler.now() + QUIET_MS))) return undefined
   let still = auditor.unsettled()
-  // Room may have come free for somebody who had been told that there is none: he looks again.
-  for (let atMs = scheduler.now(); mayBuy && still.length > 0; still = auditor.unsettled()) {
+  // Room may have come free for somebody who had been told that there is none, and a machine's
+  // quarantine may just have ended: one looks again.
+  const mayPass = (): boolean => mayBuy || still.every((text) => ENDING.test(text))
+  for (let atMs = scheduler.now(); still.length > 0 && mayPass(); still = auditor.unsettled()) {
     atMs += LOOK_MS
     if (atMs > endMs + LIVENESS_MAX_MS || !(await run(atMs))) break
   }
