@@ -46,7 +46,7 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
       demand,
       shunsGpus,
       worth: prices.length === 0 ? 0 : prices.reduce((a, b) => Math.min(a, b)),
-      zones: zonesFor({ demand, shunsGpus }, offers, context.board),
+      zones: zonesFor({ demand, shunsGpus }, offers.filter(context.limits.allows), context.board),
       left: demand.count,
     }
     offersFor.set(want, offers)

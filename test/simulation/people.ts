@@ -23,6 +23,8 @@ export type ApiRequest = {
 export type People = {
   /** Sends it, and again while it is not answered; `then` hears the status, 0 for none ever. */
   ask(request: ApiRequest, then?: (status: number) => void): void
+  /** Something was asked for and is not answered yet. */
+  isAsking(): boolean
 }
 
 export type PeopleSetup = {
@@ -61,10 +63,16 @@ export function makePeople(setup: PeopleSetup): People {
       },
     })
   }
+  let open = 0
   return {
     ask: (request, then = () => undefined) => {
-      ask(request, 1, then)
+      open += 1
+      ask(request, 1, (status) => {
+        open -= 1
+        then(status)
+      })
     },
+    isAsking: () => open > 0,
   }
 }
 

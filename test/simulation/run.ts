@@ -210,6 +210,8 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   for (let atMs = endMs + LOOK_MS; atMs <= endMs + LIVENESS_MAX_MS; atMs += LOOK_MS) {
     if (!(await run(atMs))) return undefined
     unsettled = auditor.unsettled()
+    if (world.stage.people.isAsking())
+      unsettled = [...unsettled, 'a person still asks for something']
     if (unsettled.length === 0) break
   }
   const fault = (rule: string, texts: readonly string[]): void => {
