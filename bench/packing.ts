@@ -1,0 +1,137 @@
+/**
+ * `npm run bench:packing`: what the packing costs over the proven bound, and how long it takes.
+ *
+ *   npm run bench:packing                        the public sets, each with every budget
+ *   npm run bench:packing -- --set openb1000     one of them
+ *   npm run bench:packing -- --budget 5s         one budget: instant, 5s or 60s
+ *   npm run bench:packing -- --replicas F [--types F]   another set
+ *
+ * `--data DIR` is where the public files lie (`openb-pods.csv`, `instance-types-wide.csv`,
+ * `bounds.json`); without them a synthetic set is packed. `--placements DIR` writes who went where.
+ * Budgets are counted in work and were chosen so that they take as long on one idle core here.
+ */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { must } from '#shared/base/assert.ts'
+import { BUDGETS, pack, packAtOnce } from '#shared/planner/packing/pack.ts'
+import type { Solver } from '#shared/planner/packing/linear-program.ts'
+import { loadSolver } from '#shared/solver/highs.ts'
+import type { NamedProblem } from './packing/data.ts'
+import { checkPlacements, placementsOf, writePlacements } from './packing/placements.ts'
+import { firstFitDecreasing } from './packing/reference.ts'
+import { openSets } from './packing/sets.ts'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: join('..', 'shared', 'data') },
+    replicas: { type: 'string' },
+    types: { type: 'string' },
+    set: { type: 'string' },
+    budget: { type: 'string' },
+    placements: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
+
+type Budget = 'instant' | keyof typeof BUDGETS
+
+type Row = {
+  readonly set: string
+  readonly budget: Budget | 'first fit decreasing'
+  readonly replicas: number
+  readonly costUsdPerHour: number
+  /** The best bound that the same budget found; null where it looks for none. */
+  readonly boundUsdPerHour: number | null
+  /** Over the proven bound, or the own one where nobody has proven one. */
+  readonly overBound: number | null
+  /** The own bound over the proven one. */
+  readonly boundOverProven: number | null
+  readonly ms: number
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+const ALL: readonly Budget[] = ['instant', '5s', '60s']
+
+function budgetsAsked(): readonly Budget[] {
+  if (values.budget === undefined) return ALL
+  const asked = ALL.filter((own) => own === values.budget)
+  if (asked.length === 0) throw new Error(`--budget is one of ${ALL.join(', ')}`)
+  return asked
+}
+
+function measure(named: NamedProblem, budget: Budget, solver: Solver): Row {
+  const { set, problem, workload, provenUsdPerHour } = named
+  const startMs = performance.now()
+  const packed = budget === 'instant' ? packAtOnce(problem) : pack(problem, solver, BUDGETS[budget])
+  const ms = performance.now() - startMs
+  const placements = placementsOf(packed, named)
+  checkPlacements(placements, named)
+  if (values.placements !== undefined) {
+    mkdirSync(values.placements, { recursive: true })
+    writePlacements(values.placements, `${set}-${budget}`, placements)
+  }
+  const own = 'boundUsdPerHour' in packed ? (packed.boundUsdPerHour as number) : null
+  const bound = provenUsdPerHour ?? own
+  return {
+    ...{ set, budget, replicas: workload.replicasOf.flat().length },
+    costUsdPerHour: packed.costUsdPerHour,
+    boundUsdPerHour: own,
+    overBound: bound === null ? null : packed.costUsdPerHour / bound,
+    boundOverProven: own === null || provenUsdPerHour === undefined ? null : own / provenUsdPerHour,
+    ms,
+  }
+}
+
+function reference({ set, problem, workload, provenUsdPerHour }: NamedProblem): Row {
+  const startMs = performance.now()
+  const costUsdPerHour = firstFitDecreasing(problem)
+  return {
+    ...{ set, budget: 'first fit decreasing', replicas: workload.replicasOf.flat().length },
+    costUsdPerHour,
+    ...{ boundUsdPerHour: null, boundOverProven: null },
+    overBound: provenUsdPerHour === undefined ? null : costUsdPerHour / provenUsdPerHour,
+    ms: performance.now() - startMs,
+  }
+}
+
+const COLUMNS = [14, 22, 9, 11, 11, 8, 8, 8]
+
+function tell(cells: readonly string[]): void {
+  say(
+    cells
+      .map((own, i) => (i < 2 ? own.padEnd(COLUMNS[i] ?? 0) : own.padStart(COLUMNS[i] ?? 0)))
+      .join(' '),
+  )
+}
+
+const figure = (value: number | null, digits: number): string =>
+  value === null ? '-' : value.toFixed(digits)
+
+function tellRow(row: Row): void {
+  tell([
+    ...[row.set, row.budget, String(row.replicas), figure(row.costUsdPerHour, 2)],
+    ...[figure(row.boundUsdPerHour, 2), figure(row.overBound, 4)],
+    ...[figure(row.boundOverProven, 4), figure(row.ms, 0)],
+  ])
+}
+
+const solver = await loadSolver()
+const sets = openSets({ data: values.data, replicas: values.replicas, types: values.types })
+const asked = sets.filter((own) => values.set === undefined || own.set === values.set)
+must(asked[0], `a set of that name; there are ${sets.map((own) => own.set).join(', ')}`)
+const rows: Row[] = []
+const take = (row: Row): void => {
+  rows.push(row)
+  if (!values.json) tellRow(row)
+}
+if (!values.json) {
+  tell(['set', 'budget', 'replicas', 'USD/h', 'bound', 'over', 'proven', 'ms'])
+}
+for (const named of asked) {
+  if (values.budget === undefined) take(reference(named))
+  for (const budget of budgetsAsked()) take(measure(named, budget, solver))
+}
+if (values.json)
+  say(JSON.stringify({ rows: rows.filter((own) => own.budget !== 'first fit decreasing') }))
