@@ -5,6 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { makeEc2Fleet } from '#shared/cloud/aws/ec2-fleet.ts'
 import { aRequest } from '../world-kit.ts'
 
+const SHORT_MS = 200
+
 describe('on the wire', () => {
   const servers: Server[] = []
   afterEach(() => {
@@ -16,6 +18,7 @@ describe('on the wire', () => {
 
   async function against(
     listener: Parameters<typeof createServer>[1],
+    timeoutMs = 10_000,
   ): Promise<ReturnType<typeof makeEc2Fleet>> {
     process.env['AWS_ACCESS_KEY_ID'] = 'local'
     process.env['AWS_SECRET_ACCESS_KEY'] = 'local'
@@ -23,14 +26,15 @@ describe('on the wire', () => {
     servers.push(server)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const endpoint = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`
-    return makeEc2Fleet({ region: 'us-east-1', endpoint, launchTimeoutMs: 200, callTimeoutMs: 200 })
+    const timeouts = { launchTimeoutMs: timeoutMs, callTimeoutMs: timeoutMs }
+    return makeEc2Fleet({ region: 'us-east-1', endpoint, ...timeouts })
   }
 
   it('gives a launch up in time, and knows that it does not know', async () => {
     let calls = 0
     const slow = await against(() => {
       calls += 1
-    })
+    }, SHORT_MS)
     expect(await slow.launch(aRequest())).toMatchObject({ outcome: 'unknown' })
     // On a busy machine the time is up before the request is out.
     expect(calls).toBeLessThanOrEqual(1)
@@ -63,7 +67,7 @@ describe('on the wire', () => {
   })
 
   it('ends a listing that hangs', async () => {
-    const slow = await against(() => undefined)
+    const slow = await against(() => undefined, SHORT_MS)
     await expect(slow.list('t')).rejects.toThrow('FleetFailed')
     expect((await slow.terminate(['i-1'])).failed).toHaveLength(1)
   })
