@@ -21,6 +21,8 @@ export type Wanted = {
   readonly capacityType?: 'spot' | 'on-demand'
   /** Only there. */
   readonly zones?: ReadonlySet<string>
+  /** Not there. */
+  readonly isClosed?: (place: Place) => boolean
 }
 
 export type Buyable = {
@@ -55,7 +57,7 @@ export function makeBuyable({ truth, books }: Knowledge): Buyable {
     )
   }
   return {
-    where: (spec, { capacityType, zones } = {}) => {
+    where: (spec, { capacityType, zones, isClosed } = {}) => {
       market ??= soldNow(truth)
       for (const pool of books.pools.values()) {
         if (pool.deletedAtMs !== undefined) continue
@@ -66,6 +68,7 @@ export function makeBuyable({ truth, books }: Knowledge): Buyable {
             pool.spec.capacityTypes.includes(own.capacityType) &&
             (pool.spec.zones?.includes(own.zone) ?? true) &&
             (zones?.has(own.zone) ?? true) &&
+            !(isClosed?.(own) ?? false) &&
             poolBuys(pool.spec, own.type) &&
             whyNotMachine(spec, { ...own, ...sortOf(own.type) }) === undefined &&
             holdsOne(own.type, spec) &&

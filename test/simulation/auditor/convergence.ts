@@ -5,6 +5,8 @@
  * and the world agrees: there is nothing left to buy, or a pool's limit stands. One that can never
  * run must have a reason.
  */
+import type { Place } from '#shared/cloud/memory-ec2/types.ts'
+import { countOf } from '#shared/model/quantities.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
@@ -74,7 +76,8 @@ function tooFew(
   if (!isExplained || !isOfMarket) {
     return { faults: [`${short} (${told === '' ? 'no reason given' : told})`], isExcused: false }
   }
-  const where = buyable.where(workload.spec, zonesOpenTo(workload, running))
+  const wanted = { ...zonesOpenTo(workload, running), isClosed: closedByStorms(workload, running) }
+  const where = buyable.where(workload.spec, wanted)
   if (where === undefined) return { faults: [], isExcused: true }
   return { faults: [`${short} (${told}), and there is ${where}`], isExcused: false }
 }
@@ -85,6 +88,29 @@ function zonesOpenTo({ spec }: WorkloadItem, running: readonly RunningNow[]): Wa
   const by = typeof affinity === 'object' ? affinity.by : affinity
   const zones = new Set(running.map((own) => own.zone))
   return by === undefined || zones.size === 0 ? {} : { zones }
+}
+
+/**
+ * A storm takes one type in one zone at once, and must leave `minAvailable`: such a place is closed
+ * once it holds as many as the workload can lose. Who asked for spot and nothing else is exempt.
+ */
+function closedByStorms(
+  workload: WorkloadItem,
+  running: readonly RunningNow[],
+): (place: Place) => boolean {
+  const { availability, capacity } = workload.spec
+  const least = availability.minAvailable
+  if (least === undefined || capacity.spot === 'required') return () => false
+  const desired = desiredOf(workload)
+  const most = desired - countOf(least, { total: desired, round: 'up' })
+  return ({ instanceType, zone, capacityType }) => {
+    if (capacityType !== 'spot') return false
+    const there = running.filter(
+      (own) =>
+        own.capacityType === 'spot' && own.instanceType === instanceType && own.zone === zone,
+    )
+    return there.length >= most
+  }
 }
 
 /** Old versions stay while the new ones cannot be had: taking them away would help nobody. */

@@ -5,6 +5,7 @@ import type { Truth, TrueProcess } from '../traffic.ts'
 
 export type RunningNow = TrueProcess & {
   readonly instanceId: string
+  readonly instanceType: string
   readonly zone: string
   readonly capacityType: 'spot' | 'on-demand'
 }
@@ -12,10 +13,10 @@ export type RunningNow = TrueProcess & {
 /** By workload name; processes on machines that are ending are left out. */
 export function runningNow(truth: Truth): ReadonlyMap<string, readonly RunningNow[]> {
   const found = new Map<string, RunningNow[]>()
-  for (const { instanceId, state, zone, capacityType } of truth.instances()) {
+  for (const { instanceId, state, instanceType, zone, capacityType } of truth.instances()) {
     if (state !== 'running') continue
     for (const process of truth.processes(instanceId)) {
-      const own = { ...process, instanceId, zone, capacityType }
+      const own = { ...process, instanceId, instanceType, zone, capacityType }
       const group = found.get(process.workload)
       if (group === undefined) found.set(process.workload, [own])
       else group.push(own)

@@ -62,6 +62,20 @@ describe('10 convergence', () => {
     expect(hand.auditor.unsettled()[0]).toMatch(/TooLarge/)
   })
 
+  it('counts a spot place as closed once a storm there could take too many', () => {
+    const asked = { replicas: 3, availability: { minAvailable: 2 } }
+    const hand = whole({ workload: asked })
+    hand.commit(hand.pass(), status('Topology'))
+    expect(hand.auditor.unsettled()[0]).toMatch(/there is m7a.large\/us-east-1a\/on-demand/)
+    const narrow = { capacityTypes: ['spot'], zones: ['us-east-1a'] }
+    const stuck = whole({ workload: asked, pool: narrow })
+    stuck.commit(stuck.pass(), status('Topology'))
+    expect(stuck.auditor.unsettled()).toEqual([])
+    const brave = whole({ workload: { replicas: 3 }, pool: narrow })
+    brave.commit(brave.pass(), status('Topology'))
+    expect(brave.auditor.unsettled()[0]).toMatch(/there is m7a.large\/us-east-1a\/spot/)
+  })
+
   it('wants a reason for what can never run', () => {
     const hand = whole({ workload: { replicas: 3 } })
     hand.impossible.add('web')
