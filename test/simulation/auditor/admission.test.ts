@@ -37,6 +37,21 @@ describe('a replica is bound only to a node that passed its burn-in', () => {
     })
   })
 
+  it('catches a check that passed though no finished report told of it', () => {
+    const check = { name: 'cpu', verdict: 'PASS' as const, measures: {}, text: '' }
+    const run = { attempt: 1, suite: 'cpu', checks: [check] }
+    const judged = verdict({ name: 'n2', instanceId: 'i-2', checks: [check] })
+    const hand = herd()
+    hand.put('agent', report('i-2', { burnIn: { ...run, state: 'running' } }))
+    expect(hand.put('burn-in', judged)).toMatchObject({ rule: RULE })
+    const told = herd()
+    told.put('agent', report('i-2', { burnIn: { ...run, state: 'finished' } }))
+    expect(told.put('burn-in', judged)).toBeUndefined()
+    const other = herd()
+    other.put('agent', report('i-2', { bootId: 'b-0', burnIn: { ...run, state: 'finished' } }))
+    expect(other.put('burn-in', judged)).toMatchObject({ rule: RULE })
+  })
+
   it.each([
     ['of another boot', { bootId: 'b-0' }],
     ['of another attempt', { attempt: 2 }],

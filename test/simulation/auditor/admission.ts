@@ -2,18 +2,20 @@
  * A replica is bound only to a node that passed its burn-in, and that may carry it.
  *
  * The auditor keeps its own list of admitted nodes: a node enters it at the write that makes it
- * ready, if the burn-in function's verdict on that very machine, boot, attempt and suite lets it.
+ * ready, if the burn-in function's verdict on that very machine, boot, attempt and suite lets it;
+ * and a check counts as passed only if a finished report of that run has told of it.
  * Specs are read in the scan of the pass that binds, since a person may change them meanwhile.
  */
 import { typeByName } from '#shared/catalog/catalog.ts'
 import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
+import type { Report } from '#shared/model/report.ts'
 import type { Verdict } from '#shared/model/verdict.ts'
 import { keys } from '#shared/store/keys.ts'
-import type { Change } from '#shared/store/store.ts'
+import type { Change, Item } from '#shared/store/store.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { bodyChange, isBody } from './body-changes.ts'
-import { hashOf, kindOf, nodeOf, verdictOf } from './items.ts'
+import { hashOf, kindOf, nodeOf, reportOf, verdictOf } from './items.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import { whyNotMachine, whyNotPool } from './suits.ts'
 
@@ -26,6 +28,24 @@ export function makeAdmission(knowledge: Knowledge): Rule {
   /** By node name: the run of the burn-in that let it in. */
   const admitted = new Map<string, Run>()
 
+  /** By run: checks that finished reports of it have told of. */
+  const told = new Map<string, Set<string>>()
+
+  const hearReport = (report: Report | undefined): void => {
+    if (report?.burnIn?.state !== 'finished') return
+    const names = told.get(runOf({ ...report, ...report.burnIn })) ?? new Set()
+    for (const { name } of report.burnIn.checks) names.add(name)
+    told.set(runOf({ ...report, ...report.burnIn }), names)
+  }
+  const judgeVerdict = (verdict: Verdict | undefined, by: Caller): Breach | undefined => {
+    const names = verdict === undefined ? undefined : told.get(runOf(verdict))
+    const untold = verdict?.checks.find(
+      (own) => (own.verdict === 'PASS' || own.verdict === 'WARN') && names?.has(own.name) !== true,
+    )
+    if (verdict === undefined || untold === undefined) return undefined
+    const text = `${untold.name} is ${untold.verdict}, and no finished report of that run tells of it`
+    return { rule: RULE, text: `${by.label} judged ${verdict.node}: ${text}` }
+  }
   const judgeEntry = ({ before, after }: Change, by: Caller): Breach | undefined => {
     const [was, node] = [nodeOf(before), nodeOf(after)]
     if (was !== undefined && node === undefined) admitted.delete(was.name)
@@ -65,6 +85,12 @@ export function makeAdmission(knowledge: Knowledge): Rule {
   return {
     see: {
       write: ({ by, changes }: SeenOf<'write'>) => {
+        if (by.role === 'agent') for (const { after } of changes) hearReport(reportIn(after))
+        if (by.role === 'burn-in') {
+          return firstOf(changes, ({ key, after }) =>
+            kindOf(key) === 'verdict' ? judgeVerdict(verdictOf(after), by) : undefined,
+          )
+        }
         if (by.role !== 'reconcile') return undefined
         const entry = firstOf(changes, (change) =>
           kindOf(change.key) === 'node' ? judgeEntry(change, by) : undefined,
@@ -82,6 +108,14 @@ export function makeAdmission(knowledge: Knowledge): Rule {
       },
     },
   }
+}
+
+function runOf(run: Run & { readonly bootId: string }): string {
+  return [run.arn, run.bootId, String(run.attempt), run.suite].join(' ')
+}
+
+function reportIn(item: Item | undefined): Report | undefined {
+  return item !== undefined && kindOf(item) === 'report' ? reportOf(item) : undefined
 }
 
 function whyNotAdmitted(node: Node, verdict: Verdict | undefined): string | undefined {
