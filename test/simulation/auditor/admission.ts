@@ -43,7 +43,7 @@ export function makeAdmission(knowledge: Knowledge): Rule {
       (own) => (own.verdict === 'PASS' || own.verdict === 'WARN') && names?.has(own.name) !== true,
     )
     if (verdict === undefined || untold === undefined) return undefined
-    const text = `${untold.name} is ${untold.verdict}, and no finished report of that run tells of it`
+    const text = `${untold.name} is ${untold.verdict}, and no finished report of it tells so`
     return { rule: RULE, text: `${by.label} judged ${verdict.node}: ${text}` }
   }
   const judgeEntry = ({ before, after }: Change, by: Caller): Breach | undefined => {
