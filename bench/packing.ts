@@ -13,9 +13,9 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { must } from '#shared/base/assert.ts'
-import { BUDGETS, pack, packAtOnce } from '#shared/planner/packing/pack.ts'
 import type { Solver } from '#shared/planner/packing/linear-program.ts'
+import { BUDGETS, pack, packAtOnce, type Packed } from '#shared/planner/packing/pack.ts'
+import type { Packing } from '#shared/planner/packing/problem.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import type { NamedProblem } from './packing/data.ts'
 import { checkPlacements, placementsOf, writePlacements } from './packing/placements.ts'
@@ -54,17 +54,24 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const ALL: readonly Budget[] = ['instant', '5s', '60s']
 
-function budgetsAsked(): readonly Budget[] {
-  if (values.budget === undefined) return ALL
-  const asked = ALL.filter((own) => own === values.budget)
-  if (asked.length === 0) throw new Error(`--budget is one of ${ALL.join(', ')}`)
-  return asked
+/** Those that were asked for by name, or all of them; ends the command where there is none such. */
+function namedBy<T>(
+  option: 'set' | 'budget',
+  all: readonly T[],
+  nameOf: (one: T) => string,
+): readonly T[] {
+  const wanted = values[option]
+  const asked = all.filter((own) => wanted === undefined || nameOf(own) === wanted)
+  if (asked.length > 0) return asked
+  process.stderr.write(`--${option} is one of ${all.map(nameOf).join(', ')}\n`)
+  process.exit(2)
 }
 
 function measure(named: NamedProblem, budget: Budget, solver: Solver): Row {
   const { set, problem, workload, provenUsdPerHour } = named
   const startMs = performance.now()
-  const packed = budget === 'instant' ? packAtOnce(problem) : pack(problem, solver, BUDGETS[budget])
+  const packed: Packing & Partial<Packed> =
+    budget === 'instant' ? packAtOnce(problem) : pack(problem, solver, BUDGETS[budget])
   const ms = performance.now() - startMs
   const placements = placementsOf(packed, named)
   checkPlacements(placements, named)
@@ -72,7 +79,7 @@ function measure(named: NamedProblem, budget: Budget, solver: Solver): Row {
     mkdirSync(values.placements, { recursive: true })
     writePlacements(values.placements, `${set}-${budget}`, placements)
   }
-  const own = 'boundUsdPerHour' in packed ? (packed.boundUsdPerHour as number) : null
+  const own = packed.boundUsdPerHour ?? null
   const bound = provenUsdPerHour ?? own
   return {
     ...{ set, budget, replicas: workload.replicasOf.flat().length },
@@ -119,8 +126,8 @@ function tellRow(row: Row): void {
 
 const solver = await loadSolver()
 const sets = openSets({ data: values.data, replicas: values.replicas, types: values.types })
-const asked = sets.filter((own) => values.set === undefined || own.set === values.set)
-must(asked[0], `a set of that name; there are ${sets.map((own) => own.set).join(', ')}`)
+const asked = namedBy('set', sets, (own) => own.set)
+const budgets = namedBy('budget', ALL, (own) => own)
 const rows: Row[] = []
 const take = (row: Row): void => {
   rows.push(row)
@@ -131,7 +138,7 @@ if (!values.json) {
 }
 for (const named of asked) {
   if (values.budget === undefined) take(reference(named))
-  for (const budget of budgetsAsked()) take(measure(named, budget, solver))
+  for (const budget of budgets) take(measure(named, budget, solver))
 }
 if (values.json)
   say(JSON.stringify({ rows: rows.filter((own) => own.budget !== 'first fit decreasing') }))

@@ -173,7 +173,7 @@ type Search = Goods & {
   readonly shapes: readonly Shape[]
   readonly machine: MachineType
   readonly needs: readonly Float64Array[]
-  /** No two replicas can share a device of this machine in more than one way. */
+  /** It is enough to count devices in all: whole ones are asked for, or there is one at most. */
   readonly isWhole: boolean
   readonly prices: RoomPrices
   readonly limits: FillLimits
@@ -190,7 +190,7 @@ type Found = {
 /** An unfinished filling: what is left of the machine, and how it came to be. */
 type Unfinished = {
   readonly left: Float64Array
-  /** Undefined where only whole devices are asked for: those are counted in `left`. */
+  /** Undefined where it is enough to count them in all, as `left` does. */
   readonly devices: readonly number[] | undefined
   readonly value: number
   readonly bound: number

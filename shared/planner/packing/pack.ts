@@ -127,5 +127,5 @@ function wholePatterns(
   return [wholeMachines(generatedRest, { shapes, machines })]
 }
 
-/** A pattern is worth at least so much less of its machine's price. */
+/** A pattern is near if its replicas are worth their machine's price, less this share of it. */
 const NEAR = 0.1

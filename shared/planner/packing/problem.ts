@@ -5,7 +5,6 @@
  * never with replicas. A pattern is what one machine carries; a packing says how many machines of
  * which pattern to buy. Prices are USD an hour throughout.
  */
-
 import { assert } from '../../base/assert.ts'
 
 /** What one replica needs; `gpuMilli` is a part of one device, or a multiple of 1000. */

@@ -33,9 +33,10 @@ export function makeAdmission(knowledge: Knowledge): Rule {
 
   const hearReport = (report: Report | undefined): void => {
     if (report?.burnIn?.state !== 'finished') return
-    const names = told.get(runOf({ ...report, ...report.burnIn })) ?? new Set()
+    const run = runOf({ ...report, ...report.burnIn })
+    const names = told.get(run) ?? new Set()
     for (const { name } of report.burnIn.checks) names.add(name)
-    told.set(runOf({ ...report, ...report.burnIn }), names)
+    told.set(run, names)
   }
   const judgeVerdict = (verdict: Verdict | undefined, by: Caller): Breach | undefined => {
     const names = verdict === undefined ? undefined : told.get(runOf(verdict))
