@@ -13,6 +13,7 @@ import { LIMITS } from '../model/limits.ts'
 import { templateKey, type Assignment, type GpuShare } from '../model/assignment.ts'
 import type { CapacityType, InstanceType } from '../model/machine.ts'
 import type { Node } from '../model/node.ts'
+import type { Resources } from '../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
 import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
 import { takeDevices, withoutShares } from './devices.ts'
@@ -28,6 +29,8 @@ export type Slot = {
   readonly capacityType: CapacityType
   /** `<instance type>/<zone>`, one for a machine, several for a claim. */
   readonly places: readonly string[]
+  /** Allocatable of the type it was bought as. */
+  readonly shape: Resources
   readonly types: readonly InstanceType[]
   /** More than one only while it is a claim that EC2 may still choose for. */
   readonly zones: readonly string[]
@@ -161,7 +164,7 @@ type Loaded = { readonly node: Node; readonly pool: PoolItem; readonly load: Loa
 
 function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, InstanceType>): Slot {
   const { machine, claim } = node
-  const { places, typeNames, zones } = whereabouts(node)
+  const { places, typeNames, zones, boughtAs } = whereabouts(node)
   const room = machine?.allocatable ?? claim.least
   const gpuCount = machine?.gpuCount ?? Math.floor(claim.least.gpuMilli / 1000)
   return {
@@ -169,6 +172,7 @@ function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, Instanc
     pool,
     capacityType: node.capacityType,
     places,
+    shape: types.get(boughtAs)?.allocatable ?? room,
     types: typeNames.flatMap((name) => types.get(name) ?? []),
     zones,
     ready: node.phase === 'ready',
@@ -187,7 +191,8 @@ function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, Instanc
 /** Where a node is, or where its claim may come up. */
 const whereabouts = remembered(({ machine, claim }: Node) => {
   const places = machine === undefined ? claim.places : [`${machine.instanceType}/${machine.zone}`]
-  return { places, typeNames: distinct(places, 0), zones: distinct(places, 1) }
+  const [boughtAs = ''] = claim.places[0]?.split('/') ?? []
+  return { places, typeNames: distinct(places, 0), zones: distinct(places, 1), boughtAs }
 })
 
 /** Puts one replica of the demand into the slot and returns its devices; it must fit. */
@@ -265,6 +270,7 @@ export function countIn(board: Board, rule: TopologyRule, domain: string): numbe
 
 /** Tells the board what is going to be put on it, which is what a spread divides by. */
 export function expect(board: Board, demands: readonly Demand[]): void {
+  board.wanted.clear()
   for (const { target, count } of demands) {
     for (const rule of topologyRules(target.workload)) {
       const key = rule.key

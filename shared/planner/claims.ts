@@ -171,6 +171,7 @@ export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
     pool: first.pool,
     capacityType: node.capacityType,
     places: node.claim.places,
+    shape: first.type.allocatable,
     types: [...new Map(candidates.map((own) => [own.type.name, own.type])).values()],
     zones: [...new Set(candidates.map((own) => own.zone))].sort(byText),
     ready: false,

@@ -10,6 +10,7 @@
  */
 import { byKey, byText, descending, inOrder } from '../base/order.ts'
 import { demandKey, exposureOf, type Board } from './board.ts'
+import type { Resources } from '../model/quantities.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit, takeDevices, withoutShares } from './devices.ts'
 import { nodeRoom, zoneRoom } from './topology.ts'
@@ -21,6 +22,8 @@ export type Want = {
   readonly worth: number
   /** Asks for no GPU and need not take a machine that has some. */
   readonly shunsGpus: boolean
+  /** On-demand machines may be bought for it: not while spot will do. */
+  readonly buysOnDemand: boolean
   /** Zones in which it can be had at all. */
   readonly zones: readonly string[]
   left: number
@@ -34,6 +37,8 @@ export type Bin = {
   /** `<instance type>/<zone>`: wherever of these it comes up, the content must be safe there. */
   readonly places: readonly string[]
   readonly capacityType: 'spot' | 'on-demand'
+  /** What it was bought as; by shares of this is judged what is worth most there. */
+  readonly shape: Resources
   readonly cpuMilli: number
   readonly memoryMib: number
   readonly devices: readonly number[]
@@ -91,28 +96,30 @@ function zoneSpreads(want: Want): readonly string[] {
     .map((rule) => rule.key)
 }
 
-function byDensity(bin: Bin): (a: Want, b: Want) => number {
+function byDensity({ shape, capacityType }: Bin): (a: Want, b: Want) => number {
   const density = (want: Want): number => {
     const { need } = want.demand
     const share = Math.max(
-      need.cpuMilli / Math.max(1, bin.cpuMilli),
-      need.memoryMib / Math.max(1, bin.memoryMib),
-      need.gpuMilli / Math.max(1, bin.devices.length * 1000),
+      need.cpuMilli / Math.max(1, shape.cpuMilli),
+      need.memoryMib / Math.max(1, shape.memoryMib),
+      need.gpuMilli / Math.max(1, shape.gpuMilli),
     )
     return want.worth / Math.max(share, 1e-9)
   }
   return inOrder(
     descending(byKey((want: Want) => want.demand.target.workload.spec.priority)),
-    // Room on on-demand machines goes to those who can have no other.
-    byKey((want) => (bin.capacityType === 'on-demand' && !mayUseSpot(want) ? 0 : 1)),
+    // Room on on-demand machines goes to those who can have no other, then to whom they are sold.
+    byKey((want) => (capacityType === 'on-demand' ? rankOnDemand(want) : 0)),
     descending(byKey(density)),
     (a, b) => byText(a.demand.target.workload.name, b.demand.target.workload.name),
     byKey((want) => want.demand.capacity),
   )
 }
 
-function mayUseSpot({ demand }: Want): boolean {
-  return demand.capacity !== 'on-demand' && demand.spotPoolCap > 0
+function rankOnDemand({ demand, buysOnDemand }: Want): number {
+  const mayUseSpot = demand.capacity !== 'on-demand' && demand.spotPoolCap > 0
+  if (!mayUseSpot) return 0
+  return buysOnDemand ? 1 : 2
 }
 
 /** How many replicas of the want topology and spot storms allow in the bin. */

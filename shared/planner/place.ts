@@ -144,6 +144,7 @@ function binOf(slot: Slot): Bin {
     zones: slot.zones,
     places: slot.places,
     capacityType: slot.capacityType,
+    shape: slot.shape,
     cpuMilli: slot.freeCpuMilli,
     memoryMib: slot.freeMemoryMib,
     devices: slot.freeDevices,

@@ -24,6 +24,7 @@ import { poolStatuses, workloadStatuses } from './status.ts'
 import { supply } from './supply.ts'
 import { sweep } from './sweep.ts'
 import { target, type Target } from './target.ts'
+import { stopUnwanted } from './unwanted.ts'
 
 /** The plan for the snapshot, and the herd as it will stand once the plan is carried out. */
 export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft: Draft } {
@@ -43,9 +44,8 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const swept = sweep({ snapshot, draft, brakes, ids })
   take(swept.actions)
 
-  const aims = target(snapshot, draft)
-  take(aims.actions)
-  const { admitted, refused } = admit(aims.targets)
+  take(stopUnwanted(snapshot, draft))
+  const { admitted, refused } = admit(target(snapshot, draft))
 
   const shortages = shortagesOfFailures(snapshot, actions)
   const supplied = supply({ snapshot, draft, targets: admitted, shortages, brakes, ids })

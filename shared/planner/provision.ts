@@ -16,18 +16,10 @@ import { put, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
 import type { Demand } from './demand.ts'
 import { fill, roomByRules, type Bin, type Content, type Want } from './fill.ts'
+import type { IdMaker } from './ids.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { whyNothingFits, type Offer } from './offers.ts'
 import { isZoned } from './topology.ts'
-import type { Snapshot } from './snapshot.ts'
-
-export type Provisioning = {
-  readonly actions: readonly Action[]
-  readonly refusals: readonly Refusal[]
-  /** Nodes (claims) that this pass buys. */
-  readonly bought: ReadonlySet<string>
-  readonly coming: ReadonlyMap<string, number>
-}
 
 type Choice = {
   readonly offer: Offer
@@ -35,60 +27,57 @@ type Choice = {
   readonly value: number
 }
 
-/** Takes what it buys for off `left` of the wants; the rest is refused, with reasons. */
-export function provision(context: ProvisionContext): Provisioning {
-  const { wants, snapshot } = context
-  const claims: ClaimDraft[] = []
-  let choice: Choice | undefined
-  const coming = new Map<string, number>()
+/** Adds to the claims what it buys for the wants, and takes that off their `left`. */
+export function provision(context: ProvisionContext, claims: ClaimDraft[]): void {
   const maxClaims = LIMITS.launchesPerPass * LIMITS.claimsPerLaunch
-  while (wants.some((want) => want.left > 0) && claims.length < maxClaims) {
+  let choice: Choice | undefined
+  while (context.wants.some((want) => want.left > 0) && claims.length < maxClaims) {
     choice = again(context, choice) ?? bestChoice(context)
     if (choice === undefined) break
     const claim = makeClaim(context, choice)
     if (claim === undefined) break
-    putContents(context, { claim, contents: choice.contents, coming })
+    putContents(context, claim)
     claims.push(claim)
   }
-  const all = groupClaims(claims)
-  for (const group of all.slice(LIMITS.launchesPerPass)) postpone(group, coming)
-  const launches = all
-    .slice(0, LIMITS.launchesPerPass)
-    .map((group) => launchOf(group, context.ids.next()))
-  const bought = new Set(
-    launches.flatMap((own) => (own.kind === 'launch' ? own.launch.claims.map((c) => c.name) : [])),
-  )
-  const refusals = wants
-    .filter((want) => want.left > 0)
-    .map((want) => refusalOf(want, context, snapshot))
-  return { actions: launches, refusals, bought, coming }
 }
 
-type PutContents = {
-  readonly claim: ClaimDraft
-  readonly contents: readonly Content[]
-  readonly coming: Map<string, number>
-}
-
-function putContents({ board }: ProvisionContext, { claim, contents, coming }: PutContents): void {
+function putContents({ board }: ProvisionContext, claim: ClaimDraft): void {
   const slot = slotOfClaim(claim)
-  for (const { want, count } of contents) {
+  for (const { want, count } of claim.contents) {
     assert(count <= want.left, 'a claim takes no more than is left', want.left)
     for (let i = 0; i < count; i += 1) put(board, slot, want.demand)
     want.left -= count
-    const { uid } = want.demand.target.workload
-    coming.set(uid, (coming.get(uid) ?? 0) + count)
   }
   board.slots.push(slot)
 }
 
-/** Launches beyond what one pass buys: their replicas wait for the next. */
-function postpone(group: readonly ClaimDraft[], coming: Map<string, number>): void {
-  for (const { want, count } of group.flatMap((claim) => claim.contents)) {
+export type Launches = {
+  readonly actions: readonly Action[]
+  /** Nodes (claims) that this pass buys. */
+  readonly bought: ReadonlySet<string>
+  /** By workload uid: replicas they are bought for. */
+  readonly coming: ReadonlyMap<string, number>
+}
+
+/** The launches of one pass; whoever needs more than those waits again, for the next. */
+export function launchAll(claims: readonly ClaimDraft[], ids: IdMaker): Launches {
+  const all = groupClaims(claims)
+  const now = all.slice(0, LIMITS.launchesPerPass)
+  for (const { want, count } of contentsOf(all.slice(LIMITS.launchesPerPass))) want.left += count
+  const coming = new Map<string, number>()
+  for (const { want, count } of contentsOf(now)) {
     const { uid } = want.demand.target.workload
-    want.left += count
-    coming.set(uid, (coming.get(uid) ?? 0) - count)
+    coming.set(uid, (coming.get(uid) ?? 0) + count)
   }
+  return {
+    actions: now.map((group) => launchOf(group, ids.next())),
+    bought: new Set(now.flat().map((claim) => claim.node.name)),
+    coming,
+  }
+}
+
+function contentsOf(launches: readonly (readonly ClaimDraft[])[]): readonly Content[] {
+  return launches.flat().flatMap((claim) => claim.contents)
 }
 
 /**
@@ -174,6 +163,7 @@ export function binOfOffer(offer: Offer): Bin {
     zones: [offer.zone],
     places: [placeOf(offer)],
     capacityType: offer.capacityType,
+    shape: offer.type.allocatable,
     cpuMilli: offer.type.allocatable.cpuMilli,
     memoryMib: offer.type.allocatable.memoryMib,
     devices: Array<number>(offer.type.gpuCount).fill(1000),
@@ -220,19 +210,20 @@ function launchOf(claims: readonly ClaimDraft[], id: string): Action {
   }
 }
 
-function refusalOf(want: Want, context: ProvisionContext, snapshot: Snapshot): Refusal {
+/** Why those that are left of the want have no place. */
+export function refusalOf(want: Want, context: ProvisionContext): Refusal {
   const { target } = want.demand
   return {
     workload: target.workload.name,
     version: target.version,
     count: want.left,
-    reasons: whyRefused(want, context, snapshot),
+    reasons: whyRefused(want, context),
   }
 }
 
-function whyRefused(want: Want, context: ProvisionContext, snapshot: Snapshot): readonly Reason[] {
+function whyRefused(want: Want, context: ProvisionContext): readonly Reason[] {
   const offers = context.offersFor.get(want) ?? []
-  if (offers.length === 0) return whyNothingFits(want.demand, snapshot)
+  if (offers.length === 0) return whyNothingFits(want.demand, context.snapshot)
   const open = offers.filter((offer) => context.limits.allows(offer))
   if (open.length === 0) {
     const pools = [...new Set(offers.map((offer) => offer.pool.name))].sort(byText)

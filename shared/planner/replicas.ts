@@ -147,6 +147,11 @@ export function onDemandTarget(spec: WorkloadSpec, desired: number): number {
   return Math.min(desired, Math.max(spec.capacity.onDemandBase, share))
 }
 
+/** Replicas that may be added at a time to restore the on-demand base of a full workload. */
+export function baseRoom(spec: WorkloadSpec, desired: number): number {
+  return Math.max(1, rollRoom(spec, desired).surge)
+}
+
 /**
  * How many replicas one spot pool (type and zone) may hold, so that one storm there leaves
  * `minAvailable`; unlimited where the workload states none, or asked for spot and nothing else.

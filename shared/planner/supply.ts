@@ -8,16 +8,19 @@ import type { Shortage } from '../model/facts.ts'
 import type { Action, Refusal } from './actions.ts'
 import { makeBoard } from './board.ts'
 import type { BrakeBook } from './brake.ts'
-import { demandsOf } from './demand.ts'
+import type { ClaimDraft } from './claims.ts'
+import { demandsOf, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
 import type { IdMaker } from './ids.ts'
 import { offersOf } from './offers.ts'
-import { place } from './place.ts'
+import type { Want } from './fill.ts'
+import { place, type Placing } from './place.ts'
 import { openPoolBook } from './pool-limits.ts'
-import { provision } from './provision.ts'
+import type { ProvisionContext } from './provision-context.ts'
+import { launchAll, provision, refusalOf } from './provision.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
-import { wantsOf } from './wants.ts'
+import { wantsOf, type WantContext } from './wants.ts'
 
 export type Supply = {
   readonly actions: readonly Action[]
@@ -48,16 +51,59 @@ export function supply(context: SupplyContext): Supply {
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())
-  const { wants, offersFor } = wantsOf(demands, { snapshot, board, offers, limits })
-  const placed = place({ board, wants, ids, nowMs: snapshot.nowMs })
-  const bought = provision({ snapshot, board, wants, offersFor, limits, ids })
+  const rounds = findPlaces(demands, { snapshot, board, offers, limits, ids })
+  const placed = rounds.map((own) => own.placed)
+  const launches = launchAll(
+    rounds.flatMap((own) => own.claims),
+    ids,
+  )
   return {
-    actions: [...placed.actions, ...bought.actions],
-    refusals: bought.refusals,
-    used: new Set([...placed.used, ...bought.bought]),
-    coming: sum(placed.coming, bought.coming),
+    actions: [...placed.flatMap((own) => own.actions), ...launches.actions],
+    refusals: rounds.flatMap((own) => refusalsOf(own.buying)),
+    used: new Set([...placed.flatMap((own) => [...own.used]), ...launches.bought]),
+    coming: sum([...placed.map((own) => own.coming), launches.coming]),
     blocked: limits.blocked,
   }
+}
+
+type Round = {
+  readonly placed: Placing
+  readonly claims: readonly ClaimDraft[]
+  readonly buying: ProvisionContext
+}
+
+/**
+ * Round by round, until one finds nothing. What a round has placed and bought may fill a zone or
+ * carry a pool to its limit, and then those that are left may go where they might not before.
+ */
+function findPlaces(
+  demands: readonly Demand[],
+  context: WantContext & Pick<ProvisionContext, 'limits' | 'ids'>,
+): readonly Round[] {
+  const rounds: Round[] = []
+  const claims: ClaimDraft[] = []
+  let waiting = demands
+  while (waiting.length > 0) {
+    const buying = { ...context, ...wantsOf(waiting, context) }
+    const before = claims.length
+    const placed = place({ ...buying, nowMs: context.snapshot.nowMs })
+    provision(buying, claims)
+    rounds.push({ placed, claims: claims.slice(before), buying })
+    if (placed.used.size === 0 && claims.length === before) break
+    waiting = buying.wants.flatMap(takeLeft)
+  }
+  return rounds
+}
+
+/** What is left of the want, for the next round to find a place for. */
+function takeLeft(want: Want): readonly Demand[] {
+  const count = want.left
+  want.left = 0
+  return count === 0 ? [] : [{ ...want.demand, count }]
+}
+
+function refusalsOf(buying: ProvisionContext): readonly Refusal[] {
+  return buying.wants.filter((want) => want.left > 0).map((want) => refusalOf(want, buying))
 }
 
 const NOBODY_WAITS: Supply = {
@@ -68,11 +114,10 @@ const NOBODY_WAITS: Supply = {
   blocked: new Set(),
 }
 
-function sum(
-  a: ReadonlyMap<string, number>,
-  b: ReadonlyMap<string, number>,
-): ReadonlyMap<string, number> {
-  const total = new Map(a)
-  for (const [key, count] of b) total.set(key, (total.get(key) ?? 0) + count)
+function sum(counts: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const total = new Map<string, number>()
+  for (const [key, count] of counts.flatMap((own) => [...own])) {
+    total.set(key, (total.get(key) ?? 0) + count)
+  }
   return total
 }

@@ -33,14 +33,19 @@ export function zoneRoom(
 }
 
 /**
- * Even shares: where they do not divide, only as many zones as must hold one more than the others.
+ * Even shares of what the zones are to hold, which is all but those that sit elsewhere: where they
+ * do not divide, only as many zones as must hold one more than the others.
  */
 function evenShare(
   board: Board,
   rule: TopologyRule,
   { zone, zones }: { zone: string; zones: readonly string[] },
 ): number {
-  const wanted = board.wanted.get(rule.key) ?? 0
+  const counts = [...(board.topology.get(rule.key) ?? [])]
+  const elsewhere = counts
+    .filter(([domain]) => domain !== zone && !zones.includes(domain))
+    .reduce((sum, [, count]) => sum + count, 0)
+  const wanted = Math.max(0, (board.wanted.get(rule.key) ?? 0) - elsewhere)
   const count = Math.max(1, zones.length)
   const base = Math.floor(wanted / count)
   const larger = zones.filter((own) => own !== zone && countIn(board, rule, own) > base).length

@@ -45,6 +45,7 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
     const want: Want = {
       demand,
       shunsGpus,
+      buysOnDemand: offers.some((offer) => offer.capacityType === 'on-demand'),
       worth: prices.length === 0 ? 0 : prices.reduce((a, b) => Math.min(a, b)),
       zones: zonesFor({ demand, shunsGpus }, offers.filter(context.limits.allows), context.board),
       left: demand.count,

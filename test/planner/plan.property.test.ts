@@ -273,27 +273,46 @@ describe('every plan', () => {
     )
   })
 
-  it('comes to rest: once carried out, the same facts ask for nothing more', () => {
+  it('comes to rest: passes that carry it out soon ask for nothing more', () => {
     fc.assert(
       fc.property(stories, (story) => {
-        const world = worldOf(story)
-        const first = plan(world)
-        const { nodes, assignments } = changedItems(draftOf(world), first.draft)
-        const again: World = {
-          ...world,
-          nodes: merge(first.draft.nodes.values(), nodes, (own) => own.name),
-          assignments: merge(first.draft.assignments.values(), assignments, (own) => own.node),
-          workloadStatuses: [...first.plan.workloadStatuses],
-          poolStatuses: [...first.plan.poolStatuses],
-          brakes: [...first.plan.brakes],
+        let world = worldOf(story)
+        const asked: string[] = []
+        for (let i = 0; i < PASSES_TO_REST; i += 1) {
+          const made = plan(world)
+          world = carriedOut(world, made)
+          asked.push(made.plan.actions.map((own) => own.kind).join(' '))
         }
-        const kinds = plan(again).plan.actions.map((own) => own.kind)
-        for (const kind of ['launch', 'bind', 'stop'] as const) expect(kinds).not.toContain(kind)
+        const kinds = plan(world).plan.actions.map((own) => own.kind)
+        const why = asked.join('; ')
+        for (const kind of ['launch', 'bind', 'stop'] as const) {
+          expect(kinds, why).not.toContain(kind)
+        }
       }),
       RUNS,
     )
   })
 })
+
+/**
+ * One pass decides nearly everything. A coming node may be filled otherwise once its neighbour is
+ * ready, and then one more is bought.
+ */
+const PASSES_TO_REST = 3
+
+/** The world of the next pass: all is as planned, and no time has gone by. */
+function carriedOut(world: World, { plan: made, draft }: ReturnType<typeof plan>): World {
+  const { nodes, assignments } = changedItems(draftOf(world), draft)
+  return {
+    ...world,
+    pass: { ...world.pass, epoch: world.pass.epoch + 1 },
+    nodes: merge(draft.nodes.values(), nodes, (own) => own.name),
+    assignments: merge(draft.assignments.values(), assignments, (own) => own.node),
+    workloadStatuses: [...made.workloadStatuses],
+    poolStatuses: [...made.poolStatuses],
+    brakes: [...made.brakes],
+  }
+}
 
 function merge<T>(old: Iterable<T>, fresh: readonly T[], name: (item: T) => string): T[] {
   const byName = new Map([...old].map((own) => [name(own), own]))
