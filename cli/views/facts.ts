@@ -8,7 +8,7 @@ import { cpuShare, formatAmounts, gpuShare, memoryShare } from '../render/quanti
 import { table, type Column, type TableStyle } from '../render/table.ts'
 import { ageOf, formatDuration, formatInstant } from '../render/time.ts'
 import { nodePrice, verdictColour } from './node.ts'
-import { poolLimits, poolMachines } from './pool.ts'
+import { poolLimits, poolMachines, usedOf } from './pool.ts'
 import { readyShare, workloadState, workloadWhy } from './workload.ts'
 
 export function workloadFacts(workload: WorkloadObject, paint: Paint): readonly Fact[] {
@@ -27,7 +27,10 @@ export function workloadFacts(workload: WorkloadObject, paint: Paint): readonly 
         `${String(status.running)} running`,
         `${String(status.assigned)} assigned`,
         `${String(status.updated)} updated`,
-      ].join(', '),
+        status.allowed === undefined ? '' : `${String(status.allowed)} allowed by quota`,
+      ]
+        .filter(Boolean)
+        .join(', '),
     ],
     ['Version', status.version],
     ['Generation', `${String(workload.generation)} (seen: ${String(status.observedGeneration)})`],
@@ -117,6 +120,9 @@ export function teamFacts({ name, generation, spec, status }: TeamObject): reado
     ['Team', name],
     ['State', status.deleting === true ? 'deleting' : undefined],
     ['Quota', formatAmounts(spec.quota)],
+    ['Used', usedOf(status.used)],
+    ['Borrowed', usedOf(status.borrowed)],
+    ['Short', usedOf(status.short)],
     ['Borrow', spec.borrow],
     ['Lend', formatAmounts(spec.lend ?? {})],
     ['Weight', String(spec.weight)],

@@ -39,10 +39,19 @@ export const poolColumns: readonly Column<PoolObject>[] = [
   { title: 'MACHINES', of: poolMachines, shrink: true },
 ]
 
+/** Amounts in which there is anything. */
+export const usedOf = ({ cpu, memory, gpu }: TeamObject['status']['used']): string =>
+  formatAmounts(
+    Object.fromEntries(Object.entries({ cpu, memory, gpu }).filter(([, own]) => own !== '0')),
+  )
+
 export const teamColumns: readonly Column<TeamObject>[] = [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'STATE', of: ({ status }) => (status.deleting === true ? 'deleting' : 'ok') },
   { title: 'QUOTA', of: ({ spec }) => formatAmounts(spec.quota) },
+  { title: 'USED', of: ({ status }) => usedOf(status.used) },
+  { title: 'BORROWED', of: ({ status }) => usedOf(status.borrowed) },
+  { title: 'SHORT', of: ({ status }) => usedOf(status.short) },
   { title: 'BORROW', of: ({ spec }) => spec.borrow },
   { title: 'LEND', of: ({ spec }) => formatAmounts(spec.lend ?? {}) },
 ]

@@ -204,6 +204,20 @@ export const LIMITS = {
   cliWaitDefaultMs: 300_000,
   cliDescribeEvents: 12,
 
+  // Quotas
+  /** An entitled replica waits so long for the market before others make way for it. */
+  reclaimAfterMs: 10_000,
+  /** What was started on borrowed room runs at least so long. */
+  reclaimMinRuntimeMs: 60_000,
+  /** Room is kept so long beyond the longest grace of those who leave it. */
+  reclaimHoldMs: 60_000,
+  /** Who gave way borrows nothing for a minute, then 2, 4 … 64. */
+  borrowCoolDownMs: 60_000,
+  borrowCoolDownDoublings: 6,
+  borrowForgivenAfterMs: 3_600_000,
+  /** A replica that restarted so often and is not ready shows a crash loop. */
+  crashLoopRestarts: 3,
+
   // Spot fallback
   spotFallbackAfterMs: 60_000,
   spotFallbackClaims: 2,

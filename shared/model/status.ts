@@ -1,5 +1,5 @@
 /**
- * Status: what reconcile has seen of a workload or a pool, with stamps and never an age.
+ * Status: what reconcile has seen of a workload, a pool or a team, with stamps and never an age.
  *
  * A countdown in it would change every pass and wake everybody; `explain` computes ages when asked.
  */
@@ -18,6 +18,19 @@ export const waitingSchema = z.object({
   reasons: z.array(reasonSchema),
 })
 
+/** Room kept for replicas that others make way for. */
+export const reservationSchema = z.object({
+  node: z.string(),
+  count: z.int().min(1),
+  /** Given up then, if the room has not come free. */
+  untilMs: z.int(),
+})
+export type Reservation = z.infer<typeof reservationSchema>
+
+/** How often a workload had to give way, and when that began last. */
+export const reclaimsSchema = z.object({ count: z.int().min(1), lastMs: z.int() })
+export type Reclaims = z.infer<typeof reclaimsSchema>
+
 export const workloadStatusSchema = z.object({
   kind: z.literal('status'),
   noun: z.literal('workload'),
@@ -27,6 +40,8 @@ export const workloadStatusSchema = z.object({
   observedGeneration: z.int(),
   version: z.string(),
   desired: z.int(),
+  /** Replicas that the teams' quotas let it have; absent where that is all. */
+  allowed: z.int().optional(),
   assigned: z.int(),
   running: z.int(),
   ready: z.int(),
@@ -37,6 +52,8 @@ export const workloadStatusSchema = z.object({
   /** Failed spot claims since spot last worked: two of them allow on-demand. */
   spotFailures: z.int().default(0),
   onDemandSinceMs: z.int().optional(),
+  reservations: z.array(reservationSchema).optional(),
+  reclaims: reclaimsSchema.optional(),
 })
 export type WorkloadStatus = z.infer<typeof workloadStatusSchema>
 
@@ -51,4 +68,27 @@ export const poolStatusSchema = z.object({
 })
 export type PoolStatus = z.infer<typeof poolStatusSchema>
 
-export const statusSchema = z.discriminatedUnion('noun', [workloadStatusSchema, poolStatusSchema])
+const amountsSchema = z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpuMilli: z.int() })
+export type Amounts = z.infer<typeof amountsSchema>
+
+export const teamStatusSchema = z.object({
+  kind: z.literal('status'),
+  noun: z.literal('team'),
+  name: z.string(),
+  uid: z.string(),
+  observedGeneration: z.int(),
+  /** What its replicas ask for. */
+  used: amountsSchema,
+  /** How much of that is beyond its right. */
+  borrowed: amountsSchema,
+  /** What is guaranteed to it and wanted, and has no place so far. */
+  short: amountsSchema,
+})
+export type TeamStatus = z.infer<typeof teamStatusSchema>
+
+export const statusSchema = z.discriminatedUnion('noun', [
+  workloadStatusSchema,
+  poolStatusSchema,
+  teamStatusSchema,
+])
+export type Status = z.infer<typeof statusSchema>

@@ -19,9 +19,14 @@ export const teamSpecSchema = z
     quota: amountSchema.prefault({}).describe('guaranteed, in requested resources'),
     borrow: z
       .enum(['existing', 'buy', 'none'])
-      .default('none')
-      .describe('beyond the quota: on machines that exist, on new ones, or not'),
-    lend: amountSchema.optional().describe('how much of an unused quota others may use'),
+      .default('existing')
+      .describe(
+        'what its preemptible work may use beyond the quota: machines that exist, also new ones, ' +
+          'or nothing',
+      ),
+    lend: amountSchema
+      .optional()
+      .describe('how much of its unused quota others may use; without it, all'),
     weight: z.number().min(0).max(1_000).default(1).describe('its share of what can be borrowed'),
     /** IAM ARNs that may write the team's workloads. */
     principals: z.array(z.string()).default([]).describe('IAM ARNs that may write its workloads'),

@@ -7,8 +7,9 @@
 import type { BoundReplica } from '../model/assignment.ts'
 import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
+import type { Noun } from '../model/names.ts'
 import type { DrainReason, Node, NodePhase } from '../model/node.ts'
-import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
+import type { PoolStatus, Reason, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Template } from '../model/version.ts'
 
 /** Fields of a node item to set; one set to undefined is removed. */
@@ -141,8 +142,9 @@ export type Plan = {
   readonly unschedulable: readonly Refusal[]
   readonly workloadStatuses: readonly WorkloadStatus[]
   readonly poolStatuses: readonly PoolStatus[]
+  readonly teamStatuses: readonly TeamStatus[]
   /** Statuses of what no longer exists. */
-  readonly endedStatuses: readonly { noun: 'workload' | 'pool'; name: string }[]
+  readonly endedStatuses: readonly { noun: Noun; name: string }[]
   /** Places where a machine failed its burn-in. */
   readonly shortages: readonly Shortage[]
   /** Brake items that changed. */

@@ -1,17 +1,109 @@
 /**
- * Which of the targets may go ahead now.
+ * Which of the targets the teams' quotas allow: by right, on what others leave idle, or not yet.
  *
- * Without quotas every one of them may. The stage stands between `target` and `place` because that
- * is where teams' guarantees and loans decide; its answer has the shape that they need.
+ * Quota is counted in what replicas ask for, never in machines, so an empty herd can launch. Where
+ * there is no team there is no quota, and every target goes ahead. What a workload has it keeps
+ * here, even beyond its grant: to take it away is for `preempt.ts`, and only when somebody entitled
+ * needs the room.
  */
+import { must } from '../base/assert.ts'
+import type { TeamItem } from '../model/spec-item.ts'
+import type { WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
-import type { Target } from './target.ts'
+import type { Draft } from './fold.ts'
+import { borrowsAgainAtMs } from './quota/cool-down.ts'
+import { guaranteedWithBorrowing } from './quota/guaranteed-with-borrowing.ts'
+import { amountOf, type Ask, type Grant } from './quota/policy.ts'
+import { shareOf } from './quota/shares.ts'
+import { whyNotAllowed } from './quota/why.ts'
+import { NO_REPLICAS, replicasByUid, runningOf, type Running } from './replicas.ts'
+import { revisionOf } from './revision.ts'
+import type { Snapshot } from './snapshot.ts'
+import { targetWithin, type Entitlement, type Target } from './target.ts'
 
 export type Admission = {
   readonly admitted: readonly Target[]
   readonly refused: readonly Refusal[]
 }
 
-export function admit(targets: readonly Target[]): Admission {
-  return { admitted: targets, refused: [] }
+export type AdmitContext = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  readonly targets: readonly Target[]
+}
+
+export function admit(context: AdmitContext): Admission {
+  const { snapshot, targets } = context
+  const teams = snapshot.teams.filter((own) => own.deletedAtMs === undefined)
+  if (teams.length === 0) return { admitted: targets, refused: [] }
+  const applicants = applicantsOf(context, teams)
+  const asks = applicants.map((own) => own.ask)
+  const grants = guaranteedWithBorrowing({ shares: teams.map(shareOf), asks })
+  const found = applicants.map((own) => {
+    const grant = must(grants.get(own.ask.uid), 'a grant for every ask')
+    const { workload } = own.target
+    const target = targetWithin({ workload, running: own.running }, entitlementOf(own, grant))
+    const count = Math.min(own.target.start - target.start, own.target.desired - target.allowed)
+    return { target, refused: count <= 0 ? [] : [refuse(own, { asks, count })] }
+  })
+  return {
+    admitted: found.map((own) => own.target),
+    refused: found.flatMap((own) => own.refused),
+  }
+}
+
+type Applicant = {
+  readonly target: Target
+  readonly running: Running
+  readonly team: TeamItem | undefined
+  readonly ask: Ask
+  /** When it may borrow again, where it had to give way lately. */
+  readonly borrowsAgainAtMs: number | undefined
+}
+
+function applicantsOf(
+  { snapshot, draft, targets }: AdmitContext,
+  teams: readonly TeamItem[],
+): readonly Applicant[] {
+  const replicas = replicasByUid(draft)
+  const statuses = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
+  const byName = new Map(teams.map((own) => [own.name, own]))
+  return targets.map((target) => {
+    const { uid, spec, createdAtMs } = target.workload
+    const running = runningOf(replicas.get(uid) ?? NO_REPLICAS)
+    const status = statuses.get(uid)
+    const untilMs = status?.reclaims === undefined ? undefined : borrowsAgainAtMs(status.reclaims)
+    const ask: Ask = {
+      ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
+      need: amountOf(revisionOf(spec).need),
+      isCoolingDown: untilMs !== undefined && snapshot.nowMs < untilMs,
+      held: Math.min(running.all.length, heldAtMost(target, status)),
+      wanted: target.desired,
+      sinceMs: createdAtMs,
+    }
+    return { target, running, team: byName.get(spec.team ?? ''), ask, borrowsAgainAtMs: untilMs }
+  })
+}
+
+/** A surge of a roll-out is lent for a while: it makes nobody keep more than was allowed before. */
+function heldAtMost({ desired }: Target, status: WorkloadStatus | undefined): number {
+  return Math.min(desired, status?.allowed ?? status?.desired ?? desired)
+}
+
+function entitlementOf({ ask, team }: Applicant, { guaranteed, borrowed }: Grant): Entitlement {
+  return {
+    allowed: Math.max(guaranteed + borrowed, ask.held),
+    guaranteed,
+    reclaimable: Math.max(0, ask.held - guaranteed),
+    mayBuyBorrowed: team?.spec.borrow === 'buy',
+  }
+}
+
+type Short = { readonly asks: readonly Ask[]; readonly count: number }
+
+function refuse(own: Applicant, { asks, count }: Short): Refusal {
+  const { workload, version } = own.target
+  const share = own.team === undefined ? undefined : shareOf(own.team)
+  const reason = whyNotAllowed({ ...own, share, asks })
+  return { workload: workload.name, version, count, reasons: [reason] }
 }

@@ -3,9 +3,10 @@
  *
  * Equal replicas are never told apart before they are bound, so the work of finding places grows
  * with shapes and nodes. A workload short of its on-demand base has two demands: one that insists
- * on on-demand, one that does not.
+ * on on-demand, one that does not. What it is to run on borrowed room is a demand of its own, which
+ * comes after all that is guaranteed to anybody.
  */
-import { byKey, descending, inOrder } from '../base/order.ts'
+import { byKey, descending, inOrder, type Compare } from '../base/order.ts'
 import { TEAM_TAINT_KEY } from '../model/names.ts'
 import { taintsOf, type PoolSpec } from '../model/pool.ts'
 import type { Resources } from '../model/quantities.ts'
@@ -25,9 +26,19 @@ export type Demand = {
   readonly capacity: 'on-demand' | 'spot' | 'any'
   /** See `spotPoolCap`. */
   readonly spotPoolCap: number
+  /** Beyond what is guaranteed to its team. */
+  readonly isBorrowed: boolean
+  /** Machines may be bought for it. */
+  readonly mayBuy: boolean
 }
 
-/** The demands of the targets, most important first: priority, then size, then name. */
+/** By right before borrowed; then the more important. */
+export const byRight: Compare<Demand> = inOrder(
+  byKey((own) => (own.isBorrowed ? 1 : 0)),
+  descending(byKey((own) => own.target.workload.spec.priority)),
+)
+
+/** The demands of the targets, most important first: right, priority, then size, then name. */
 export function demandsOf(targets: readonly Target[]): readonly Demand[] {
   return targets
     .filter((own) => own.start > 0)
@@ -35,7 +46,7 @@ export function demandsOf(targets: readonly Target[]): readonly Demand[] {
     .filter((own) => own.count > 0)
     .sort(
       inOrder(
-        descending(byKey((own) => own.target.workload.spec.priority)),
+        byRight,
         descending(byKey((own) => own.need.gpuMilli)),
         descending(byKey((own) => own.need.cpuMilli + own.need.memoryMib / 4)),
         byKey((own) => own.target.workload.name),
@@ -45,23 +56,21 @@ export function demandsOf(targets: readonly Target[]): readonly Demand[] {
 }
 
 function split(target: Target): Demand[] {
-  const { workload, desired } = target
+  const { workload, desired, start, startOnDemand, startBorrowed } = target
   const { spot } = workload.spec.capacity
   const { need, templateBytes } = revisionOf(workload.spec)
-  const common = {
-    target,
-    need,
-    templateBytes,
-    spotPoolCap: spotPoolCap(workload.spec, desired),
-  }
-  const base = spot === 'never' ? target.start : target.startOnDemand
+  const common = { target, need, templateBytes, spotPoolCap: spotPoolCap(workload.spec, desired) }
+  const base = spot === 'never' ? start : startOnDemand
+  const rest = spot === 'required' ? 'spot' : 'any'
+  const entitled = start - startBorrowed
+  const entitledBase = Math.min(base, entitled)
+  const guaranteed = { ...common, isBorrowed: false, mayBuy: true }
+  const borrowed = { ...common, isBorrowed: true, mayBuy: target.mayBuyBorrowed }
   return [
-    { ...common, count: base, capacity: 'on-demand' },
-    {
-      ...common,
-      count: target.start - base,
-      capacity: spot === 'required' ? 'spot' : 'any',
-    },
+    { ...guaranteed, count: entitledBase, capacity: 'on-demand' },
+    { ...guaranteed, count: entitled - entitledBase, capacity: rest },
+    { ...borrowed, count: base - entitledBase, capacity: 'on-demand' },
+    { ...borrowed, count: startBorrowed - (base - entitledBase), capacity: rest },
   ]
 }
 

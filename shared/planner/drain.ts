@@ -36,7 +36,7 @@ export function drain(context: DrainContext): readonly Action[] {
     const running = runningOf(replicas.get(target.workload.uid) ?? NO_REPLICAS)
     const { all: mine, staying } = running
     if (staying.length === mine.length && !target.rolling) return []
-    const ledger = openLedger(target.workload, running, context.nowMs)
+    const ledger = openLedger(target, running, context.nowMs)
     return [
       ...moveOff(mine, { target, ledger, context }),
       ...rollForward(mine, { target, ledger, context }),

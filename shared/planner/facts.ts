@@ -73,7 +73,7 @@ function indexed<T>(key: (value: T) => string): (list: readonly T[]) => Readonly
   return remembered((list) => new Map(list.map((own) => [key(own), own])))
 }
 
-const reportsByArn = indexed<Report>((own) => own.arn)
+export const reportsByArn = indexed<Report>((own) => own.arn)
 export const beatsByArn = indexed<Beat>((own) => own.arn)
 const signalsById = indexed<Signal>((own) => own.instanceId)
 const verdictsByNode = indexed<Verdict>((own) => own.node)

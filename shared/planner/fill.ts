@@ -11,7 +11,7 @@
 import { byKey, byText, descending, inOrder } from '../base/order.ts'
 import { demandKey, exposureOf, type Board } from './board.ts'
 import type { Resources } from '../model/quantities.ts'
-import { topologyRules, type Demand } from './demand.ts'
+import { byRight, topologyRules, type Demand } from './demand.ts'
 import { deviceFit, takeDevices, withoutShares } from './devices.ts'
 import { nodeRoom, zoneRoom } from './topology.ts'
 
@@ -107,7 +107,7 @@ function byDensity({ shape, capacityType }: Bin): (a: Want, b: Want) => number {
     return want.worth / Math.max(share, 1e-9)
   }
   return inOrder(
-    descending(byKey((want: Want) => want.demand.target.workload.spec.priority)),
+    (a: Want, b: Want) => byRight(a.demand, b.demand),
     // Room on on-demand machines goes to those who can have no other, then to whom they are sold.
     byKey((want) => (capacityType === 'on-demand' ? rankOnDemand(want) : 0)),
     descending(byKey(density)),

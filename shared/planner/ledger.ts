@@ -5,9 +5,9 @@
  * `maxUnavailable` leaves of the desired count, whichever is more. A grant is spent at once, so a
  * drain and a roll-out of the same pass cannot both use the same room.
  */
-import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
-import { availableOf, desiredOf, minAvailableOf, rollRoom, type Running } from './replicas.ts'
+import { availableOf, minAvailableOf, rollRoom, type Running } from './replicas.ts'
+import type { Target } from './target.ts'
 
 /** Ready replicas that voluntary disruption must leave. */
 export function floorOf(spec: WorkloadSpec, desired: number): number {
@@ -26,9 +26,12 @@ export type Ledger = {
   charge(): void
 }
 
-/** A workload's ledger for one pass. */
-export function openLedger(workload: WorkloadItem, running: Running, nowMs: number): Ledger {
-  const desired = desiredOf(workload)
+/** A workload's ledger for one pass; what quotas keep from it, it need not keep. */
+export function openLedger(
+  { workload, allowed: desired }: Pick<Target, 'workload' | 'allowed'>,
+  running: Running,
+  nowMs: number,
+): Ledger {
   const floor = floorOf(workload.spec, desired)
   let left = availableOf(running, workload.spec, nowMs)
   return {

@@ -12,7 +12,8 @@ import type { WorkloadStatus } from '../model/status.ts'
 import { stopAtMs } from './drain.ts'
 import { beatsByArn, poolsByName } from './facts.ts'
 import type { Draft } from './fold.ts'
-import { replicasByUid, runningOf } from './replicas.ts'
+import { borrowsAgainAtMs, forgivenAtMs } from './quota/cool-down.ts'
+import { NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from './retire.ts'
 import { BEATING } from './silence.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -47,6 +48,7 @@ function* allMoments(context: NextContext): Iterable<readonly number[]> {
   yield* replicaMoments(context)
   yield launchMoments(snapshot)
   yield waitingMoments(context)
+  yield* quotaMoments(context)
 }
 
 function nodeMoments(
@@ -127,4 +129,23 @@ function waitingMoments(context: NextContext): number[] {
   const shortages = waits ? snapshot.shortages.map((own) => own.untilMs) : []
   const rest = isCutOff ? [snapshot.nowMs + LIMITS.unfinishedWakeMs] : []
   return [...fallbacks, ...shortages, ...brakeEndsMs, ...rest]
+}
+
+/** When somebody may have to give way, may borrow again, or is given up waiting for. */
+function* quotaMoments({ snapshot, draft, statuses }: NextContext): Iterable<readonly number[]> {
+  for (const { reservations, reclaims } of statuses) {
+    if (reservations !== undefined) yield reservations.map((own) => own.untilMs)
+    if (reclaims !== undefined) yield [borrowsAgainAtMs(reclaims), forgivenAtMs(reclaims)]
+  }
+  const sinceMs = statuses.flatMap((own) =>
+    own.waiting.flatMap((group) => group.unschedulableSinceMs ?? []),
+  )
+  const preemptible = snapshot.workloads.filter((own) => own.spec.preemptible)
+  if (sinceMs.length === 0 || preemptible.length === 0) return
+  yield sinceMs.map((ms) => ms + LIMITS.reclaimAfterMs)
+  const replicas = replicasByUid(draft)
+  for (const { uid } of preemptible) {
+    const { all } = runningOf(replicas.get(uid) ?? NO_REPLICAS)
+    yield all.map(({ bound }) => bound.assignedAtMs + LIMITS.reclaimMinRuntimeMs)
+  }
 }

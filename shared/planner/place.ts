@@ -138,7 +138,7 @@ function leftover(slot: Slot, { need }: Demand): number {
 }
 
 /** The slot as a bin for `fill`. */
-function binOf(slot: Slot): Bin {
+export function binOf(slot: Slot): Bin {
   return {
     node: slot.node,
     zones: slot.zones,
@@ -154,7 +154,8 @@ function binOf(slot: Slot): Bin {
   }
 }
 
-function bind({ board, ids, nowMs }: PlaceContext, slot: Slot, { demand }: Want): Action {
+/** Puts one replica of the want into the slot, for good. */
+export function bind({ board, ids, nowMs }: PlaceContext, slot: Slot, { demand }: Want): Action {
   const { workload, version, template } = demand.target
   const gpus = put(board, slot, demand)
   return {

@@ -8,6 +8,7 @@
 import { groupBy } from '../base/order.ts'
 import type { Action, Plan, Refusal } from './actions.ts'
 import { admit } from './admit.ts'
+import { NOUNS, type Noun } from '../model/names.ts'
 import type { Shortage } from '../model/facts.ts'
 import { BURN_IN_FAILED, openBrakes, type BrakeBook } from './brake.ts'
 import { drain } from './drain.ts'
@@ -17,12 +18,14 @@ import { makeIds } from './ids.ts'
 import { settleLaunches } from './launches.ts'
 import { nextAtMs } from './next-at.ts'
 import { observe } from './observe.ts'
+import type { Reclaim } from './preempt.ts'
 import { retire } from './retire.ts'
 import { rememberShortages } from './shortage.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
 import { supply } from './supply.ts'
 import { sweep } from './sweep.ts'
+import { teamStatuses } from './team-status.ts'
 import { target, type Target } from './target.ts'
 import { stopUnwanted } from './unwanted.ts'
 
@@ -45,7 +48,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   take(swept.actions)
 
   take(stopUnwanted(snapshot, draft))
-  const { admitted, refused } = admit(target(snapshot, draft))
+  const { admitted, refused } = admit({ snapshot, draft, targets: target(snapshot, draft) })
 
   const shortages = shortagesOfFailures(snapshot, actions)
   const supplied = supply({ snapshot, draft, targets: admitted, shortages, brakes, ids })
@@ -53,10 +56,10 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
 
   const refusals: readonly Refusal[] = [...refused, ...supplied.refusals]
   take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
-  const { used, blocked, coming } = supplied
+  const { used, blocked, coming, reclaim } = supplied
   take(retire({ facts: factsOf(draft), nowMs, used, blocked }))
 
-  const rest = conclude({ snapshot, draft, refusals, coming, brakes })
+  const rest = conclude({ snapshot, draft, targets: admitted, refusals, coming, reclaim, brakes })
   const { suspects } = swept
   return {
     draft,
@@ -67,18 +70,22 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
 type Conclusion = {
   readonly snapshot: Snapshot
   readonly draft: Draft
+  readonly targets: readonly Target[]
   readonly refusals: readonly Refusal[]
+  readonly reclaim: Reclaim
   readonly coming: ReadonlyMap<string, number>
   readonly brakes: BrakeBook
 }
 
 /** What people are told, and when to look again. */
 function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'suspects'> {
-  const { snapshot, draft, refusals, coming, brakes } = found
+  const { snapshot, draft, refusals, coming, reclaim, brakes } = found
   const braked = new Set([...brakes.applied, ...brakes.onTrial()])
-  const context = { snapshot, draft, refusals, coming, braked }
+  const allowed = new Map(found.targets.map((own) => [own.workload.uid, own.allowed]))
+  const context = { snapshot, draft, refusals, coming, allowed, reclaim, braked }
   const workloads = workloadStatuses(context)
   const pools = poolStatuses(context)
+  const teams = teamStatuses({ teams: snapshot.teams, targets: found.targets, draft })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
   const brakeEndsMs = brakes.endsMs()
   const next = nextAtMs({ snapshot, draft, statuses: workloads, brakeEndsMs, isCutOff })
@@ -88,7 +95,8 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
     unschedulable: refusals,
     workloadStatuses: workloads,
     poolStatuses: pools,
-    endedStatuses: endedStatuses(snapshot, { workloads, pools }),
+    teamStatuses: teams,
+    endedStatuses: endedStatuses(snapshot, { workload: workloads, pool: pools, team: teams }),
     brakes: brakes.changed(),
     ...(next === undefined ? {} : { nextAtMs: next }),
   }
@@ -127,17 +135,14 @@ function shortagesOfFailures(
   )
 }
 
-type Current = {
-  readonly workloads: readonly { readonly name: string }[]
-  readonly pools: readonly { readonly name: string }[]
-}
+/** What still has a status, by its kind. */
+type Current = Readonly<Record<Noun, readonly { readonly name: string }[]>>
 
-function endedStatuses(snapshot: Snapshot, { workloads, pools }: Current): Plan['endedStatuses'] {
-  const live = {
-    workload: new Set(workloads.map((own) => own.name)),
-    pool: new Set(pools.map((own) => own.name)),
-  }
-  return [...snapshot.workloadStatuses, ...snapshot.poolStatuses]
-    .filter(({ noun, name }) => !live[noun].has(name))
-    .map(({ noun, name }) => ({ noun, name }))
+function endedStatuses(snapshot: Snapshot, current: Current): Plan['endedStatuses'] {
+  const { workloadStatuses: workload, poolStatuses: pool, teamStatuses: team } = snapshot
+  const before = { workload, pool, team }
+  return NOUNS.flatMap((noun) => {
+    const live = new Set(current[noun].map((own) => own.name))
+    return before[noun].filter((own) => !live.has(own.name)).map(({ name }) => ({ noun, name }))
+  })
 }

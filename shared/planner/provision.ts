@@ -221,8 +221,14 @@ export function refusalOf(want: Want, context: ProvisionContext): Refusal {
   }
 }
 
+const NOTHING_IDLE: Reason = {
+  code: 'NothingIdle',
+  text: 'it borrows room that is idle on machines already there, and none is',
+}
+
 function whyRefused(want: Want, context: ProvisionContext): readonly Reason[] {
   const offers = context.offersFor.get(want) ?? []
+  if (!want.demand.mayBuy) return [NOTHING_IDLE]
   if (offers.length === 0) return whyNothingFits(want.demand, context.snapshot)
   const open = offers.filter((offer) => context.limits.allows(offer))
   if (open.length === 0) {

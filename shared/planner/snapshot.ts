@@ -12,7 +12,7 @@ import type { InstanceType, ListedInstance, Offering } from '../model/machine.ts
 import type { Node } from '../model/node.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem, TeamItem, WorkloadItem } from '../model/spec-item.ts'
-import type { PoolStatus, WorkloadStatus } from '../model/status.ts'
+import type { PoolStatus, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Verdict } from '../model/verdict.ts'
 
 /** Durations that an installation may set; everything else is in LIMITS. */
@@ -45,6 +45,7 @@ export type Snapshot = {
   readonly signals: readonly Signal[]
   readonly workloadStatuses: readonly WorkloadStatus[]
   readonly poolStatuses: readonly PoolStatus[]
+  readonly teamStatuses: readonly TeamStatus[]
   readonly shortages: readonly Shortage[]
   readonly brakes: readonly Brake[]
   readonly catalog: readonly InstanceType[]

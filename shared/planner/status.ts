@@ -11,6 +11,8 @@ import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
+import type { Reclaim } from './preempt.ts'
+import { afterReclaim, forgivenAtMs } from './quota/cool-down.ts'
 import {
   availableOf,
   desiredOf,
@@ -32,6 +34,9 @@ export type StatusContext = {
   readonly refusals: readonly Refusal[]
   /** By workload uid: replicas planned onto nodes that are on their way. */
   readonly coming: ReadonlyMap<string, number>
+  /** By workload uid: replicas that quotas let it have. */
+  readonly allowed: ReadonlyMap<string, number>
+  readonly reclaim: Reclaim
   readonly braked: ReadonlySet<string>
 }
 
@@ -64,6 +69,7 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     available: availableOf(running, workload.spec, context.snapshot.nowMs),
     withProcess: withProcess(running, told),
     waiting: waitingOf(workload, revisionOf(workload.spec).version, { context, old }),
+    quota: quotaOf(workload, { context, old }),
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
   if (isSettled(old, facts)) return old
@@ -81,7 +87,11 @@ type Facts = {
   /** Replicas that their agents say have a process. */
   readonly withProcess: number
   readonly waiting: readonly Waiting[]
+  /** Undefined while no quota stands in its way or did so lately. */
+  readonly quota: QuotaFacts | undefined
 }
+
+type QuotaFacts = Pick<WorkloadStatus, 'allowed' | 'reservations' | 'reclaims'>
 
 /**
  * Statuses that say what is so, and the facts by which they do. Stamps that stand are kept, so what
@@ -89,9 +99,10 @@ type Facts = {
  */
 const settled = new WeakMap<WorkloadStatus, Facts>()
 
-function isSettled(old: WorkloadStatus, { waiting, ...now }: Facts): boolean {
+function isSettled(old: WorkloadStatus, { waiting, quota, ...now }: Facts): boolean {
   const known = settled.get(old)
   if (known === undefined || waiting.length + known.waiting.length > 0) return false
+  if (quota !== undefined || known.quota !== undefined) return false
   return (
     known.workload === now.workload &&
     known.running === now.running &&
@@ -104,10 +115,11 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
   const { workload, running, available, waiting } = facts
   const { version } = revisionOf(workload.spec)
   const desired = desiredOf(workload)
+  const allowed = facts.quota?.allowed ?? desired
   const floor =
     workload.spec.availability.minAvailable === undefined
-      ? floorOf(workload.spec, desired)
-      : minAvailableOf(workload.spec, desired)
+      ? floorOf(workload.spec, allowed)
+      : minAvailableOf(workload.spec, allowed)
   const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
   const updated = running.all.filter((own) => own.bound.version === version)
   const counts: Counts = {
@@ -134,27 +146,48 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     conditions: conditionsOf(counts, old?.conditions ?? [], nowMs),
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
     spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
+    ...facts.quota,
   }
+}
+
+type Known = { readonly context: StatusContext; readonly old: WorkloadStatus | undefined }
+
+function quotaOf(workload: WorkloadItem, { context, old }: Known): QuotaFacts | undefined {
+  const { uid } = workload
+  const { nowMs } = context.snapshot
+  const allowed = context.allowed.get(uid)
+  const reservations = context.reclaim.reservations.get(uid)
+  const reclaims = context.reclaim.victims.has(uid)
+    ? afterReclaim(old?.reclaims, nowMs)
+    : old?.reclaims
+  const facts: QuotaFacts = {
+    ...(allowed === undefined || allowed === desiredOf(workload) ? {} : { allowed }),
+    ...(reservations === undefined ? {} : { reservations: [...reservations] }),
+    ...(reclaims === undefined || nowMs >= forgivenAtMs(reclaims) ? {} : { reclaims }),
+  }
+  return Object.keys(facts).length === 0 ? undefined : facts
 }
 
 type Waiting = WorkloadStatus['waiting'][number]
 
-function waitingOf(
-  workload: WorkloadItem,
-  version: string,
-  { context, old }: { context: StatusContext; old: WorkloadStatus | undefined },
-): Waiting[] {
+function waitingOf(workload: WorkloadItem, version: string, { context, old }: Known): Waiting[] {
   const refused = context.refusals.filter((own) => own.workload === workload.name)
   const refusedCount = refused.reduce((sum, own) => sum + own.count, 0)
   const comingCount = context.coming.get(workload.uid) ?? 0
-  const count = refusedCount + comingCount
+  const reserved = context.reclaim.reservations.get(workload.uid) ?? []
+  const reservedCount = reserved.reduce((sum, own) => sum + own.count, 0)
+  const count = refusedCount + comingCount + reservedCount
   if (count === 0) return []
   const known = old?.waiting.find((own) => own.version === version)
   const { nowMs } = context.snapshot
-  const coming: Reason[] =
-    comingCount === 0
-      ? []
-      : [{ code: 'NodeComing', text: `${String(comingCount)} wait for a node on its way` }]
+  const coming: Reason[] = []
+  if (comingCount > 0) {
+    coming.push({ code: 'NodeComing', text: `${String(comingCount)} wait for a node on its way` })
+  }
+  if (reservedCount > 0) {
+    const text = `${String(reservedCount)} wait until others have made room`
+    coming.push({ code: 'RoomComing', text })
+  }
   return [
     {
       version,

@@ -1,5 +1,6 @@
 /**
- * Finds places for the replicas that have none: on the nodes there are, or else on machines to buy.
+ * Finds places for the replicas that have none: on the nodes there are, or else on machines to buy,
+ * or else where others give way.
  *
  * Most passes have nobody to place. Then there is nothing to look at, neither the room on every
  * node nor the market.
@@ -18,6 +19,8 @@ import { place, type Placing } from './place.ts'
 import { openPoolBook } from './pool-limits.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { launchAll, provision, refusalOf } from './provision.ts'
+import { preempt, type PreemptContext, type Reclaim } from './preempt.ts'
+import { serveReserved, type Reserved } from './reserved.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 import { wantsOf, type WantContext } from './wants.ts'
@@ -31,6 +34,7 @@ export type Supply = {
   readonly coming: ReadonlyMap<string, number>
   /** Pools at whose limit somebody waits. */
   readonly blocked: ReadonlySet<string>
+  readonly reclaim: Reclaim
 }
 
 export type SupplyContext = {
@@ -51,18 +55,21 @@ export function supply(context: SupplyContext): Supply {
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())
-  const rounds = findPlaces(demands, { snapshot, board, offers, limits, ids })
-  const placed = rounds.map((own) => own.placed)
+  const { reserved, rounds } = findPlaces(demands, { snapshot, board, offers, limits, ids })
   const launches = launchAll(
     rounds.flatMap((own) => own.claims),
     ids,
   )
+  const waiting = rounds.flatMap((own) => waitingOf(own.buying))
+  const made = preempt({ ...context, board, waiting })
+  const placed = [reserved, ...rounds.map((own) => own.placed)]
   return {
-    actions: [...placed.flatMap((own) => own.actions), ...launches.actions],
-    refusals: rounds.flatMap((own) => refusalsOf(own.buying)),
-    used: new Set([...placed.flatMap((own) => [...own.used]), ...launches.bought]),
-    coming: sum([...placed.map((own) => own.coming), launches.coming]),
+    actions: [...placed.flatMap((own) => own.actions), ...launches.actions, ...made.actions],
+    refusals: rounds.flatMap((own) => waitingOf(own.buying)).map((own) => own.refusal),
+    used: new Set([...placed.flatMap((own) => [...own.used]), ...launches.bought, ...made.used]),
+    coming: sum([...rounds.map((own) => own.placed.coming), launches.coming]),
     blocked: limits.blocked,
+    reclaim: { victims: made.victims, reservations: merge(reserved.kept, made.reservations) },
   }
 }
 
@@ -79,20 +86,23 @@ type Round = {
 function findPlaces(
   demands: readonly Demand[],
   context: WantContext & Pick<ProvisionContext, 'limits' | 'ids'>,
-): readonly Round[] {
+): { readonly reserved: Reserved; readonly rounds: readonly Round[] } {
   const rounds: Round[] = []
+  let reserved = NOTHING_RESERVED
   const claims: ClaimDraft[] = []
   let waiting = demands
   while (waiting.length > 0) {
     const buying = { ...context, ...wantsOf(waiting, context) }
     const before = claims.length
-    const placed = place({ ...buying, nowMs: context.snapshot.nowMs })
+    const { nowMs, workloadStatuses } = context.snapshot
+    if (rounds.length === 0) reserved = serveReserved({ ...buying, nowMs }, workloadStatuses)
+    const placed = place({ ...buying, nowMs })
     provision(buying, claims)
     rounds.push({ placed, claims: claims.slice(before), buying })
     if (placed.used.size === 0 && claims.length === before) break
     waiting = buying.wants.flatMap(takeLeft)
   }
-  return rounds
+  return { reserved, rounds }
 }
 
 /** What is left of the want, for the next round to find a place for. */
@@ -102,8 +112,10 @@ function takeLeft(want: Want): readonly Demand[] {
   return count === 0 ? [] : [{ ...want.demand, count }]
 }
 
-function refusalsOf(buying: ProvisionContext): readonly Refusal[] {
-  return buying.wants.filter((want) => want.left > 0).map((want) => refusalOf(want, buying))
+function waitingOf(buying: ProvisionContext): PreemptContext['waiting'] {
+  return buying.wants
+    .filter((want) => want.left > 0)
+    .map((want) => ({ want, refusal: refusalOf(want, buying) }))
 }
 
 const NOBODY_WAITS: Supply = {
@@ -112,6 +124,20 @@ const NOBODY_WAITS: Supply = {
   used: new Set(),
   coming: new Map(),
   blocked: new Set(),
+  reclaim: { victims: new Set(), reservations: new Map() },
+}
+
+const NOTHING_RESERVED: Reserved = {
+  ...{ actions: [], used: new Set(), kept: new Map() },
+}
+
+function merge<T>(
+  a: ReadonlyMap<string, readonly T[]>,
+  b: ReadonlyMap<string, readonly T[]>,
+): ReadonlyMap<string, readonly T[]> {
+  const merged = new Map(a)
+  for (const [key, values] of b) merged.set(key, [...(merged.get(key) ?? []), ...values])
+  return merged
 }
 
 function sum(counts: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {

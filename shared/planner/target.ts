@@ -5,7 +5,8 @@
  * replacement: new replicas within the surge, old ones leave as the ledger allows (`drain.ts`).
  * Replicas on nodes that must go are counted as gone already here, which is what makes every drain
  * *replacement first*. A workload that has its count but not its on-demand base gets one more on
- * an on-demand machine; once that is available another may go (`unwanted.ts`).
+ * an on-demand machine; once that is available another may go (`unwanted.ts`). What teams' quotas
+ * make of the counts is decided in `admit.ts`.
  */
 import { rememberedPair } from '../base/remembered.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
@@ -29,8 +30,20 @@ export type Target = {
   readonly version: string
   readonly template: Template
   readonly desired: number
+  /** Replicas it may have by the teams' quotas; `desired` where there are none. */
+  readonly allowed: number
+  /** How many of those by right, whatever others need. */
+  readonly guaranteed: number
   /** New replicas of `version` to find a place for. */
   readonly start: number
+  /** How many of those are beyond what is guaranteed, on what others leave idle. */
+  readonly startBorrowed: number
+  /** True when machines may be bought for what is borrowed. */
+  readonly mayBuyBorrowed: boolean
+  /** For how many of those others may have to give way: for nothing borrowed, and for no surge. */
+  readonly mayReclaim: number
+  /** Replicas that it has beyond its right, and must give back when asked. */
+  readonly reclaimable: number
   /** How many of those must come up on on-demand machines. */
   readonly startOnDemand: number
   /** Some of its replicas, on nodes that stay, are of another version. */
@@ -44,25 +57,44 @@ export function target(snapshot: Snapshot, draft: Draft): readonly Target[] {
     .map((own) => targetOf(own, runningOf(replicas.get(own.uid) ?? NO_REPLICAS)))
 }
 
-const targetOf = rememberedPair((workload: WorkloadItem, { staying }: Running): Target => {
-  const { template, version } = revisionOf(workload.spec)
+const targetOf = rememberedPair((workload: WorkloadItem, running: Running): Target => {
   const desired = desiredOf(workload)
+  return targetWithin({ workload, running }, { allowed: desired, guaranteed: desired })
+})
+
+type Counted = { readonly workload: WorkloadItem; readonly running: Running }
+
+/** How many replicas a workload may have, of which so many by right. */
+export type Entitlement = {
+  readonly allowed: number
+  readonly guaranteed: number
+  readonly reclaimable?: number
+  readonly mayBuyBorrowed?: boolean
+}
+
+export function targetWithin(
+  { workload, running: { staying } }: Counted,
+  { allowed, guaranteed, reclaimable = 0, mayBuyBorrowed = false }: Entitlement,
+): Target {
+  const { template, version } = revisionOf(workload.spec)
   const current = staying.filter((own) => own.bound.version === version).length
   const rolling = current < staying.length
-  const missing = desired - current
-  const most = desired + (rolling ? rollRoom(workload.spec, desired).surge : 0)
+  const missing = allowed - current
+  const most = allowed + (rolling ? rollRoom(workload.spec, allowed).surge : 0)
   const lasting = rolling ? staying.filter((own) => own.bound.version === version) : staying
   const onDemand = lasting.filter((own) => own.node.capacityType === 'on-demand').length
-  const shortOfBase = Math.max(0, onDemandTarget(workload.spec, desired) - onDemand)
-  const moving = Math.min(shortOfBase, baseRoom(workload.spec, desired) + missing)
-  const start = rolling ? Math.min(missing, most - staying.length) : Math.max(missing, moving)
+  const shortOfBase = Math.max(0, onDemandTarget(workload.spec, allowed) - onDemand)
+  const moving = Math.min(shortOfBase, baseRoom(workload.spec, allowed) + missing)
+  const wanted = rolling ? Math.min(missing, most - staying.length) : Math.max(missing, moving)
+  const start = Math.max(0, wanted)
+  // One more than allowed for a while, as a surge, is no loan.
+  const borrowed = Math.min(lasting.length + start, allowed) - Math.max(lasting.length, guaranteed)
   return {
-    workload,
-    version,
-    template,
-    desired,
-    start: Math.max(0, start),
+    ...{ workload, version, template, rolling, allowed, guaranteed, reclaimable, start },
+    mayBuyBorrowed,
+    desired: desiredOf(workload),
+    mayReclaim: Math.max(0, Math.min(start, guaranteed - staying.length)),
+    startBorrowed: Math.max(0, borrowed),
     startOnDemand: Math.max(0, Math.min(start, shortOfBase)),
-    rolling,
   }
-})
+}

@@ -32,7 +32,7 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
   const offersFor = new Map<Want, readonly Offer[]>()
   expect(context.board, demands)
   const wants = demands.map((demand) => {
-    const mayBuy = demand.target.template.image === undefined
+    const mayBuy = demand.mayBuy && demand.target.template.image === undefined
     const suiting = mayBuy ? context.offers.filter(makeOfferTest(demand)) : []
     const plain = suiting.filter((offer) => offer.type.gpuCount === 0)
     const shunsGpus =

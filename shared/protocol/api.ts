@@ -81,6 +81,10 @@ export const workloadStatusAnswerSchema = z
   .object({
     observedGeneration,
     desired: z.int(),
+    allowed: z
+      .int()
+      .optional()
+      .meta({ description: 'replicas that quotas let it have; absent where that is all' }),
     assigned: z.int(),
     running: z.int(),
     ready: z.int(),
@@ -101,7 +105,15 @@ export const poolStatusAnswerSchema = z
   .meta({ id: 'PoolStatus' })
 
 export const teamStatusAnswerSchema = z
-  .object({ conditions: z.array(conditionAnswerSchema), deleting })
+  .object({
+    used: quantitiesSchema.meta({ description: 'what its replicas ask for' }),
+    borrowed: quantitiesSchema.meta({ description: 'how much of that is beyond its quota' }),
+    short: quantitiesSchema.meta({
+      description: 'what its quota covers and its workloads want, and has no place so far',
+    }),
+    conditions: z.array(conditionAnswerSchema),
+    deleting,
+  })
   .meta({ id: 'TeamStatus' })
 
 const identity = { name: z.string(), generation: z.int().min(1) }

@@ -67,6 +67,7 @@ export function snapshotOf(items: readonly Item[], context: SnapshotContext): Sn
     signals: lists.signal,
     workloadStatuses: (statuses.workload ?? NONE) as Snapshot['workloadStatuses'],
     poolStatuses: (statuses.pool ?? NONE) as Snapshot['poolStatuses'],
+    teamStatuses: (statuses.team ?? NONE) as Snapshot['teamStatuses'],
     shortages: lists.shortage,
     brakes: lists.brake,
     catalog,

@@ -7,7 +7,7 @@ import type { DroverEvent } from '#shared/model/event.ts'
 import { eventId } from '#shared/model/event.ts'
 import { nodeSchema, type Condition, type Node } from '#shared/model/node.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
-import type { WorkloadStatus } from '#shared/model/status.ts'
+import type { TeamStatus, WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import { appendEvents } from '#shared/store/history.ts'
 import type { Item } from '#shared/store/store.ts'
@@ -184,6 +184,18 @@ export async function setStatus(api: Api, name: string, numbers: StatusNumbers):
     spotFailures: 0,
   }
   await api.put({ ...keys.status('workload', name), ...status })
+}
+
+/** Reconcile's word on a team: half of what it uses is borrowed, and a GPU is owed to it. */
+export async function setTeamStatus(api: Api, name: string): Promise<void> {
+  const { uid } = specItemSchema.parse(must(await api.store.get(keys.spec('team', name)), name))
+  const status: TeamStatus = {
+    ...{ kind: 'status', noun: 'team', name, uid, observedGeneration: 1 },
+    used: { cpuMilli: 4000, memoryMib: 8192, gpuMilli: 0 },
+    borrowed: { cpuMilli: 2000, memoryMib: 0, gpuMilli: 0 },
+    short: { cpuMilli: 0, memoryMib: 0, gpuMilli: 1000 },
+  }
+  await api.put({ ...keys.status('team', name), ...status })
 }
 
 export const condition = (

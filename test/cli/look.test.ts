@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { keys } from '#shared/store/keys.ts'
 import { drover, NOW_MS, startApi, type Api } from './kit.ts'
-import { settleHerd, tellEvents } from './herd.ts'
+import { setTeamStatus, settleHerd, tellEvents } from './herd.ts'
 
 let api: Api
 beforeAll(async () => {
@@ -82,6 +82,29 @@ describe('drover get', () => {
     `)
     expect(await run('get teams')).toMatchInlineSnapshot(`
       "! no teams
+      [exit 0]"
+    `)
+    await run('apply -f test/cli/team.yaml')
+    await setTeamStatus(api, 'search')
+    expect(await run('get teams')).toMatchInlineSnapshot(`
+      "NAME    STATE  QUOTA         USED               BORROWED  SHORT  BORROW    LEND
+      search  ok     cpu 2, gpu 1  cpu 4, memory 8Gi  cpu 2     gpu 1  existing  cpu 1
+      [exit 0]"
+    `)
+    expect(await run('describe team search')).toMatchInlineSnapshot(`
+      "Team:        search
+      Quota:       cpu 2, gpu 1
+      Used:        cpu 4, memory 8Gi
+      Borrowed:    cpu 2
+      Short:       gpu 1
+      Borrow:      existing
+      Lend:        cpu 1
+      Weight:      1
+      Generation:  1
+
+      Events of the last day
+        AGE  TYPE    REASON   TEXT
+         0s  Normal  Created  created (generation 1)
       [exit 0]"
     `)
   })
@@ -255,6 +278,7 @@ describe('drover events', () => {
         0s  Normal   Created   workload/web      created (generation 1)
         0s  Normal   Created   workload/worker   created (generation 1)
         0s  Normal   Created   workload/gpu-job  created (generation 1)
+        0s  Normal   Created   team/search       created (generation 1)
       [exit 0]"
     `)
     expect(await run('events --since 1d --object node/general-4-2')).toMatchInlineSnapshot(`
@@ -285,6 +309,7 @@ describe('drover events', () => {
       2026-11-22 10:00:00Z  Normal   workload/web Created: created (generation 1)
       2026-11-22 10:00:00Z  Normal   workload/worker Created: created (generation 1)
       2026-11-22 10:00:00Z  Normal   workload/gpu-job Created: created (generation 1)
+      2026-11-22 10:00:00Z  Normal   team/search Created: created (generation 1)
       2026-11-22 09:59:59Z  Normal   workload/worker Bound: first
       2026-11-22 09:59:58Z  Normal   workload/worker Bound: told late
       [exit 0]"

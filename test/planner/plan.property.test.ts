@@ -310,6 +310,7 @@ function carriedOut(world: World, { plan: made, draft }: ReturnType<typeof plan>
     assignments: merge(draft.assignments.values(), assignments, (own) => own.node),
     workloadStatuses: [...made.workloadStatuses],
     poolStatuses: [...made.poolStatuses],
+    teamStatuses: [...made.teamStatuses],
     brakes: [...made.brakes],
   }
 }

@@ -21,7 +21,7 @@ describe('a document', () => {
     expect(told({ kind: 'Team', name: 'a', quota: { cpu: 2 } }, { noun: 'team' })).toEqual({
       noun: 'team',
       name: 'a',
-      spec: { quota: { cpu: 2 }, borrow: 'none', weight: 1, principals: [] },
+      spec: { quota: { cpu: 2 }, borrow: 'existing', weight: 1, principals: [] },
     })
   })
 

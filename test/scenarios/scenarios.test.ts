@@ -63,6 +63,7 @@ function step(world: World): string[] {
   world.assignments = keep(world.assignments, assignments, (own) => own.node)
   world.workloadStatuses = [...made.plan.workloadStatuses]
   world.poolStatuses = [...made.plan.poolStatuses]
+  world.teamStatuses = [...made.plan.teamStatuses]
   world.shortages.push(...made.plan.shortages)
   for (const brake of made.plan.brakes) {
     world.brakes = [...world.brakes.filter((own) => own.pool !== brake.pool), brake]

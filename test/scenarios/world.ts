@@ -14,7 +14,8 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { Node } from '#shared/model/node.ts'
 import { nodeSchema } from '#shared/model/node.ts'
 import { poolSpecSchema } from '#shared/model/pool.ts'
-import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import { teamSpecSchema } from '#shared/model/team.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
@@ -54,6 +55,7 @@ export function newWorld(): World {
     signals: [],
     workloadStatuses: [],
     poolStatuses: [],
+    teamStatuses: [],
     shortages: [],
     brakes: [],
     catalog: [...catalog],
@@ -89,14 +91,19 @@ const verbs: Readonly<Record<string, Verb>> = {
     }
     replace(world.workloads, item)
   },
+  team: (world, [name = '', ...rest]) => {
+    const spec = teamSpecSchema.parse(documentOf(rest))
+    replace(world.teams, { ...meta(world, name), noun: 'team', spec } satisfies TeamItem)
+  },
   delete: (world, [name]) => {
     const item = must(
-      [...world.workloads, ...world.pools].find((own) => own.name === name),
+      [...world.workloads, ...world.pools, ...world.teams].find((own) => own.name === name),
       `${String(name)}`,
     )
     const gone = { ...item, deletedAtMs: world.nowMs }
     if (gone.noun === 'workload') replace(world.workloads, gone)
-    else replace(world.pools, gone)
+    else if (gone.noun === 'pool') replace(world.pools, gone)
+    else replace(world.teams, gone)
   },
   node: (
     world,
@@ -384,7 +391,8 @@ function reported(
 ): Snapshot['reports'][number]['replicas'][number] {
   const ready = state === 'ready'
   const phase = ready ? ('ready' as const) : ('running' as const)
-  return { id, version, phase, ready, restarts: 0, addresses: {}, gpus: [] }
+  const restarts = state === 'crashing' ? LIMITS.crashLoopRestarts : 0
+  return { id, version, phase, ready, restarts, addresses: {}, gpus: [] }
 }
 
 function changeReport(

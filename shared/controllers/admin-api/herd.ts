@@ -11,10 +11,11 @@ import { must } from '#shared/base/assert.ts'
 import { assignmentSchema } from '#shared/model/assignment.ts'
 import { orderSchema } from '#shared/model/facts.ts'
 import { LIMITS } from '#shared/model/limits.ts'
+import type { Noun } from '#shared/model/names.ts'
 import { nodeSchema, type Node } from '#shared/model/node.ts'
 import { reportSchema } from '#shared/model/report.ts'
-import { poolStatusSchema, workloadStatusSchema } from '#shared/model/status.ts'
-import type { PoolStatus, WorkloadStatus } from '#shared/model/status.ts'
+import { poolStatusSchema, teamStatusSchema, workloadStatusSchema } from '#shared/model/status.ts'
+import type { PoolStatus, TeamStatus, WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import { keyText } from '#shared/store/rules.ts'
 import type { Item, Key, Store } from '#shared/store/store.ts'
@@ -127,10 +128,17 @@ export async function readPoolStatuses(
   return readStatuses(reader, { noun: 'pool', schema: poolStatusSchema, of: pools })
 }
 
+export async function readTeamStatuses(
+  reader: Reader,
+  teams: readonly { name: string; uid: string }[],
+): Promise<Map<string, TeamStatus>> {
+  return readStatuses(reader, { noun: 'team', schema: teamStatusSchema, of: teams })
+}
+
 async function readStatuses<T extends { name: string; uid: string }>(
   reader: Reader,
   wanted: {
-    noun: 'workload' | 'pool'
+    noun: Noun
     schema: z.ZodType<T>
     of: readonly { name: string; uid: string }[]
   },

@@ -9,11 +9,23 @@
 import { must } from '#shared/base/assert.ts'
 import { NOTHING, addResources } from '#shared/model/quantities.ts'
 import type { PoolItem, SpecItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
-import type { PoolStatus, WorkloadStatus } from '#shared/model/status.ts'
+import type { Amounts, PoolStatus, TeamStatus, WorkloadStatus } from '#shared/model/status.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
-import type { PoolObject, SpecObject, TeamObject, WorkloadObject } from '#shared/protocol/api.ts'
+import type {
+  PoolObject,
+  Quantities,
+  SpecObject,
+  TeamObject,
+  WorkloadObject,
+} from '#shared/protocol/api.ts'
 import { conditionAnswer, isoOf, quantitiesOf, requestedOn, type NodeView } from './answers.ts'
-import { readHerd, readPoolStatuses, readWorkloadStatuses, type Reader } from './herd.ts'
+import {
+  readHerd,
+  readPoolStatuses,
+  readTeamStatuses,
+  readWorkloadStatuses,
+  type Reader,
+} from './herd.ts'
 
 /** The objects of those items that still exist, in the same order. */
 export async function objectsOf(reader: Reader, items: readonly SpecItem[]): Promise<SpecObject[]> {
@@ -33,16 +45,18 @@ async function describe(
 ): Promise<{ object: SpecObject; gone: boolean }[]> {
   const workloads = items.filter((item) => item.noun === 'workload')
   const pools = items.filter((item) => item.noun === 'pool')
+  const teams = items.filter((item) => item.noun === 'team')
   const needsHerd = pools.length > 0 || workloads.some(isDeleted)
-  const [herd, statuses, poolStatuses] = await Promise.all([
+  const [herd, statuses, poolStatuses, teamStatuses] = await Promise.all([
     needsHerd ? readHerd(reader) : [],
     readWorkloadStatuses(reader, workloads),
     readPoolStatuses(reader, pools),
+    readTeamStatuses(reader, teams),
   ])
   const objectFor = (item: SpecItem): SpecObject => {
     if (item.noun === 'workload') return workloadObject(item, statuses.get(item.name))
     if (item.noun === 'pool') return poolObject(item, { status: poolStatuses.get(item.name), herd })
-    return teamObject(item)
+    return teamObject(item, teamStatuses.get(item.name))
   }
   return items.map((item) => ({ object: objectFor(item), gone: isGone(item, herd) }))
 }
@@ -74,6 +88,7 @@ function workloadObject(item: WorkloadItem, seen: WorkloadStatus | undefined): W
     status: {
       observedGeneration: seen?.observedGeneration ?? 0,
       desired: isDeleted(item) ? 0 : (item.spec.replicas ?? seen?.desired ?? 0),
+      ...(seen?.allowed === undefined ? {} : { allowed: seen.allowed }),
       assigned: seen?.assigned ?? 0,
       running: seen?.running ?? 0,
       ready: seen?.ready ?? 0,
@@ -116,12 +131,20 @@ function poolObject(
   }
 }
 
-function teamObject(item: TeamItem): TeamObject {
+function teamObject(item: TeamItem, status: TeamStatus | undefined): TeamObject {
+  const textOf = (amounts: Amounts | undefined): Quantities =>
+    quantitiesOf({ ...NOTHING, ...amounts })
   return {
     kind: 'Team',
     name: item.name,
     generation: item.generation,
     spec: item.spec,
-    status: { conditions: [], ...deletingOf(item) },
+    status: {
+      used: textOf(status?.used),
+      borrowed: textOf(status?.borrowed),
+      short: textOf(status?.short),
+      conditions: [],
+      ...deletingOf(item),
+    },
   }
 }

@@ -10,7 +10,7 @@ import { sameJson } from '../../base/equal.ts'
 import type { LaunchOutcome } from '../../cloud/fleet.ts'
 import type { Launch } from '../../model/launch.ts'
 import { LIMITS } from '../../model/limits.ts'
-import type { PoolStatus, WorkloadStatus } from '../../model/status.ts'
+import type { Status } from '../../model/status.ts'
 import type { Action, Plan } from '../../planner/actions.ts'
 import { changedItems, draftOf, type Draft } from '../../planner/fold.ts'
 import type { Snapshot } from '../../planner/snapshot.ts'
@@ -101,14 +101,12 @@ function statusWrites(plan: Plan, snapshot: Snapshot): readonly Write[] {
   const changed = [
     ...changedStatuses(snapshot.workloadStatuses, plan.workloadStatuses),
     ...changedStatuses(snapshot.poolStatuses, plan.poolStatuses),
+    ...changedStatuses(snapshot.teamStatuses, plan.teamStatuses),
   ]
   return [...changed.map(putStatus), ...plan.endedStatuses.map(deleteStatus)]
 }
 
-function changedStatuses<T extends WorkloadStatus | PoolStatus>(
-  before: readonly T[],
-  now: readonly T[],
-): readonly T[] {
+function changedStatuses<T extends Status>(before: readonly T[], now: readonly T[]): readonly T[] {
   // Mostly a status that says what is so is the very one that stands.
   const standing = new Set(before)
   return now.filter(

@@ -6,7 +6,8 @@ import type { Assignment, AssignmentHead } from '../../model/assignment.ts'
 import type { Brake, Shortage } from '../../model/facts.ts'
 import type { Launch } from '../../model/launch.ts'
 import type { Node } from '../../model/node.ts'
-import type { PoolStatus, WorkloadStatus } from '../../model/status.ts'
+import type { Noun } from '../../model/names.ts'
+import type { Status } from '../../model/status.ts'
 import type { ItemChanges } from '../../planner/fold.ts'
 import { keys } from '../../store/keys.ts'
 import type { Write } from '../../store/store.ts'
@@ -59,11 +60,11 @@ export function deleteLaunch(id: string): Write {
   return { kind: 'delete', key: keys.launch(id) }
 }
 
-export function putStatus(status: WorkloadStatus | PoolStatus): Write {
+export function putStatus(status: Status): Write {
   return { kind: 'put', item: { ...status, ...keys.status(status.noun, status.name) } }
 }
 
-export function deleteStatus({ noun, name }: { noun: 'workload' | 'pool'; name: string }): Write {
+export function deleteStatus({ noun, name }: { noun: Noun; name: string }): Write {
   return { kind: 'delete', key: keys.status(noun, name) }
 }
 

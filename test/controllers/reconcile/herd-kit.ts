@@ -22,10 +22,12 @@ import {
 } from '#shared/controllers/reconcile/settings.ts'
 import { instanceArn } from '#shared/model/arn.ts'
 import { assignmentSchema, type Assignment } from '#shared/model/assignment.ts'
+import type { Noun } from '#shared/model/names.ts'
 import { nodeSchema, type Node } from '#shared/model/node.ts'
 import { poolSpecSchema } from '#shared/model/pool.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import { workloadStatusSchema, type WorkloadStatus } from '#shared/model/status.ts'
+import { teamSpecSchema } from '#shared/model/team.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
 import { agentKeys } from '#shared/protocol/agent-keys.ts'
@@ -62,7 +64,8 @@ export type Herd = {
   pass(): Promise<ReconcileOutcome>
   workload(name: string, spec: Record<string, unknown>): Promise<void>
   pool(name: string, spec: Record<string, unknown>): Promise<void>
-  remove(noun: 'workload' | 'pool', name: string): Promise<void>
+  team(name: string, spec: Record<string, unknown>): Promise<void>
+  remove(noun: Noun, name: string): Promise<void>
   nodes(): Promise<readonly Node[]>
   assignments(): Promise<readonly Assignment[]>
   status(workload: string): Promise<WorkloadStatus | undefined>
@@ -130,7 +133,7 @@ export function makeHerd(options: HerdOptions = {}): Herd {
     await judgePending(ports)
     await reconcile(ports, settings)
   }
-  const put = async (noun: 'workload' | 'pool', name: string, spec: unknown): Promise<void> => {
+  const put = async (noun: Noun, name: string, spec: unknown): Promise<void> => {
     const old = await store.get(keys.spec(noun, name))
     const generation = Number(old?.['generation'] ?? 0) + 1
     const uid =
@@ -161,6 +164,7 @@ export function makeHerd(options: HerdOptions = {}): Herd {
     workload: (name, spec) =>
       put('workload', name, workloadSpecSchema.parse({ command: ['serve'], ...spec })),
     pool: (name, spec) => put('pool', name, poolSpecSchema.parse(spec)),
+    team: (name, spec) => put('team', name, teamSpecSchema.parse(spec)),
     remove: async (noun, name) => {
       await store.update(keys.spec(noun, name), { deletedAtMs: nowMs })
     },

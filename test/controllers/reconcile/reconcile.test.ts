@@ -270,6 +270,36 @@ describe('reconcile', () => {
     expect(await running(herd, 'web')).toBe(3)
   })
 
+  it('gives a team back what others borrow, and tells of it', async () => {
+    const herd = makeHerd()
+    const one = { resources: { cpu: 1, memory: '1Gi' } }
+    await herd.pool('general', { instances: { types: ['m7a.xlarge'] }, limits: { cpu: 4 } })
+    await herd.team('search', { quota: { cpu: 2 } })
+    await herd.team('batch', { quota: { cpu: 1 } })
+    await herd.workload('crawl', { replicas: 3, team: 'batch', preemptible: true, ...one })
+    await herd.run(80)
+    expect(await herd.status('crawl')).toMatchObject({ desired: 3, ready: 3 })
+    const amounts = { cpuMilli: 2000, memoryMib: 2048, gpuMilli: 0 }
+    expect(await herd.store.get(keys.status('team', 'batch'))).toMatchObject({ borrowed: amounts })
+    await herd.workload('index', { replicas: 2, team: 'search', ...one })
+    await herd.run(5)
+    expect(await herd.store.get(keys.status('team', 'search'))).toMatchObject({ short: amounts })
+    expect(await running(herd, 'crawl')).toBe(3)
+    await herd.run(10)
+    expect(await herd.status('index')).toMatchObject({ ready: 2 })
+    expect(await herd.status('crawl')).toMatchObject({ allowed: 1, ready: 1 })
+    const before = (await herd.status('crawl'))?.reclaims
+    expect(before).toMatchObject({ count: 1 })
+    await herd.remove('workload', 'index')
+    await herd.run(40)
+    expect(await running(herd, 'crawl')).toBe(1)
+    await herd.run(30)
+    expect(await running(herd, 'crawl')).toBe(3)
+    await herd.remove('team', 'search')
+    await herd.run(2)
+    expect(await herd.store.get(keys.status('team', 'search'))).toBeUndefined()
+  })
+
   it('rolls to a new version within its bounds', async () => {
     const herd = makeHerd()
     await herd.pool('general', POOL)

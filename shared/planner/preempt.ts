@@ -1,0 +1,198 @@
+/**
+ * Who gives way when somebody entitled can have no machine: the fewest that will do.
+ *
+ * It is asked last, of those for whom nothing could be found or bought for a while. The room that
+ * is made is kept for whom it was made (`reserved.ts`), since victims leave at different times. In
+ * the end every victim that turns out not to be needed lives.
+ *
+ * Source: victims and the reverse pass as in Kueue; `research/lifecycle.md` §3 has its figures, and
+ * the faults that users of it and of its peers reported.
+ */
+import { byKey, byText, inOrder } from '../base/order.ts'
+import { LIMITS } from '../model/limits.ts'
+import { templateKey, type BoundReplica } from '../model/assignment.ts'
+import type { Reservation } from '../model/status.ts'
+import type { Draft } from './fold.ts'
+import { weightOf } from './revision.ts'
+import type { Action, Refusal } from './actions.ts'
+import { put, type Board, type Slot } from './board.ts'
+import { reportsByArn } from './facts.ts'
+import { roomByRules, type Want } from './fill.ts'
+import { binOf } from './place.ts'
+import { NO_REPLICAS, replicasByUid } from './replicas.ts'
+import {
+  openVictims,
+  withVictim,
+  without,
+  type Victim,
+  type VictimBook,
+  type VictimContext,
+} from './victims.ts'
+
+export type PreemptContext = VictimContext & {
+  readonly board: Board
+  /** Those that found no place, each with why. */
+  readonly waiting: readonly { readonly want: Want; readonly refusal: Refusal }[]
+}
+
+export type Reclaim = {
+  /** Uids of workloads that give way. */
+  readonly victims: ReadonlySet<string>
+  /** By workload uid: room that is being made for it. */
+  readonly reservations: ReadonlyMap<string, readonly Reservation[]>
+}
+
+export type Preemption = Reclaim & {
+  readonly actions: readonly Action[]
+  /** Nodes on which room is being made. */
+  readonly used: ReadonlySet<string>
+}
+
+const NOBODY: Preemption = {
+  ...{ victims: new Set(), reservations: new Map(), actions: [], used: new Set() },
+}
+
+/** Takes off `left` of the wants what it makes room for. */
+export function preempt(context: PreemptContext): Preemption {
+  const entitled = context.waiting.filter((own) => mayReclaim(own, context))
+  if (entitled.length === 0) return NOBODY
+  const victims = openVictims(context)
+  if (victims.isEmpty) return NOBODY
+  const scene: Scene = { board: context.board, victims, clearings: new Map() }
+  for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context.draft))
+  const spent = new Map<string, number>()
+  for (const { want } of entitled) {
+    const { workload, mayReclaim: most } = want.demand.target
+    const spentOf = (): number => spent.get(workload.uid) ?? 0
+    while (want.left > 0 && spentOf() < most && makeRoom(scene, want)) {
+      want.left -= 1
+      spent.set(workload.uid, spentOf() + 1)
+    }
+  }
+  for (const clearing of scene.clearings.values()) letLive(scene, clearing)
+  return conclude([...scene.clearings.values()], context)
+}
+
+/** By right, for a while already, not for want of passes, and not to crash again. */
+function mayReclaim(
+  { want, refusal }: PreemptContext['waiting'][number],
+  { snapshot, draft }: PreemptContext,
+): boolean {
+  const { target, isBorrowed } = want.demand
+  const { uid } = target.workload
+  if (isBorrowed || target.mayReclaim === 0) return false
+  if (refusal.reasons.some(({ code }) => code === 'Waiting')) return false
+  const status = snapshot.workloadStatuses.find((own) => own.uid === uid)
+  const waiting = status?.waiting.find((own) => own.version === target.version)
+  const sinceMs = waiting?.unschedulableSinceMs ?? Infinity
+  if (snapshot.nowMs - sinceMs < LIMITS.reclaimAfterMs) return false
+  const reports = reportsByArn(snapshot.reports)
+  return !(replicasByUid(draft).get(uid) ?? NO_REPLICAS).some(({ bound, node }) => {
+    const told = reports.get(node.machine?.arn ?? '')?.replicas.find((own) => own.id === bound.id)
+    return told !== undefined && !told.ready && told.restarts >= LIMITS.crashLoopRestarts
+  })
+}
+
+/** Whoever stops there anyway leaves room that nobody else has to make. */
+function afterStops(slot: Slot, { assignments }: Draft): Slot {
+  const assignment = assignments.get(slot.node)
+  return (assignment?.replicas ?? []).filter(isStopping).reduce((room, bound) => {
+    const template = assignment?.templates[templateKey(bound)]
+    if (template === undefined) return room
+    return without(room, { need: weightOf(template).need, replica: { bound } })
+  }, slot)
+}
+
+const isStopping = ({ order }: BoundReplica): boolean => order === 'stop'
+
+/** What is being cleared on one node, and for whom. */
+type Clearing = {
+  readonly slot: Slot
+  victims: readonly Victim[]
+  readonly wants: Want[]
+}
+
+type Scene = {
+  readonly board: Board
+  readonly victims: VictimBook
+  readonly clearings: Map<string, Clearing>
+}
+
+type Way = { readonly slot: Slot; readonly victims: readonly Victim[] }
+
+/** Clears room for one more replica of the want; false where nobody may be sent away for it. */
+function makeRoom({ board, victims, clearings }: Scene, want: Want): boolean {
+  const ways = board.slots.flatMap((slot): readonly Way[] => {
+    if (!slot.ready || roomByRules(board, binOf(slot), want) <= 0) return []
+    const chosen = victims.choose(slot, want)
+    return chosen === undefined ? [] : [{ slot, victims: chosen }]
+  })
+  const [best] = ways.toSorted(byHarm)
+  if (best === undefined) return false
+  const { slot } = best
+  victims.take(best.victims)
+  for (const victim of best.victims) Object.assign(slot, without(slot, victim))
+  put(board, slot, want.demand)
+  const known = clearings.get(slot.node) ?? { slot, victims: [], wants: [] }
+  known.victims = [...known.victims, ...best.victims]
+  known.wants.push(want)
+  clearings.set(slot.node, known)
+  return true
+}
+
+const byHarm = inOrder<Way>(
+  byKey((own) => own.victims.filter((victim) => victim.because === 'Preempted').length),
+  byKey((own) => own.victims.length),
+  byKey((own) => own.victims.reduce((sum, { target }) => sum + target.workload.spec.priority, 0)),
+  (a, b) => byText(a.slot.node, b.slot.node),
+)
+
+/** What was cleared for the one may have been enough for the other. */
+function letLive({ victims }: Scene, clearing: Clearing): void {
+  const { slot } = clearing
+  clearing.victims = clearing.victims.toReversed().filter((victim) => {
+    const kept = withVictim(slot, victim)
+    const isNeeded =
+      kept.freeCpuMilli < 0 || kept.freeMemoryMib < 0 || kept.freeDevices.some((free) => free < 0)
+    if (isNeeded) return true
+    Object.assign(slot, kept)
+    victims.letLive(victim)
+    return false
+  })
+}
+
+function conclude(
+  clearings: readonly Clearing[],
+  { snapshot: { nowMs }, draft }: PreemptContext,
+): Preemption {
+  const reservations = new Map<string, Reservation[]>()
+  for (const { slot, victims, wants } of clearings) {
+    const stopping = draft.assignments.get(slot.node)?.replicas.filter(isStopping) ?? []
+    const leaving = [...stopping, ...victims.map((own) => own.replica.bound)]
+    const graceSeconds = Math.max(0, ...leaving.map((own) => own.graceSeconds))
+    const untilMs = nowMs + graceSeconds * 1000 + LIMITS.reclaimHoldMs
+    for (const uid of new Set(wants.map((own) => own.demand.target.workload.uid))) {
+      const count = wants.filter((own) => own.demand.target.workload.uid === uid).length
+      const known = reservations.get(uid) ?? []
+      reservations.set(uid, [...known, { node: slot.node, count, untilMs }])
+    }
+  }
+  return {
+    victims: new Set(
+      clearings.flatMap((own) => own.victims.map(({ target }) => target.workload.uid)),
+    ),
+    reservations,
+    actions: clearings.flatMap(stopsOf),
+    used: new Set(clearings.map((own) => own.slot.node)),
+  }
+}
+
+function stopsOf({ victims, wants }: Clearing): readonly Action[] {
+  const names = [...new Set(wants.map((own) => own.demand.target.workload.name))].sort(byText)
+  const text = `${names.join(', ')} needs the room`
+  return victims.map(({ replica: { bound, node }, because }) => {
+    const why = because === 'Reclaimed' ? 'it ran on what others left idle' : 'it matters less'
+    const reason = { code: because, text: `${text}; ${why}` }
+    return { kind: 'stop', node: node.name, replica: bound.id, reason }
+  })
+}

@@ -1,0 +1,130 @@
+/**
+ * The policy by default: each team has its quota by right, and what it leaves idle others borrow.
+ *
+ * Only preemptible work borrows, because what is lent is asked back. What a team waits for counts
+ * as used by it, so nothing is lent that its owner is about to need. Borrowers that run keep what
+ * they have; what is left goes replica by replica to the team that has borrowed least for its
+ * weight.
+ *
+ * Source: the semantics of Kueue's cohorts (nominal quota, lending limit), figures and faults of
+ * its peers in `research/lifecycle.md` §3.
+ */
+import { fitting, guaranteeWhatStays, openBooks, partsOf, type Account } from './books.ts'
+import type { Books, Part } from './books.ts'
+import type { Ask, Dimension, QuotaPolicy } from './policy.ts'
+
+export const guaranteedWithBorrowing: QuotaPolicy = (question) => {
+  const books = openBooks(question)
+  const parts = partsOf(question.asks)
+  const beyond: Part[] = []
+  for (const part of guaranteeWhatStays(books, parts)) {
+    const room = fitting(part.ask, books.accountOf(part.ask).left, books.governed)
+    const count = Math.min(part.count, room)
+    books.guarantee(part.ask, count)
+    if (count < part.count) beyond.push({ ...part, count: part.count - count })
+  }
+  const borrowers = beyond.filter(
+    ({ ask }) => ask.preemptible && books.accountOf(ask).share.mayBorrow,
+  )
+  const bank = openBank(books)
+  for (const { ask, count } of borrowers.filter((own) => own.isHeld)) {
+    for (let i = 0; i < count && bank.draw(ask); i += 1) books.lend(ask, 1)
+  }
+  shareOut(
+    borrowers.filter((own) => !own.isHeld && !own.ask.isCoolingDown),
+    { books, bank },
+  )
+  return books.grants
+}
+
+type Bank = {
+  /** Takes one replica's need off what others lend; false where there is not enough. */
+  draw(ask: Ask): boolean
+  /** The largest part of all guarantees that the account has borrowed, by its weight. */
+  burdenOf(account: Account): number
+}
+
+function openBank({ governed, accounts, accountOf }: Books): Bank {
+  const borrowed = new Map<Account, Record<Dimension, number>>()
+  const lent = new Map<Account, Record<Dimension, number>>()
+  const amountsIn = (book: typeof lent, account: Account): Record<Dimension, number> => {
+    const known = book.get(account) ?? { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
+    book.set(account, known)
+    return known
+  }
+  const spareOf = (account: Account, own: Dimension): number => {
+    if (account.share.guarantee[own] === Infinity) return 0
+    const mayLend = account.share.lend[own] - amountsIn(lent, account)[own]
+    return Math.max(0, Math.min(account.left[own], mayLend))
+  }
+  const lendersFor = (account: Account): readonly Account[] =>
+    accounts.filter((own) => own !== account)
+  const hasRoom = (ask: Ask): boolean => {
+    const account = accountOf(ask)
+    return governed.every((own) => {
+      let room = Math.max(0, account.left[own])
+      for (const lender of lendersFor(account)) room += spareOf(lender, own)
+      return room >= ask.need[own]
+    })
+  }
+  const draw = (ask: Ask): boolean => {
+    if (!hasRoom(ask)) return false
+    const account = accountOf(ask)
+    for (const own of governed) {
+      let missing = ask.need[own]
+      const mine = Math.min(missing, Math.max(0, account.left[own]))
+      account.left[own] -= mine
+      missing -= mine
+      amountsIn(borrowed, account)[own] += missing
+      for (const lender of lendersFor(account)) {
+        const part = Math.min(missing, spareOf(lender, own))
+        lender.left[own] -= part
+        amountsIn(lent, lender)[own] += part
+        missing -= part
+      }
+    }
+    return true
+  }
+  const total = (own: Dimension): number =>
+    accounts.reduce((sum, { share }) => sum + finite(share.guarantee[own]), 0)
+  const totals = new Map(governed.map((own) => [own, total(own)]))
+  return {
+    draw,
+    burdenOf: (account) => {
+      const amounts = amountsIn(borrowed, account)
+      const parts = governed.map((own) => amounts[own] / Math.max(1, totals.get(own) ?? 0))
+      return Math.max(0, ...parts) / Math.max(account.share.weight, LEAST_WEIGHT)
+    },
+  }
+}
+
+const LEAST_WEIGHT = 1e-6
+
+const finite = (amount: number): number => (amount === Infinity ? 0 : amount)
+
+/** One replica at a time to the team that has borrowed least for its weight. */
+function shareOut(
+  parts: readonly Part[],
+  { books, bank }: { readonly books: Books; readonly bank: Bank },
+): void {
+  const queues = new Map<Account, Part[]>()
+  for (const part of parts) {
+    const account = books.accountOf(part.ask)
+    queues.set(account, [...(queues.get(account) ?? []), part])
+  }
+  for (;;) {
+    let next: { account: Account; burden: number } | undefined
+    for (const [account, queue] of queues) {
+      const burden = bank.burdenOf(account)
+      if (queue.length > 0 && (next === undefined || burden < next.burden)) {
+        next = { account, burden }
+      }
+    }
+    const queue = next === undefined ? undefined : queues.get(next.account)
+    const part = queue?.shift()
+    if (queue === undefined || part === undefined) return
+    if (!bank.draw(part.ask)) continue
+    books.lend(part.ask, 1)
+    if (part.count > 1) queue.unshift({ ...part, count: part.count - 1 })
+  }
+}

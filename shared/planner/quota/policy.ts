@@ -1,0 +1,55 @@
+/**
+ * What a quota policy is asked, and what it answers: the place to plug in a firm's own.
+ *
+ * A policy sees teams and what their workloads ask for, as counts of equal replicas, and says how
+ * many of each are guaranteed and how many run on what others leave idle. It is a pure function:
+ * where the replicas go, what is bought for them and who must give way follows from its answer
+ * elsewhere.
+ */
+import type { Resources } from '../../model/quantities.ts'
+
+/** What quotas count, in the units of `Resources`. */
+export const DIMENSIONS = ['cpuMilli', 'memoryMib', 'gpuMilli'] as const
+export type Dimension = (typeof DIMENSIONS)[number]
+export type Amount = Readonly<Record<Dimension, number>>
+
+export type Share = {
+  /** A team's name. */
+  readonly team: string
+  /** Infinity in a dimension that its quota leaves out: that is not counted. */
+  readonly guarantee: Amount
+  /** At most so much of what it does not use goes to others. */
+  readonly lend: Amount
+  readonly weight: number
+  readonly mayBorrow: boolean
+}
+
+/** What one workload asks for. */
+export type Ask = {
+  readonly uid: string
+  /** Undefined for a workload of no team, to which nothing is guaranteed. */
+  readonly team: string | undefined
+  readonly priority: number
+  readonly preemptible: boolean
+  /** Of one replica. */
+  readonly need: Amount
+  /** True while it has given way to others so lately that it must not borrow more. */
+  readonly isCoolingDown: boolean
+  /** Replicas it has; `wanted` counts these too. */
+  readonly held: number
+  readonly wanted: number
+  readonly sinceMs: number
+}
+
+/** How many of an ask's replicas may run: `guaranteed` by right, `borrowed` as long as it lasts. */
+export type Grant = { readonly guaranteed: number; readonly borrowed: number }
+
+export type QuotaQuestion = { readonly shares: readonly Share[]; readonly asks: readonly Ask[] }
+
+/** By the uid of each ask. */
+export type QuotaPolicy = (question: QuotaQuestion) => ReadonlyMap<string, Grant>
+
+/** Resources as quotas count them. */
+export function amountOf({ cpuMilli, memoryMib, gpuMilli }: Resources): Amount {
+  return { cpuMilli, memoryMib, gpuMilli }
+}

@@ -1,0 +1,239 @@
+/**
+ * What must hold of teams' quotas, on days that nobody thought of.
+ *
+ * A herd that cannot grow, and teams whose work comes and goes: whoever is entitled gets its room
+ * in time, nobody gives way in vain, and what gave way borrows nothing for longer each time.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { must } from '#shared/base/assert.ts'
+import { groupBy } from '#shared/base/order.ts'
+import { templateKey } from '#shared/model/assignment.ts'
+import { LIMITS } from '#shared/model/limits.ts'
+import { resourcesOf } from '#shared/model/workload.ts'
+import type { Action, Plan } from '#shared/planner/actions.ts'
+import { changedItems, draftOf } from '#shared/planner/fold.ts'
+import { plan } from '#shared/planner/plan.ts'
+import { newWorld, tell, type World } from '../scenarios/world.ts'
+
+const TEAMS = ['red', 'green', 'blue']
+/** Each node has room for three replicas of one CPU. */
+const NODES = 4
+
+const days = fc.record({
+  /** In CPUs; together no more than the herd has. */
+  quotas: fc.tuple(fc.nat(4), fc.constantFrom(0, 4), fc.constantFrom(1, 4)),
+  lends: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()),
+  hours: fc.array(
+    fc.record({
+      team: fc.constantFrom(...TEAMS),
+      preemptible: fc.boolean(),
+      replicas: fc.constantFrom(0, 0, 1, 2, 5, 12),
+      minutes: fc.constantFrom(1, 1, 2, 5, 20),
+    }),
+    { minLength: 6, maxLength: 18 },
+  ),
+})
+type Day = typeof days extends fc.Arbitrary<infer T> ? T : never
+
+function worldOf({ quotas, lends }: Pick<Day, 'quotas' | 'lends'>, cpus: string[]): World {
+  const world = newWorld()
+  const names = new Set(['m7a.xlarge'])
+  world.catalog = world.catalog.filter((own) => names.has(own.name))
+  world.offerings = world.offerings.filter((own) => names.has(own.instanceType))
+  tell(
+    world,
+    `pool general instances.types=[m7a.xlarge] limits.cpu=${String(NODES * 4)} repack.when=never`,
+  )
+  for (let i = 0; i < NODES; i += 1) {
+    tell(world, `node n${String(i)} general m7a.xlarge us-east-1a on-demand ready`)
+  }
+  TEAMS.forEach((team, i) => {
+    const lend = lends[i] === true ? '' : 'lend.cpu=1'
+    tell(world, `team ${team} quota.cpu=${String(quotas[i] ?? 0)} ${lend}`)
+    for (const kind of KINDS) ask(world, { team, kind, replicas: 0, cpu: cpus[i] ?? '1' })
+  })
+  return world
+}
+
+const KINDS = ['firm', 'loose'] as const
+type Request = { team: string; kind: (typeof KINDS)[number]; replicas: number; cpu: string }
+
+function ask(world: World, { team, kind, replicas, cpu }: Request): void {
+  const words = `replicas=${String(replicas)} team=${team} preemptible=${String(kind === 'loose')}`
+  tell(world, `workload ${team}-${kind} ${words} resources.cpu=${cpu} rollout.maxUnavailable=100%`)
+}
+
+/** One pass, and what agents make of it: what is bound is ready, what is to stop has stopped. */
+function pass(world: World, seconds: number): Plan {
+  tell(world, `pass +${String(seconds)}s`)
+  const made = plan(world)
+  const { nodes, assignments } = changedItems(draftOf(world), made.draft)
+  for (const own of nodes) {
+    world.nodes[world.nodes.findIndex((old) => old.name === own.name)] = own
+  }
+  for (const own of assignments) {
+    world.assignments[world.assignments.findIndex((old) => old.arn === own.arn)] = own
+    tell(world, `obey ${own.node}`)
+  }
+  world.workloadStatuses = [...made.plan.workloadStatuses]
+  return made.plan
+}
+
+type Look = (made: Plan, before: Assignments) => void
+
+/** Passes at the moments that the plans themselves name, and one a second where one decides. */
+function settle(world: World, forMs: number, look?: Look): Plan[] {
+  const plans: Plan[] = []
+  const endMs = world.nowMs + forMs
+  while (world.nowMs < endMs) {
+    const before = new Map(world.assignments.map((own) => [own.node, own]))
+    const nextMs = plans.at(-1)?.nextAtMs ?? Infinity
+    const seconds = Math.ceil((Math.min(nextMs, endMs) - world.nowMs) / 1000)
+    const made = pass(world, plans.at(-1)?.actions.length === 0 ? Math.max(1, seconds) : 1)
+    look?.(made, before)
+    plans.push(made)
+  }
+  return plans
+}
+
+function runningOf(world: World, workload: string): number {
+  return world.assignments
+    .flatMap((own) => own.replicas)
+    .filter((own) => own.order === 'run' && own.workload === workload).length
+}
+
+/** What a reclaim takes at most: the delay, the least time anybody runs, and some passes. */
+const IN_TIME_MS = LIMITS.reclaimAfterMs + LIMITS.reclaimMinRuntimeMs + 10_000
+
+describe('quotas of teams', () => {
+  it('give every team what it is guaranteed, in time', () => {
+    fc.assert(
+      fc.property(days, (day) => {
+        const world = worldOf(day, ['1', '1', '1'])
+        for (const { team, preemptible, replicas } of day.hours) {
+          ask(world, { team, kind: preemptible ? 'loose' : 'firm', replicas, cpu: '1' })
+          settle(world, IN_TIME_MS)
+          TEAMS.forEach((own, i) => {
+            const [firm, loose] = KINDS.map((kind) => runningOf(world, `${own}-${kind}`))
+            const wanted = KINDS.map((kind) => wantedOf(world, `${own}-${kind}`))
+            const quota = day.quotas[i] ?? 0
+            const entitled = Math.min(quota, (wanted[0] ?? 0) + (wanted[1] ?? 0))
+            expect((firm ?? 0) + (loose ?? 0), own).toBeGreaterThanOrEqual(entitled)
+            expect(firm, own).toBeGreaterThanOrEqual(Math.min(quota, wanted[0] ?? 0))
+            // Only preemptible work runs on what others leave idle.
+            expect(firm, own).toBeLessThanOrEqual(Math.max(quota, 0))
+          })
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('send away the fewest: with any one of them left, there is no room', () => {
+    const cpu = fc.constantFrom('500m', '700m', '1', '1500m', '2500m')
+    fc.assert(
+      fc.property(days, fc.tuple(cpu, cpu, cpu), (day, cpus) => {
+        const world = worldOf(day, cpus)
+        for (const { team, preemptible, replicas, minutes } of day.hours) {
+          const kind = preemptible ? 'loose' : 'firm'
+          ask(world, { team, kind, replicas, cpu: cpus[TEAMS.indexOf(team)] ?? '1' })
+          settle(world, minutes * 60_000, (made, before) => {
+            expectFewest(world, made, before)
+          })
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('do not start and stop work for ever where the need of its lender comes and goes', () => {
+    const flips = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 30, maxLength: 60 })
+    fc.assert(
+      fc.property(flips, (minutes) => {
+        const world = worldOf({ quotas: [4, 4, 4], lends: [true, true, true] }, ['1', '1', '1'])
+        ask(world, { team: 'blue', kind: 'loose', replicas: 12, cpu: '1' })
+        const beganMs = world.nowMs
+        let times = 0
+        minutes.forEach((own, i) => {
+          ask(world, { team: 'red', kind: 'firm', replicas: i % 2 === 0 ? 4 : 0, cpu: '1' })
+          const plans = settle(world, own * 60_000)
+          if (plans.some((made) => made.actions.some(isReclaim))) times += 1
+        })
+        // After the nth time nothing is borrowed for 2^(n-1) minutes.
+        expect(times).toBeGreaterThan(1)
+        expect(2 ** (times - 2)).toBeLessThanOrEqual((world.nowMs - beganMs) / 60_000)
+      }),
+      { numRuns: 15 },
+    )
+  })
+
+  it('come to rest: where nobody asks for anything else, nobody is sent away', () => {
+    fc.assert(
+      fc.property(days, (day) => {
+        const world = worldOf(day, ['1', '1', '1'])
+        for (const { team, preemptible, replicas } of day.hours) {
+          ask(world, { team, kind: preemptible ? 'loose' : 'firm', replicas, cpu: '1' })
+          settle(world, 60_000)
+        }
+        settle(world, 2 * 3_600_000)
+        const later = settle(world, 12 * 3_600_000).flatMap((own) => own.actions)
+        expect(later.map((own) => own.kind)).toEqual([])
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+function wantedOf(world: World, workload: string): number {
+  return world.workloads.find((own) => own.name === workload)?.spec.replicas ?? 0
+}
+
+const isReclaim = (action: Action): boolean =>
+  action.kind === 'stop' && action.reason.code === 'Reclaimed'
+
+type Assignments = ReadonlyMap<string, World['assignments'][number]>
+
+function expectFewest(world: World, made: Plan, before: Assignments): void {
+  const stops = made.actions.flatMap((own) =>
+    own.kind === 'stop' && own.reason.code === 'Reclaimed' ? [own] : [],
+  )
+  for (const [node, group] of groupBy(stops, (own) => own.node)) {
+    const assignment = must(before.get(node), `assignment of ${node}`)
+    const cpuOf = (id: string): number => {
+      const bound = must(
+        assignment.replicas.find((own) => own.id === id),
+        `replica ${id}`,
+      )
+      const template = must(assignment.templates[templateKey(bound)], 'its template')
+      return resourcesOf(template).cpuMilli
+    }
+    const machine = must(world.nodes.find((own) => own.name === node)?.machine, 'a machine')
+    const gone = new Set(group.map((own) => own.replica))
+    const after = must(
+      world.assignments.find((own) => own.node === node),
+      'its assignment',
+    )
+    const staying = after.replicas.filter((own) => own.order === 'run')
+    const used = staying.reduce((sum, own) => {
+      const template = must(after.templates[templateKey(own)], 'its template')
+      return sum + resourcesOf(template).cpuMilli
+    }, 0)
+    const reserved = made.workloadStatuses.flatMap((own) =>
+      (own.reservations ?? [])
+        .filter((one) => one.node === node)
+        .map((one) => one.count * cpuMilliOf(world, own.name)),
+    )
+    const room = machine.allocatable.cpuMilli - used - reserved.reduce((a, b) => a + b, 0)
+    expect(room).toBeGreaterThanOrEqual(0)
+    for (const id of gone) expect(room, id).toBeLessThan(cpuOf(id))
+  }
+}
+
+function cpuMilliOf(world: World, workload: string): number {
+  const item = must(
+    world.workloads.find((own) => own.name === workload),
+    workload,
+  )
+  return resourcesOf(item.spec).cpuMilli
+}
