@@ -79,7 +79,7 @@ export const teamStatusSchema = z.object({
   observedGeneration: z.int(),
   /** What its replicas ask for. */
   used: amountsSchema,
-  /** How much of that is beyond its right. */
+  /** How much of that is beyond its quota. */
   borrowed: amountsSchema,
   /** What is guaranteed to it and wanted, and has no place so far. */
   short: amountsSchema,

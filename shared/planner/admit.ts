@@ -7,19 +7,19 @@
  * needs the room.
  */
 import { must } from '../base/assert.ts'
-import type { TeamItem } from '../model/spec-item.ts'
+import type { TeamItem, WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { borrowsAgainAtMs } from './quota/cool-down.ts'
 import { guaranteedWithBorrowing } from './quota/guaranteed-with-borrowing.ts'
-import { amountOf, type Ask, type Grant } from './quota/policy.ts'
+import { amountOf, type Ask } from './quota/policy.ts'
 import { shareOf } from './quota/shares.ts'
 import { whyNotAllowed } from './quota/why.ts'
 import { NO_REPLICAS, replicasByUid, runningOf, type Running } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
-import { targetWithin, type Entitlement, type Target } from './target.ts'
+import { targetWithin, type Target } from './target.ts'
 
 export type Admission = {
   readonly admitted: readonly Target[]
@@ -38,11 +38,21 @@ export function admit(context: AdmitContext): Admission {
   if (teams.length === 0) return { admitted: targets, refused: [] }
   const applicants = applicantsOf(context, teams)
   const asks = applicants.map((own) => own.ask)
-  const grants = guaranteedWithBorrowing({ shares: teams.map(shareOf), asks })
+  const shares = teams.map(shareOf)
+  const granted = guaranteedWithBorrowing({ shares, asks })
+  // What a team waits for makes nothing that it has another team's to take.
+  const running = asks.map((own) => ({ ...own, wanted: own.held }))
+  const kept = guaranteedWithBorrowing({ shares, asks: running })
   const found = applicants.map((own) => {
-    const grant = must(grants.get(own.ask.uid), 'a grant for every ask')
-    const { workload } = own.target
-    const target = targetWithin({ workload, running: own.running }, entitlementOf(own, grant))
+    const { uid } = own.ask
+    const grant = must(granted.get(uid), 'a grant for every ask')
+    const { guaranteed } = must(kept.get(uid), 'a grant for what runs')
+    const target = targetWithin(own, {
+      allowed: Math.max(grant.guaranteed + grant.borrowed, own.ask.held),
+      guaranteed: grant.guaranteed,
+      reclaimable: own.ask.held - guaranteed,
+      mayBuyBorrowed: own.team?.spec.borrow === 'buy',
+    })
     const count = Math.min(own.target.start - target.start, own.target.desired - target.allowed)
     return { target, refused: count <= 0 ? [] : [refuse(own, { asks, count })] }
   })
@@ -54,6 +64,7 @@ export function admit(context: AdmitContext): Admission {
 
 type Applicant = {
   readonly target: Target
+  readonly workload: WorkloadItem
   readonly running: Running
   readonly team: TeamItem | undefined
   readonly ask: Ask
@@ -81,22 +92,14 @@ function applicantsOf(
       wanted: target.desired,
       sinceMs: createdAtMs,
     }
-    return { target, running, team: byName.get(spec.team ?? ''), ask, borrowsAgainAtMs: untilMs }
+    const team = byName.get(spec.team ?? '')
+    return { target, workload: target.workload, running, team, ask, borrowsAgainAtMs: untilMs }
   })
 }
 
 /** A surge of a roll-out is lent for a while: it makes nobody keep more than was allowed before. */
 function heldAtMost({ desired }: Target, status: WorkloadStatus | undefined): number {
   return Math.min(desired, status?.allowed ?? status?.desired ?? desired)
-}
-
-function entitlementOf({ ask, team }: Applicant, { guaranteed, borrowed }: Grant): Entitlement {
-  return {
-    allowed: Math.max(guaranteed + borrowed, ask.held),
-    guaranteed,
-    reclaimable: Math.max(0, ask.held - guaranteed),
-    mayBuyBorrowed: team?.spec.borrow === 'buy',
-  }
 }
 
 type Short = { readonly asks: readonly Ask[]; readonly count: number }

@@ -42,7 +42,7 @@ export type Target = {
   readonly mayBuyBorrowed: boolean
   /** For how many of those others may have to give way: for nothing borrowed, and for no surge. */
   readonly mayReclaim: number
-  /** Replicas that it has beyond its right, and must give back when asked. */
+  /** Replicas that run beyond its right, and give way to whoever is entitled to the room. */
   readonly reclaimable: number
   /** How many of those must come up on on-demand machines. */
   readonly startOnDemand: number

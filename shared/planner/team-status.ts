@@ -5,6 +5,7 @@ import type { TeamItem } from '../model/spec-item.ts'
 import type { Amounts, TeamStatus } from '../model/status.ts'
 import type { Draft } from './fold.ts'
 import { DIMENSIONS, type Amount } from './quota/policy.ts'
+import { shareOf } from './quota/shares.ts'
 import { NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Target } from './target.ts'
@@ -20,21 +21,27 @@ export function teamStatuses({ teams, targets, draft }: TeamContext): readonly T
   const replicas = replicasByUid(draft)
   return teams
     .filter((own) => own.deletedAtMs === undefined)
-    .map(({ name, uid, generation }) => {
+    .map((team) => {
+      const { name, uid, generation } = team
       const used = nothing()
-      const borrowed = nothing()
       const short = nothing()
-      for (const { workload, guaranteed, allowed } of targets) {
+      for (const { workload, guaranteed } of targets) {
         if (workload.spec.team !== name) continue
         const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS).all.length
         const { need } = revisionOf(workload.spec)
         add(used, need, running)
-        add(borrowed, need, Math.max(0, Math.min(running, allowed) - guaranteed))
         add(short, need, Math.max(0, guaranteed - running))
       }
+      const borrowed = beyond(used, shareOf(team).guarantee)
       const meta = { kind: 'status', noun: 'team', name, uid } as const
       return { ...meta, observedGeneration: generation, used, borrowed, short }
     })
+}
+
+function beyond(used: Amounts, quota: Amount): Amounts {
+  const over = nothing()
+  for (const own of DIMENSIONS) over[own] = Math.max(0, used[own] - quota[own])
+  return over
 }
 
 const nothing = (): Amounts => ({ cpuMilli: 0, memoryMib: 0, gpuMilli: 0 })

@@ -1,13 +1,14 @@
 /**
  * Who could give way, and the fewest on one node who would have to.
  *
- * Of what a workload borrows any replica may go, whoever needs the room by right. Of what is its
- * own, it goes only for more important work of the same team, and no more than the ledger of
- * disruption lets go. A replica is only taken where it frees what is short there.
+ * Of what a workload runs beyond its right any replica may go, whoever needs the room by right. Of
+ * the rest it goes only for work of the same team that is more important or cannot borrow, and no
+ * more than the ledger of disruption lets go. A replica is only taken where it frees what is short.
  */
 import { byKey, descending, groupBy, inOrder } from '../base/order.ts'
 import { templateKey } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
+import type { WorkloadSpec } from '../model/workload.ts'
 import type { Resources } from '../model/quantities.ts'
 import type { Slot } from './board.ts'
 import { deviceFit, withoutShares } from './devices.ts'
@@ -73,8 +74,7 @@ export function openVictims(context: VictimContext): VictimBook {
     const own = left.get(target.workload.uid)
     if (own === undefined || target.workload.uid === workload.uid) return undefined
     if (own.borrowed > 0) return 'Reclaimed'
-    const { team, priority } = target.workload.spec
-    if (team !== workload.spec.team || priority >= workload.spec.priority) return undefined
+    if (!outranks(workload.spec, target.workload.spec)) return undefined
     return isCounted && own.guaranteed <= 0 ? undefined : 'Preempted'
   }
   const take = (victim: Victim): void => {
@@ -105,6 +105,13 @@ export function openVictims(context: VictimContext): VictimBook {
       return slotSuits(cleared, want) ? needed(chosen, cleared, want) : undefined
     },
   }
+}
+
+/** Inside one team: the more important, and of equals what can run by right alone. */
+function outranks(spec: WorkloadSpec, other: WorkloadSpec): boolean {
+  if (spec.team !== other.team) return false
+  if (spec.priority !== other.priority) return spec.priority > other.priority
+  return !spec.preemptible && other.preemptible
 }
 
 /** What a workload may still lose: of what it borrows, and of what is guaranteed to it. */
