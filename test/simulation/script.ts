@@ -4,7 +4,17 @@
  * The list is made before the world starts, so it can be printed, cut shorter and told again. A
  * step says what kind of machine it means, not which one: that is drawn when it happens.
  */
+import type { Noun } from '#shared/model/names.ts'
 import { makeChance, type Chance } from './chance.ts'
+import {
+  allegianceOf,
+  HOST_CPUS,
+  NEIGHBOURS,
+  neighbourOf,
+  teamOf,
+  TEAMS,
+  teamsOf,
+} from './teams.ts'
 import { PROFILES, type FaultKnobs, type SimOptions } from './options.ts'
 
 export type Document = { readonly kind: string; readonly name: string } & Readonly<
@@ -15,7 +25,7 @@ export type Happening =
   // People
   | { readonly kind: 'apply'; readonly document: Document }
   | { readonly kind: 'scale'; readonly name: string; readonly replicas: number }
-  | { readonly kind: 'delete'; readonly noun: 'workload' | 'pool'; readonly name: string }
+  | { readonly kind: 'delete'; readonly noun: Noun; readonly name: string }
   | { readonly kind: 'order'; readonly verb: 'cordon' | 'drain' | 'retest' | 'terminate' }
   | { readonly kind: 'withdraw' }
   | { readonly kind: 'release-brake'; readonly pool: string }
@@ -83,12 +93,17 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
   const world: SmallWorld = {
     chance,
     withGpus,
+    withTeams: chance.of('teams') < 0.35,
     workloads: chance.int('workloads', { min: 2, max: 6 }),
   }
   const endMs = options.days * DAY_MS
-  const names = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
+  const own = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
+  const names = [...own, ...(world.withTeams ? NEIGHBOURS : [])]
   const script = [
     ...poolSteps(world),
+    ...(world.withTeams ? teamsOf(chance) : []).map((document): Step => {
+      return { atMs: 1_500, kind: 'apply', document }
+    }),
     ...names.map((name, i): Step => ({
       atMs: 2_000 + i * 400,
       kind: 'apply',
@@ -109,12 +124,14 @@ const sorted = (script: readonly Step[]): Script => script.toSorted((a, b) => a.
 type SmallWorld = {
   readonly chance: Chance
   readonly withGpus: boolean
+  readonly withTeams: boolean
   readonly workloads: number
 }
 
-function poolSteps({ chance, withGpus }: SmallWorld): Step[] {
-  const limit =
-    chance.of('limit') < 0.3 ? { limits: { cpu: chance.int('cpus', { min: 8, max: 40 }) } } : {}
+function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
+  const isLimited = chance.of('limit') < (withTeams ? 0.7 : 0.3)
+  const cpu = chance.int('cpus', withTeams ? { min: 4, max: 14 } : { min: 8, max: 40 })
+  const limit = isLimited ? { limits: { cpu } } : {}
   const repack = chance.of('repack') < 0.1 ? { repack: { when: 'never' } } : {}
   const general: Document = {
     ...{ kind: 'Pool', name: 'general', burnIn: { timeoutSeconds: 120 }, ...limit, ...repack },
@@ -135,7 +152,10 @@ function poolSteps({ chance, withGpus }: SmallWorld): Step[] {
 }
 
 /** One of the workload's lives: another `life` is another template, and mostly the same policy. */
-function workloadOf({ chance, withGpus }: SmallWorld, name: string, life: number): Document {
+function workloadOf(world: SmallWorld, name: string, life: number): Document {
+  const { chance, withGpus, withTeams } = world
+  const neighbour = neighbourOf(name)
+  if (neighbour !== undefined) return { ...neighbour, env: { LIFE: String(life) } }
   const of = (what: string): number => chance.of(`${name} ${what}`)
   const pick = <T>(what: string, list: readonly T[]): T => chance.pick(`${name} ${what}`, list)
   const isGpu = withGpus && of('gpu') < 0.3
@@ -170,6 +190,7 @@ function workloadOf({ chance, withGpus }: SmallWorld, name: string, life: number
       command: ['serve'],
       replicas: chance.int(`${name} count`, { min: 1, max: 7 }),
     },
+    ...(withTeams ? allegianceOf(chance, name) : {}),
     env: { LIFE: String(life) },
     resources: { cpu, memory, ...gpu },
     capacity: { spot, ...base },
@@ -204,6 +225,9 @@ const PEOPLE_PER_DAY = {
   garbage: 1,
   huge: 1,
   'new-pool': 1,
+  quota: 3,
+  disband: 0.5,
+  host: 8,
 } as const
 
 function peopleSteps(world: SmallWorld, { names, endMs }: Story): Step[] {
@@ -224,7 +248,7 @@ type Deeds = {
   readonly [K in keyof typeof PEOPLE_PER_DAY]: (world: SmallWorld, deed: Deed) => Step[]
 }
 
-const deeds: Deeds = {
+const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
   scale: ({ chance }, { key, name, atMs }) => {
     const replicas = chance.int(`to ${key}`, { min: 0, max: 9 })
     return [{ atMs, kind: 'scale', name, replicas }]
@@ -275,8 +299,29 @@ const deeds: Deeds = {
   },
 }
 
+const teamDeeds = {
+  quota: ({ chance, withTeams }, { key, atMs }) => {
+    const name = chance.pick(`team ${key}`, TEAMS)
+    const document = teamOf(chance, name, Math.round(atMs / 1000))
+    return withTeams ? [{ atMs, kind: 'apply', document }] : []
+  },
+  disband: ({ chance, withTeams }, { key, atMs }) => {
+    const name = chance.pick(`team ${key}`, TEAMS)
+    const backMs = atMs + chance.int(`back ${key}`, { min: 1, max: 90 }) * MINUTE_MS
+    if (!withTeams) return []
+    return [
+      { atMs, kind: 'delete', noun: 'team', name },
+      { atMs: backMs, kind: 'apply', document: teamOf(chance, name, 1) },
+    ]
+  },
+  host: ({ chance, withTeams }, { key, atMs }) => {
+    const replicas = chance.int(`to ${key}`, { min: 0, max: HOST_CPUS })
+    return withTeams ? [{ atMs, kind: 'scale', name: 'host', replicas }] : []
+  },
+} satisfies Partial<Deeds>
+
 function deedsOf(world: SmallWorld, what: keyof Deeds, deed: Deed): Step[] {
-  return deeds[what](world, deed)
+  return { ...deeds, ...teamDeeds }[what](world, deed)
 }
 
 type Rate = { readonly perDay: number; readonly endMs: number }

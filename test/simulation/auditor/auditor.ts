@@ -23,6 +23,7 @@ import { makeOnDemand } from './on-demand.ts'
 import { makeOrphans } from './orphans.ts'
 import { makePasses } from './passes.ts'
 import { makeProcesses } from './processes.ts'
+import { makeReclaim } from './reclaim.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import { makeSeenInTime } from './seen-in-time.ts'
@@ -88,6 +89,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeBrakes(knowledge, log),
     makeEnds(knowledge, { liars, log, sightings }),
     makeSeenInTime(knowledge),
+    makeReclaim(knowledge),
   ]
 }
 

@@ -9,11 +9,20 @@ import { sameJson } from '#shared/base/equal.ts'
 import type { Assignment, AssignmentHead } from '#shared/model/assignment.ts'
 import type { Launch } from '#shared/model/launch.ts'
 import type { Node } from '#shared/model/node.ts'
-import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Change, Item, Key } from '#shared/store/store.ts'
 import type { Truth } from '../traffic.ts'
-import { bodyOf, headOf, kindOf, launchItemOf, nodeOf, poolOf, workloadOf } from './items.ts'
+import {
+  bodyOf,
+  headOf,
+  kindOf,
+  launchItemOf,
+  nodeOf,
+  poolOf,
+  teamOf,
+  workloadOf,
+} from './items.ts'
 import type { Breach } from './rule.ts'
 
 export type Books = {
@@ -26,6 +35,7 @@ export type Books = {
   /** By name; deleted ones too, until they expire. What does not parse is left out. */
   readonly workloads: ReadonlyMap<string, WorkloadItem>
   readonly pools: ReadonlyMap<string, PoolItem>
+  readonly teams: ReadonlyMap<string, TeamItem>
   nodesOfPool(pool: string): Iterable<Node>
   nodeOfInstance(instanceId: string): Node | undefined
   take(changes: readonly Change[]): void
@@ -36,6 +46,7 @@ export type Books = {
 const ARN_AT = keys.assignment('').pk.length
 const WORKLOADS = keys.spec('workload', '').pk
 const POOLS = keys.spec('pool', '').pk
+const TEAMS = keys.spec('team', '').pk
 
 export function makeBooks(truth: Truth): Books {
   const shelves = makeShelves()
@@ -62,6 +73,7 @@ function makeShelves() {
   const launches = new Map<string, Launch>()
   const workloads = new Map<string, WorkloadItem>()
   const pools = new Map<string, PoolItem>()
+  const teams = new Map<string, TeamItem>()
 
   const putNode = (name: string, node: Node | undefined): void => {
     const old = nodes.get(name)
@@ -83,8 +95,9 @@ function makeShelves() {
     else if (kind === 'launch') set(launches, sk, launchItemOf(after))
     else if (pk === WORKLOADS) set(workloads, sk, workloadOf(after))
     else if (pk === POOLS) set(pools, sk, poolOf(after))
+    else if (pk === TEAMS) set(teams, sk, teamOf(after))
   }
-  return { nodes, byPool, byInstance, bodies, heads, launches, workloads, pools, put }
+  return { nodes, byPool, byInstance, bodies, heads, launches, workloads, pools, teams, put }
 }
 
 function set<T>(shelf: Map<string, T>, name: string, value: T | undefined): void {

@@ -13,6 +13,7 @@ import { keys } from '#shared/store/keys.ts'
 import { desiredOf } from './available.ts'
 import { makeBuyable, type Buyable, type Wanted } from './buyable.ts'
 import { statusOf, versionWanted } from './items.ts'
+import { quotasOf } from './quotas.ts'
 import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
 
@@ -27,6 +28,9 @@ const OF_THE_MARKET: ReadonlySet<string> = new Set([
   'Topology',
 ])
 
+/** Reasons that hold only for those whose team asks for more than its quota, or who have none. */
+const OF_QUOTAS: ReadonlySet<string> = new Set(['TeamQuota', 'NothingIdle'])
+
 export function makeConvergence(knowledge: Knowledge): Rule {
   const { truth, books } = knowledge
   return {
@@ -34,12 +38,16 @@ export function makeConvergence(knowledge: Knowledge): Rule {
       const running = runningNow(truth)
       const buyable = makeBuyable(knowledge)
       const impossible = truth.impossibleWorkloads()
+      const quotas = quotasOf([...books.teams.values()], [...books.workloads.values()])
       const found = [...books.workloads.values()].flatMap((workload) => {
         const own = running.get(workload.name) ?? []
         const status = statusOf(truth.get(keys.status('workload', workload.name)))
+        const isCovered = quotas.isCovered(workload)
         const isLive = workload.deletedAtMs === undefined
         if (isLive && impossible.has(workload.name)) return unexplained(workload, status)
-        const shortage = isLive ? tooFew(workload, own, { status, buyable }) : NO_SHORTAGE
+        const shortage = isLive
+          ? tooFew(workload, own, { status, buyable, isCovered })
+          : NO_SHORTAGE
         return [...shortage.faults, ...tooMany(workload, own, shortage)]
       })
       const unknown = [...running].flatMap(([name, own]) =>
@@ -56,12 +64,17 @@ export function makeConvergence(knowledge: Knowledge): Rule {
 type Shortage = { readonly faults: readonly string[]; readonly isExcused: boolean }
 const NO_SHORTAGE: Shortage = { faults: [], isExcused: false }
 
-type Facts = { readonly status: WorkloadStatus | undefined; readonly buyable: Buyable }
+type Facts = {
+  readonly status: WorkloadStatus | undefined
+  readonly buyable: Buyable
+  /** By its team's quota; true where there are no teams. */
+  readonly isCovered: boolean
+}
 
 function tooFew(
   workload: WorkloadItem,
   running: readonly RunningNow[],
-  { status, buyable }: Facts,
+  { status, buyable, isCovered }: Facts,
 ): Shortage {
   const desired = desiredOf(workload)
   const version = versionWanted(workload)
@@ -72,6 +85,9 @@ function tooFew(
   const told = reasons.map((own) => `${own.code}: ${own.text}`).join('; ')
   const short = `workload ${workload.name}: ${String(good)} of ${String(desired)} are well`
   const isExplained = waiting.some((own) => own.unschedulableSinceMs !== undefined)
+  if (isExplained && !isCovered && reasons.some((own) => OF_QUOTAS.has(own.code))) {
+    return { faults: [], isExcused: true }
+  }
   const isOfMarket = reasons.some((own) => OF_THE_MARKET.has(own.code))
   if (!isExplained || !isOfMarket) {
     return { faults: [`${short} (${told === '' ? 'no reason given' : told})`], isExcused: false }

@@ -14,6 +14,7 @@ import {
   specItemSchema,
   type PoolItem,
   type SpecItem,
+  type TeamItem,
   type WorkloadItem,
 } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
@@ -111,6 +112,11 @@ export function workloadOf(item: Item | undefined): WorkloadItem | undefined {
 export function poolOf(item: Item | undefined): PoolItem | undefined {
   const spec = specOf(item)
   return spec?.noun === 'pool' ? spec : undefined
+}
+
+export function teamOf(item: Item | undefined): TeamItem | undefined {
+  const spec = specOf(item)
+  return spec?.noun === 'team' ? spec : undefined
 }
 
 const versions = new WeakMap<WorkloadItem, string>()

@@ -13,13 +13,19 @@ import type { Caller, SeenOf } from '../traffic.ts'
 import { availableIn, desiredOf, floorOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
 import type { OpenPass } from './passes.ts'
+import { quotasOf } from './quotas.ts'
 import { CLOCK_SLACK_MS, firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
 
 const RULE = '3 ledger'
 
 /** Stops that are charged and not bound. */
-const FORCED: ReadonlySet<string> = new Set(['Deadline', 'ScaledIn', 'WorkloadDeleted'])
+const FORCED: ReadonlySet<string> = new Set([
+  'Deadline',
+  'ScaledIn',
+  'WorkloadDeleted',
+  'Reclaimed',
+])
 
 /** A pass's stops of one workload, by replica: the reason's code. */
 type Stops = Map<string, string>
@@ -124,6 +130,8 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
       return `${String(running)} were told to run, ${String(desired)} are wanted; stopped: ${codes}`
     }
   }
+  // What a quota keeps from it, a workload need not keep; how much that is others judge.
+  if (!quotasOf(scan.teams(), scan.workloads()).isCovered(workload)) return undefined
   const afterMoves = available.size - forced - moved
   if (moved > 0 && afterMoves < desired) {
     return `${seen}, ${String(afterMoves)} are left before a replacement; stopped: ${codes}`

@@ -8,6 +8,7 @@ import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { makeBuyable } from './buyable.ts'
 import { desiredOf } from './available.ts'
 import { kindOf, versionWanted, workloadOf } from './items.ts'
+import { quotasOf } from './quotas.ts'
 import { isGood, runningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
 
@@ -33,10 +34,12 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
       const running = runningNow(truth)
       const buyable = makeBuyable(knowledge)
       const impossible = truth.impossibleWorkloads()
+      const quotas = quotasOf([...books.teams.values()], [...books.workloads.values()])
       return [...books.workloads.values()].flatMap((workload) => {
         const base = bases.get(workload.uid)
         if (workload.deletedAtMs !== undefined || impossible.has(workload.name)) return []
         if (base === undefined || base === 'changed' || base === 0) return []
+        if (!quotas.isCovered(workload)) return []
         const version = versionWanted(workload)
         const good = (running.get(workload.name) ?? []).filter((own) => isGood(own, version))
         const there = good.filter((own) => own.capacityType === 'on-demand').length

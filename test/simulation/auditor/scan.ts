@@ -5,13 +5,13 @@
  * into partitions at the first question.
  */
 import { groupBy } from '#shared/base/order.ts'
-import type { BoundReplica } from '#shared/model/assignment.ts'
+import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
 import type { Report } from '#shared/model/report.ts'
-import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item, Key } from '#shared/store/store.ts'
-import { beatOf, bodyOf, nodeOf, poolOf, reportOf, workloadOf } from './items.ts'
+import { beatOf, bodyOf, nodeOf, poolOf, reportOf, teamOf, workloadOf } from './items.ts'
 
 export type ScannedReplica = { readonly bound: BoundReplica; readonly node: Node }
 
@@ -22,8 +22,11 @@ export type Scan = {
   nodes(): readonly Node[]
   workload(name: string): WorkloadItem | undefined
   pool(name: string): PoolItem | undefined
+  workloads(): readonly WorkloadItem[]
+  teams(): readonly TeamItem[]
   report(arn: string): Report | undefined
   beatAtMs(arn: string): number | undefined
+  bodies(): readonly Assignment[]
   /** Everything bound of one workload, stopping ones too, on nodes that are there. */
   replicasOf(uid: string): readonly ScannedReplica[]
 }
@@ -53,8 +56,12 @@ export function makeScan(atMs: number, items: readonly Item[]): Scan {
     nodes: () => [...nodesByName().values()],
     workload: (name) => workloadOf(get(keys.spec('workload', name))),
     pool: (name) => poolOf(get(keys.spec('pool', name))),
+    workloads: () =>
+      partition(keys.spec('workload', '').pk).flatMap((item) => workloadOf(item) ?? []),
+    teams: () => partition(keys.spec('team', '').pk).flatMap((item) => teamOf(item) ?? []),
     report: (arn) => reportOf(get(keys.report(arn))),
     beatAtMs: (arn) => beatOf(get(keys.beat(arn)))?.atMs,
+    bodies: () => bodiesIn(items),
     replicasOf: (uid) => {
       replicas ??= groupBy(allReplicas(items, nodesByName()), ({ bound }) => bound.uid)
       return replicas.get(uid) ?? []
@@ -68,11 +75,14 @@ function allReplicas(
   items: readonly Item[],
   nodes: ReadonlyMap<string, Node>,
 ): readonly ScannedReplica[] {
-  return items.flatMap((item) => {
-    if (item.sk !== 'body' || !item.pk.startsWith(BODIES)) return []
-    const body = bodyOf(item)
-    const node = body === undefined ? undefined : nodes.get(body.node)
-    if (body === undefined || node === undefined) return []
-    return body.replicas.map((bound) => ({ bound, node }))
+  return bodiesIn(items).flatMap((body) => {
+    const node = nodes.get(body.node)
+    return node === undefined ? [] : body.replicas.map((bound) => ({ bound, node }))
   })
+}
+
+function bodiesIn(items: readonly Item[]): readonly Assignment[] {
+  return items.flatMap((item) =>
+    item.sk === 'body' && item.pk.startsWith(BODIES) ? (bodyOf(item) ?? []) : [],
+  )
 }

@@ -114,6 +114,31 @@ export const MUTANTS: readonly Mutant[] = [
       by: `const largest = fold(candidates, Math.min, () => ({ ...shapeOf(first), cpuMilli: 0 }))`,
     },
   }),
+  mutant('quotas bind nobody', '7', {
+    [planner('admit')]: {
+      replace: `if (teams.length === 0) return`,
+      by: `if (teams.length >= 0) return`,
+    },
+  }),
+  mutant('what a team is guaranteed gives way too', '7', {
+    [planner('victims')]: {
+      replace: `if (own.borrowed > 0) return 'Reclaimed'`,
+      by: `if (own.borrowed > -9) return 'Reclaimed'`,
+    },
+  }),
+  mutant('firm work gives way too', '7', {
+    [planner('victims')]: {
+      replace: `    .filter((own) => own.workload.spec.preemptible)
+`,
+      by: ``,
+    },
+  }),
+  mutant('nobody gives way', '7', {
+    [planner('preempt')]: {
+      replace: `if (entitled.length === 0) return NOBODY`,
+      by: `if (entitled.length >= 0) return NOBODY`,
+    },
+  }),
   mutant('no on-demand base', '8', {
     [planner('replicas')]: {
       replace: `  return Math.min(desired, Math.max(spec.capacity.onDemandBase, share))`,

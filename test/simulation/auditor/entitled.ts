@@ -1,0 +1,168 @@
+/**
+ * Entitled work that waits for want of machines, and borrowers whose room would do.
+ *
+ * Only the plainest cases are told: work that may be anywhere, and a borrower that no reading of a
+ * quota covers, on a machine where nothing else is in the way.
+ */
+import { typeByName } from '#shared/catalog/catalog.ts'
+import { templateKey, type Assignment } from '#shared/model/assignment.ts'
+import type { Node } from '#shared/model/node.ts'
+import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import type { WorkloadStatus } from '#shared/model/status.ts'
+import { keys } from '#shared/store/keys.ts'
+import { desiredOf } from './available.ts'
+import { statusOf } from './items.ts'
+import { needOf, plus, roomOf, ZERO } from './needs.ts'
+import { isBeyond, quotasOf, times, type Quotas } from './quotas.ts'
+import type { Knowledge } from './rule.ts'
+import type { Scan } from './scan.ts'
+import { whyNotMachine, whyNotPool } from './suits.ts'
+
+/** The herd as somebody saw it. */
+export type View = {
+  readonly atMs: number
+  readonly teams: readonly TeamItem[]
+  readonly workloads: readonly WorkloadItem[]
+  readonly pools: ReadonlyMap<string, PoolItem>
+  readonly nodes: ReadonlyMap<string, Node>
+  readonly bodies: readonly Assignment[]
+  /** As it stands now, whoever looks. */
+  readonly status: (workload: WorkloadItem) => WorkloadStatus | undefined
+}
+
+export function viewNow({ truth, books }: Knowledge): View {
+  return {
+    ...{ atMs: truth.nowMs(), pools: books.pools, nodes: books.nodes },
+    teams: [...books.teams.values()],
+    workloads: [...books.workloads.values()],
+    bodies: [...books.bodies.values()],
+    status: ({ name }) => statusOf(truth.get(keys.status('workload', name))),
+  }
+}
+
+/** As a pass has read it. */
+export function viewOf(scan: Scan, { truth, books }: Knowledge): View {
+  return {
+    ...{ atMs: scan.atMs, teams: scan.teams(), workloads: scan.workloads() },
+    ...{ pools: books.pools, bodies: scan.bodies() },
+    nodes: new Map(
+      // What the pass has found out since counts too.
+      scan.nodes().flatMap(({ name }) => {
+        const node = books.nodes.get(name)
+        return node === undefined ? [] : [[name, node] as const]
+      }),
+    ),
+    status: ({ name }) => statusOf(truth.get(keys.status('workload', name))),
+  }
+}
+
+/** The delay of a reclaim and the least time anybody runs, and time for a few passes. */
+const PATIENCE_MS = 180_000
+
+const OF_THE_MARKET: ReadonlySet<string> = new Set([
+  'PoolLimit',
+  'Shortage',
+  'InsufficientInstanceCapacity',
+])
+
+export function keptFromEntitled(view: View): readonly string[] {
+  const workloads = view.workloads.filter((own) => own.deletedAtMs === undefined)
+  const quotas = quotasOf(view.teams, workloads)
+  const statuses = new Map(workloads.map((own) => [own.uid, view.status(own)]))
+  const reserved = new Set(
+    [...statuses.values()].flatMap((own) => own?.reservations?.map(({ node }) => node) ?? []),
+  )
+  return workloads.flatMap((workload) => {
+    const { name, uid, spec } = workload
+    const status = statuses.get(uid)
+    if (status?.uid !== uid || !waitsInVain(status, view.atMs) || !isPlain(workload)) return []
+    if (status.assigned >= desiredOf(workload) || status.ready < status.assigned) return []
+    const isEntitled = view.teams.some(
+      (own) => own.name === spec.team && own.deletedAtMs === undefined,
+    )
+    if (!isEntitled || !quotas.isCovered(workload)) return []
+    const borrower = borrowerFor(workload, { view, quotas, reserved })
+    return borrower === undefined ? [] : [`workload ${name} is entitled and waits; ${borrower}`]
+  })
+}
+
+function waitsInVain({ waiting, reservations }: WorkloadStatus, atMs: number): boolean {
+  return (
+    reservations === undefined &&
+    waiting.some(
+      ({ unschedulableSinceMs, reasons }) =>
+        unschedulableSinceMs !== undefined &&
+        atMs - unschedulableSinceMs > PATIENCE_MS &&
+        reasons.length > 0 &&
+        reasons.every(({ code }) => OF_THE_MARKET.has(code)),
+    )
+  )
+}
+
+/** May be anywhere, on any machine. */
+function isPlain({ spec }: WorkloadItem): boolean {
+  const { spread, affinity, antiAffinity } = spec.placement
+  return (
+    (spread ?? affinity ?? antiAffinity) === undefined &&
+    spec.availability.minAvailable === undefined &&
+    spec.capacity.onDemandBase === 0 &&
+    needOf(spec).gpuMilli === 0
+  )
+}
+
+type Herd = {
+  readonly view: View
+  readonly quotas: Quotas
+  /** Nodes on which room is being made for somebody already. */
+  readonly reserved: ReadonlySet<string>
+}
+
+function borrowerFor(workload: WorkloadItem, { view, quotas, reserved }: Herd): string | undefined {
+  const need = needOf(workload.spec)
+  const byUid = new Map(view.workloads.map((own) => [own.uid, own.spec]))
+  for (const body of view.bodies) {
+    const node = view.nodes.get(body.node)
+    if (node?.machine === undefined || reserved.has(node.name)) continue
+    if (!isOpenTo(workload, node, view.pools)) continue
+    const room = roomOf(node.machine)
+    const used = body.replicas.reduce((sum, own) => {
+      const template = body.templates[templateKey(own)]
+      return template === undefined ? sum : plus(sum, needOf(template))
+    }, ZERO)
+    for (const { id, uid, order, assignedAtMs } of body.replicas) {
+      const spec = byUid.get(uid)
+      if (spec?.preemptible !== true || order !== 'run' || uid === workload.uid) continue
+      if (view.atMs - assignedAtMs < PATIENCE_MS || spec.team === workload.spec.team) continue
+      // Such a one is never within its quota, whatever else its team runs.
+      if (!isBeyond(needOf(spec), quotas.guaranteeOf(spec.team))) continue
+      const left = plus(used, times(needOf(spec), -1))
+      if (!isBeyond(plus(left, need), room)) return `${id} borrows on ${node.name}`
+    }
+  }
+  return undefined
+}
+
+function isOpenTo(
+  { spec }: WorkloadItem,
+  node: Node,
+  pools: ReadonlyMap<string, PoolItem>,
+): boolean {
+  const { machine, architecture, capacityType } = node
+  const pool = pools.get(node.pool)
+  const type = typeByName.get(machine?.instanceType ?? '')
+  if (machine === undefined || pool === undefined || type === undefined) return false
+  const { zone } = machine
+  return (
+    node.phase === 'ready' &&
+    !node.cordoned &&
+    node.drain === undefined &&
+    node.interruption === undefined &&
+    node.rebalanceAtMs === undefined &&
+    node.silentSinceMs === undefined &&
+    node.lostSinceMs === undefined &&
+    pool.deletedAtMs === undefined &&
+    type.gpuCount === 0 &&
+    whyNotPool(spec, pool.name, pool.spec) === undefined &&
+    whyNotMachine(spec, { zone, capacityType, architecture, family: type.family }) === undefined
+  )
+}

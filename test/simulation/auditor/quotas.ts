@@ -1,0 +1,62 @@
+/**
+ * Teams' quotas, summed up by the auditor itself: what is guaranteed, and who is covered by it.
+ */
+import { parseMib, parseMilli } from '#shared/model/quantities.ts'
+import type { TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import { desiredOf } from './available.ts'
+import { needOf, plus, ZERO, type Amount } from './needs.ts'
+
+export type Quotas = {
+  /** All that the workload's team asks for fits its quota; true where there are no teams. */
+  isCovered(workload: WorkloadItem): boolean
+  /** Infinity where nothing is counted; zero, where others are, for those without a team. */
+  guaranteeOf(team: string | undefined): Amount
+}
+
+export function quotasOf(teams: readonly TeamItem[], workloads: readonly WorkloadItem[]): Quotas {
+  const live = teams.filter((own) => own.deletedAtMs === undefined)
+  const byName = new Map(live.map((own) => [own.name, quotaOf(own)]))
+  const nobodys = nothingWhereCounted([...byName.values()])
+  const guaranteeOf = (team: string | undefined): Amount => byName.get(team ?? '') ?? nobodys
+  return {
+    guaranteeOf,
+    isCovered: ({ spec: { team } }) => {
+      if (live.length === 0) return true
+      const asked = workloads
+        .filter((own) => own.spec.team === team)
+        .reduce((sum, own) => plus(sum, times(needOf(own.spec), desiredOf(own))), ZERO)
+      return !isBeyond(asked, guaranteeOf(team))
+    },
+  }
+}
+
+/** True when the amount is above the other in some dimension. */
+export function isBeyond(amount: Amount, most: Amount): boolean {
+  return (
+    amount.cpuMilli > most.cpuMilli ||
+    amount.memoryMib > most.memoryMib ||
+    amount.gpuMilli > most.gpuMilli
+  )
+}
+
+export function times({ cpuMilli, memoryMib, gpuMilli }: Amount, count: number): Amount {
+  return {
+    cpuMilli: cpuMilli * count,
+    memoryMib: memoryMib * count,
+    gpuMilli: gpuMilli * count,
+  }
+}
+
+function quotaOf({ spec: { quota } }: TeamItem): Amount {
+  return {
+    cpuMilli: quota.cpu === undefined ? Infinity : (parseMilli(quota.cpu) ?? 0),
+    memoryMib: quota.memory === undefined ? Infinity : (parseMib(quota.memory) ?? 0),
+    gpuMilli: quota.gpu === undefined ? Infinity : (parseMilli(quota.gpu) ?? 0),
+  }
+}
+
+function nothingWhereCounted(quotas: readonly Amount[]): Amount {
+  const of = (key: keyof Amount): number =>
+    quotas.some((own) => own[key] !== Infinity) ? 0 : Infinity
+  return { cpuMilli: of('cpuMilli'), memoryMib: of('memoryMib'), gpuMilli: of('gpuMilli') }
+}

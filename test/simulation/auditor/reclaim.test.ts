@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { teamSpecSchema } from '#shared/model/team.ts'
+import { workloadSpecSchema } from '#shared/model/workload.ts'
+import { keys } from '#shared/store/keys.ts'
+import type { Item } from '#shared/store/store.ts'
+import { assignment, herd, ready, START_MS, stopped, workload, type Hand } from './hand-made.ts'
+
+const RULE = '7 quota'
+
+/** `web` is of team `red` and asks for half a CPU a replica; two run on `n1`, which holds three. */
+function quota(cpu: string, spec: object = {}): Hand {
+  const hand = herd({ workload: { team: 'red', preemptible: true, ...spec } })
+  hand.put('admin-api', team('red', cpu))
+  const replicas = [ready('web/1-1'), ready('web/1-2')]
+  hand.commit(hand.pass(), ...assignment({ generation: 2, replicas }))
+  for (const { id } of replicas) hand.process('i-1', { replicaId: id })
+  return hand
+}
+
+function team(name: string, cpu: string): Item {
+  return {
+    ...keys.spec('team', name),
+    ...{ kind: 'spec', noun: 'team', name, uid: `u-${name}`, generation: 1 },
+    ...{ createdAtMs: START_MS, updatedAtMs: START_MS },
+    spec: teamSpecSchema.parse({ quota: { cpu } }),
+  }
+}
+
+function stopOne(hand: Hand, code: string): ReturnType<Hand['commit']> {
+  const replicas = [ready('web/1-1'), stopped('web/1-2', code)]
+  return hand.commit(hand.pass(), ...assignment({ generation: 3, replicas }))
+}
+
+function bindOneMore(hand: Hand): ReturnType<Hand['commit']> {
+  const replicas = ['web/1-1', 'web/1-2', 'web/2-1'].map(ready)
+  return hand.commit(hand.pass(), ...assignment({ generation: 3, replicas }))
+}
+
+describe('7 quota', () => {
+  it('lets go what runs beyond its quota', () => {
+    expect(stopOne(quota('500m'), 'Reclaimed')).toBeUndefined()
+  })
+
+  it('catches the reclaim of what its team is guaranteed', () => {
+    expect(stopOne(quota('1'), 'Reclaimed')).toMatchObject({
+      rule: RULE,
+      text: expect.stringMatching(/its team red is within its quota/),
+    })
+  })
+
+  it('counts what the pass has reclaimed already', () => {
+    const hand = quota('500m')
+    const by = hand.pass()
+    const first = [ready('web/1-1'), stopped('web/1-2', 'Reclaimed')]
+    expect(hand.commit(by, ...assignment({ generation: 3, replicas: first }))).toBeUndefined()
+    const both = [stopped('web/1-1', 'Reclaimed'), stopped('web/1-2', 'Reclaimed')]
+    expect(hand.commit(by, ...assignment({ generation: 4, replicas: both }))).toMatchObject({
+      rule: RULE,
+    })
+  })
+
+  it.each(['Reclaimed', 'Preempted'])('catches that firm work was %s', (code) => {
+    expect(stopOne(quota('500m', { preemptible: false }), code)).toMatchObject({
+      rule: RULE,
+      text: expect.stringMatching(/may not be preempted/),
+    })
+  })
+
+  it('catches firm work that grows far beyond its quota', () => {
+    const firm = { preemptible: false, replicas: 9, rollout: { maxSurge: 0 } }
+    expect(bindOneMore(quota('1', firm))).toBeUndefined()
+    expect(bindOneMore(quota('500m', firm))).toMatchObject({
+      rule: RULE,
+      text: expect.stringMatching(/team red has more firm work than its quota/),
+    })
+  })
+
+  it('lets preemptible work grow', () => {
+    expect(bindOneMore(quota('0', { replicas: 9 }))).toBeUndefined()
+  })
+
+  it('lists who is entitled and waits while a borrower has the room', () => {
+    const hand = quota('0')
+    expect(hand.auditor.unsettled()).toEqual([])
+    const spec = { team: 'blue', replicas: 1, resources: { cpu: '1400m' }, command: ['x'] }
+    const index = { name: 'index', uid: 'u-index', spec: workloadSpecSchema.parse(spec) }
+    hand.put('admin-api', team('blue', '2'), {
+      ...workload({}, index),
+      ...keys.spec('workload', 'index'),
+    })
+    hand.world.capacity = 0
+    const reasons = [{ code: 'Shortage', text: '' }]
+    const waiting = [{ version: 'v', count: 1, sinceMs: 1, unschedulableSinceMs: 1, reasons }]
+    hand.wait(300_000)
+    hand.commit(hand.pass(), {
+      ...keys.status('workload', 'index'),
+      ...{ kind: 'status', noun: 'workload', name: 'index', uid: 'u-index', version: 'v' },
+      ...{ observedGeneration: 1, desired: 1, assigned: 0, running: 0, ready: 0, updated: 0 },
+      ...{ waiting, conditions: [], spotFailures: 0 },
+    })
+    expect(hand.auditor.unsettled()).toEqual([
+      '7 quota: workload index is entitled and waits; web/1-1 borrows on n1',
+    ])
+    hand.put('admin-api', team('red', '1'))
+    expect(hand.auditor.unsettled()).toEqual([])
+  })
+})
