@@ -42,6 +42,8 @@ export const workloadStatusSchema = z.object({
   desired: z.int(),
   /** Replicas that the teams' quotas let it have; absent where that is all. */
   allowed: z.int().optional(),
+  /** Firm replicas that it has or had and lost, where that is more than `assigned`. */
+  held: z.int().optional(),
   assigned: z.int(),
   running: z.int(),
   ready: z.int(),

@@ -49,6 +49,7 @@ export function admit(context: AdmitContext): Admission {
     const { guaranteed } = must(kept.get(uid), 'a grant for what runs')
     const target = targetWithin(own, {
       allowed: Math.max(grant.guaranteed + grant.borrowed, own.ask.held),
+      held: own.ask.held,
       guaranteed: grant.guaranteed,
       reclaimable: own.ask.held - guaranteed,
       mayBuyBorrowed: own.team?.spec.borrow === 'buy',
@@ -88,7 +89,7 @@ function applicantsOf(
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
       need: amountOf(revisionOf(spec).need),
       isCoolingDown: untilMs !== undefined && snapshot.nowMs < untilMs,
-      held: Math.min(running.all.length, heldAtMost(target, status)),
+      held: heldOf(target, running, status),
       wanted: target.desired,
       sinceMs: createdAtMs,
     }
@@ -97,9 +98,19 @@ function applicantsOf(
   })
 }
 
-/** A surge of a roll-out is lent for a while: it makes nobody keep more than was allowed before. */
-function heldAtMost({ desired }: Target, status: WorkloadStatus | undefined): number {
-  return Math.min(desired, status?.allowed ?? status?.desired ?? desired)
+/**
+ * A surge of a roll-out is lent for a while: it makes nobody keep more than was allowed before. And
+ * who may not be stopped for others has again what a machine took with it, whatever its quota is by
+ * then.
+ */
+function heldOf(
+  { workload, desired }: Target,
+  running: Running,
+  status: WorkloadStatus | undefined,
+): number {
+  const most = Math.min(desired, status?.allowed ?? status?.desired ?? desired)
+  const had = workload.spec.preemptible ? 0 : Math.max(status?.held ?? 0, status?.assigned ?? 0)
+  return Math.min(most, Math.max(running.all.length, had))
 }
 
 type Short = { readonly asks: readonly Ask[]; readonly count: number }

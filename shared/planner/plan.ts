@@ -81,8 +81,8 @@ type Conclusion = {
 function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'suspects'> {
   const { snapshot, draft, refusals, coming, reclaim, brakes } = found
   const braked = new Set([...brakes.applied, ...brakes.onTrial()])
-  const allowed = new Map(found.targets.map((own) => [own.workload.uid, own.allowed]))
-  const context = { snapshot, draft, refusals, coming, allowed, reclaim, braked }
+  const targets = new Map(found.targets.map((own) => [own.workload.uid, own]))
+  const context = { snapshot, draft, refusals, coming, targets, reclaim, braked }
   const workloads = workloadStatuses(context)
   const pools = poolStatuses(context)
   const teams = teamStatuses({ teams: snapshot.teams, targets: found.targets, draft })

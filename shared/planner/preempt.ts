@@ -12,7 +12,6 @@ import { byKey, byText, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import { templateKey, type BoundReplica } from '../model/assignment.ts'
 import type { Reservation } from '../model/status.ts'
-import type { Draft } from './fold.ts'
 import { weightOf } from './revision.ts'
 import type { Action, Refusal } from './actions.ts'
 import { put, type Board, type Slot } from './board.ts'
@@ -59,7 +58,7 @@ export function preempt(context: PreemptContext): Preemption {
   const victims = openVictims(context)
   if (victims.isEmpty) return NOBODY
   const scene: Scene = { board: context.board, victims, clearings: new Map() }
-  for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context.draft))
+  for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context))
   const spent = new Map<string, number>()
   for (const { want } of entitled) {
     const { workload, mayReclaim: most } = want.demand.target
@@ -94,16 +93,26 @@ function mayReclaim(
 }
 
 /** Whoever stops there anyway leaves room that nobody else has to make. */
-function afterStops(slot: Slot, { assignments }: Draft): Slot {
-  const assignment = assignments.get(slot.node)
-  return (assignment?.replicas ?? []).filter(isStopping).reduce((room, bound) => {
-    const template = assignment?.templates[templateKey(bound)]
+function afterStops(slot: Slot, context: PreemptContext): Slot {
+  const templates = context.draft.assignments.get(slot.node)?.templates ?? {}
+  return stoppingOn(slot.node, context).reduce((room, bound) => {
+    const template = templates[templateKey(bound)]
     if (template === undefined) return room
     return without(room, { need: weightOf(template).need, replica: { bound } })
   }, slot)
 }
 
-const isStopping = ({ order }: BoundReplica): boolean => order === 'stop'
+/** Those that stop there; who is long overdue is not counted on. */
+function stoppingOn(
+  node: string,
+  { draft, snapshot: { nowMs } }: PreemptContext,
+): readonly BoundReplica[] {
+  const replicas = draft.assignments.get(node)?.replicas ?? []
+  return replicas.filter(
+    ({ order, stopAtMs = 0, graceSeconds }) =>
+      order === 'stop' && nowMs < stopAtMs + graceSeconds * 1000 + LIMITS.reclaimHoldMs,
+  )
+}
 
 /** What is being cleared on one node, and for whom. */
 type Clearing = {
@@ -161,14 +170,12 @@ function letLive({ victims }: Scene, clearing: Clearing): void {
   })
 }
 
-function conclude(
-  clearings: readonly Clearing[],
-  { snapshot: { nowMs }, draft }: PreemptContext,
-): Preemption {
+function conclude(clearings: readonly Clearing[], context: PreemptContext): Preemption {
+  const { nowMs } = context.snapshot
   const reservations = new Map<string, Reservation[]>()
   for (const { slot, victims, wants } of clearings) {
-    const stopping = draft.assignments.get(slot.node)?.replicas.filter(isStopping) ?? []
-    const leaving = [...stopping, ...victims.map((own) => own.replica.bound)]
+    const victimsOn = victims.map((own) => own.replica.bound)
+    const leaving = [...stoppingOn(slot.node, context), ...victimsOn]
     const graceSeconds = Math.max(0, ...leaving.map((own) => own.graceSeconds))
     const untilMs = nowMs + graceSeconds * 1000 + LIMITS.reclaimHoldMs
     for (const uid of new Set(wants.map((own) => own.demand.target.workload.uid))) {

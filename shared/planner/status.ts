@@ -25,6 +25,7 @@ import {
 } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
+import type { Target } from './target.ts'
 import { toldBy, withProcess, type Told } from './told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 
@@ -34,8 +35,8 @@ export type StatusContext = {
   readonly refusals: readonly Refusal[]
   /** By workload uid: replicas planned onto nodes that are on their way. */
   readonly coming: ReadonlyMap<string, number>
-  /** By workload uid: replicas that quotas let it have. */
-  readonly allowed: ReadonlyMap<string, number>
+  /** By workload uid, as quotas left them. */
+  readonly targets: ReadonlyMap<string, Target>
   readonly reclaim: Reclaim
   readonly braked: ReadonlySet<string>
 }
@@ -69,7 +70,7 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     available: availableOf(running, workload.spec, context.snapshot.nowMs),
     withProcess: withProcess(running, told),
     waiting: waitingOf(workload, revisionOf(workload.spec).version, { context, old }),
-    quota: quotaOf(workload, { context, old }),
+    quota: quotaOf(workload, running, { context, old }),
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
   if (isSettled(old, facts)) return old
@@ -91,7 +92,7 @@ type Facts = {
   readonly quota: QuotaFacts | undefined
 }
 
-type QuotaFacts = Pick<WorkloadStatus, 'allowed' | 'reservations' | 'reclaims'>
+type QuotaFacts = Pick<WorkloadStatus, 'allowed' | 'held' | 'reservations' | 'reclaims'>
 
 /**
  * Statuses that say what is so, and the facts by which they do. Stamps that stand are kept, so what
@@ -152,16 +153,21 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
 
 type Known = { readonly context: StatusContext; readonly old: WorkloadStatus | undefined }
 
-function quotaOf(workload: WorkloadItem, { context, old }: Known): QuotaFacts | undefined {
+function quotaOf(
+  workload: WorkloadItem,
+  running: Running,
+  { context, old }: Known,
+): QuotaFacts | undefined {
   const { uid } = workload
   const { nowMs } = context.snapshot
-  const allowed = context.allowed.get(uid)
+  const { allowed, held = 0 } = context.targets.get(uid) ?? {}
   const reservations = context.reclaim.reservations.get(uid)
   const reclaims = context.reclaim.victims.has(uid)
     ? afterReclaim(old?.reclaims, nowMs)
     : old?.reclaims
   const facts: QuotaFacts = {
     ...(allowed === undefined || allowed === desiredOf(workload) ? {} : { allowed }),
+    ...(workload.spec.preemptible || held <= running.all.length ? {} : { held }),
     ...(reservations === undefined ? {} : { reservations: [...reservations] }),
     ...(reclaims === undefined || nowMs >= forgivenAtMs(reclaims) ? {} : { reclaims }),
   }

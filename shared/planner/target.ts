@@ -32,6 +32,8 @@ export type Target = {
   readonly desired: number
   /** Replicas it may have by the teams' quotas; `desired` where there are none. */
   readonly allowed: number
+  /** Those of them that it has, or had and lost; 0 where there are no quotas. */
+  readonly held: number
   /** How many of those by right, whatever others need. */
   readonly guaranteed: number
   /** New replicas of `version` to find a place for. */
@@ -68,13 +70,14 @@ type Counted = { readonly workload: WorkloadItem; readonly running: Running }
 export type Entitlement = {
   readonly allowed: number
   readonly guaranteed: number
+  readonly held?: number
   readonly reclaimable?: number
   readonly mayBuyBorrowed?: boolean
 }
 
 export function targetWithin(
   { workload, running: { staying } }: Counted,
-  { allowed, guaranteed, reclaimable = 0, mayBuyBorrowed = false }: Entitlement,
+  { allowed, guaranteed, held = 0, reclaimable = 0, mayBuyBorrowed = false }: Entitlement,
 ): Target {
   const { template, version } = revisionOf(workload.spec)
   const current = staying.filter((own) => own.bound.version === version).length
@@ -90,7 +93,8 @@ export function targetWithin(
   // One more than allowed for a while, as a surge, is no loan.
   const borrowed = Math.min(lasting.length + start, allowed) - Math.max(lasting.length, guaranteed)
   return {
-    ...{ workload, version, template, rolling, allowed, guaranteed, reclaimable, start },
+    ...{ workload, version, template, rolling, allowed, guaranteed, held, start },
+    reclaimable,
     mayBuyBorrowed,
     desired: desiredOf(workload),
     mayReclaim: Math.max(0, Math.min(start, guaranteed - staying.length)),

@@ -34,6 +34,7 @@ export function makeReclaim(knowledge: Knowledge): Rule {
   const { passes } = knowledge
   const deeds = new Map<string, Deeds>()
   const patience = makePatience()
+  const most = new Map<string, number>()
   const deedsOf = ({ label }: Caller): Deeds => {
     const known = deeds.get(label) ?? { bound: [], reclaimed: [], givenWay: 0 }
     deeds.set(label, known)
@@ -45,7 +46,7 @@ export function makeReclaim(knowledge: Knowledge): Rule {
         const pass = passes.of(by)
         if (pass?.scan === undefined) return undefined
         const done = deedsOf(by)
-        const judged = { pass, scan: pass.scan, done }
+        const judged = { pass, scan: pass.scan, done, most }
         return firstOf(changes.filter(isBody), (change) => {
           const { added, stopped } = bodyChange(change)
           const wrong = [
@@ -59,7 +60,12 @@ export function makeReclaim(knowledge: Knowledge): Rule {
         const scan = passes.of(by)?.scan
         const done = deeds.get(by.label)
         deeds.delete(by.label)
-        if (how !== 'ended' || scan === undefined || scan.teams().length === 0) return undefined
+        if (scan === undefined || scan.teams().length === 0) return undefined
+        for (const { uid } of scan.workloads()) {
+          const count = scan.replicasOf(uid).filter((own) => own.bound.order === 'run').length
+          most.set(uid, Math.max(most.get(uid) ?? 0, count))
+        }
+        if (how !== 'ended') return undefined
         const isMoving = (done?.bound.length ?? 0) + (done?.givenWay ?? 0) > 0
         const found = isMoving ? [] : keptFromEntitled(viewOf(scan, knowledge))
         return firstOf(patience.tooLong(found), (text) => ({ rule: RULE, text }))
@@ -83,7 +89,13 @@ function makePatience() {
   }
 }
 
-type Judged = { readonly pass: OpenPass; readonly scan: Scan; readonly done: Deeds }
+type Judged = {
+  readonly pass: OpenPass
+  readonly scan: Scan
+  readonly done: Deeds
+  /** By uid: how many of a workload ran at most, as any pass before this one saw it. */
+  readonly most: ReadonlyMap<string, number>
+}
 
 function wrongVictim(bound: BoundReplica, { scan, done }: Judged): string | undefined {
   const code = bound.stopReason?.code ?? ''
@@ -117,10 +129,10 @@ function wrongVictim(bound: BoundReplica, { scan, done }: Judged): string | unde
 
 /**
  * Work that may not be preempted runs within its team's quota. Only plain growth is judged: a
- * roll-out, what moves and an on-demand base that is restored may have more for a while, even where
- * the quota was lowered below what runs.
+ * roll-out, what moves and an on-demand base that is restored may have more for a while. Where the
+ * quota was lowered below what ran, as many may run again.
  */
-function wrongBinding(bound: BoundReplica, { pass, scan, done }: Judged): string | undefined {
+function wrongBinding(bound: BoundReplica, { pass, scan, done, most }: Judged): string | undefined {
   done.bound.push(bound)
   const workload = scan.workload(bound.workload)
   if (workload?.uid !== bound.uid || workload.spec.preemptible) return undefined
@@ -133,8 +145,9 @@ function wrongBinding(bound: BoundReplica, { pass, scan, done }: Judged): string
   )
   if (!isPlain) return undefined
   const firm = scan.workloads().filter((one) => one.spec.team === team && !one.spec.preemptible)
-  let [used, allowance] = [ZERO, ZERO]
+  let [used, allowance, had] = [ZERO, ZERO, ZERO]
   for (const one of firm) {
+    had = plus(had, times(needOf(one.spec), Math.min(desiredOf(one), most.get(one.uid) ?? 0)))
     const bindings = done.bound.filter(({ uid }) => uid === one.uid).length
     const count = Math.min(desiredOf(one), runningIn(scan, pass, one.uid).length + bindings)
     used = plus(used, times(needOf(one.spec), count))
@@ -144,6 +157,7 @@ function wrongBinding(bound: BoundReplica, { pass, scan, done }: Judged): string
   }
   const guarantee = quotasOf(scan.teams(), []).guaranteeOf(team)
   if (!isBeyond(used, plus(guarantee, allowance))) return undefined
+  if (!isBeyond(used, plus(had, allowance))) return undefined
   return `${bound.id} was bound, and team ${team ?? '(none)'} has more firm work than its quota`
 }
 
