@@ -40,8 +40,9 @@ export function admit(context: AdmitContext): Admission {
   const asks = applicants.map((own) => own.ask)
   const shares = teams.map(shareOf)
   const granted = guaranteedWithBorrowing({ shares, asks })
-  // What a team waits for makes nothing that it has another team's to take.
-  const running = asks.map((own) => ({ ...own, wanted: own.held }))
+  // What a team waits for makes nothing that it has another team's to take; nor does what a machine
+  // took with it and is to have again.
+  const running = applicants.map(({ ask, runs }) => ({ ...ask, held: runs, wanted: runs }))
   const kept = guaranteedWithBorrowing({ shares, asks: running })
   const found = applicants.map((own) => {
     const { uid } = own.ask
@@ -51,7 +52,7 @@ export function admit(context: AdmitContext): Admission {
       allowed: Math.max(grant.guaranteed + grant.borrowed, own.ask.held),
       held: own.ask.held,
       guaranteed: grant.guaranteed,
-      reclaimable: own.ask.held - guaranteed,
+      reclaimable: own.runs - guaranteed,
       mayBuyBorrowed: own.team?.spec.borrow === 'buy',
     })
     const count = Math.min(own.target.start - target.start, own.target.desired - target.allowed)
@@ -69,6 +70,8 @@ type Applicant = {
   readonly running: Running
   readonly team: TeamItem | undefined
   readonly ask: Ask
+  /** What it has; of a surge only as much as was allowed before. */
+  readonly runs: number
   /** When it may borrow again, where it had to give way lately. */
   readonly borrowsAgainAtMs: number | undefined
 }
@@ -85,32 +88,40 @@ function applicantsOf(
     const running = runningOf(replicas.get(uid) ?? NO_REPLICAS)
     const status = statuses.get(uid)
     const untilMs = status?.reclaims === undefined ? undefined : borrowsAgainAtMs(status.reclaims)
+    const most = mostHeld(target, status)
+    const runs = Math.min(most, running.all.length)
     const ask: Ask = {
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
       need: amountOf(revisionOf(spec).need),
       isCoolingDown: untilMs !== undefined && snapshot.nowMs < untilMs,
-      held: heldOf(target, running, status),
+      held: Math.max(runs, Math.min(most, hadBefore(target, status))),
       wanted: target.desired,
       sinceMs: createdAtMs,
     }
     const team = byName.get(spec.team ?? '')
-    return { target, workload: target.workload, running, team, ask, borrowsAgainAtMs: untilMs }
+    return {
+      target,
+      workload: target.workload,
+      running,
+      team,
+      ask,
+      runs,
+      borrowsAgainAtMs: untilMs,
+    }
   })
 }
 
+/** A surge of a roll-out is lent for a while: it makes nobody keep more than was allowed before. */
+function mostHeld({ desired }: Target, status: WorkloadStatus | undefined): number {
+  return Math.min(desired, status?.allowed ?? status?.desired ?? desired)
+}
+
 /**
- * A surge of a roll-out is lent for a while: it makes nobody keep more than was allowed before. And
- * who may not be stopped for others has again what a machine took with it, whatever its quota is by
+ * Who may not be stopped for others has again what a machine took with it, whatever its quota is by
  * then.
  */
-function heldOf(
-  { workload, desired }: Target,
-  running: Running,
-  status: WorkloadStatus | undefined,
-): number {
-  const most = Math.min(desired, status?.allowed ?? status?.desired ?? desired)
-  const had = workload.spec.preemptible ? 0 : Math.max(status?.held ?? 0, status?.assigned ?? 0)
-  return Math.min(most, Math.max(running.all.length, had))
+function hadBefore({ workload }: Target, status: WorkloadStatus | undefined): number {
+  return workload.spec.preemptible ? 0 : Math.max(status?.held ?? 0, status?.assigned ?? 0)
 }
 
 type Short = { readonly asks: readonly Ask[]; readonly count: number }

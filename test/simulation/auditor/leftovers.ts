@@ -10,10 +10,12 @@ export function makeLeftovers({ truth, books }: Knowledge): Rule {
   const sayNode = (node: Node): string | undefined => {
     const { name, pool, phase, machine } = node
     if (machine === undefined) return `claim ${name} has no machine yet`
-    const state = truth.instance(machine.instanceId)?.state
+    const instance = truth.instance(machine.instanceId)
+    const state = instance?.state
     if (state === undefined || state === 'terminated' || state === 'shutting-down') {
       return `node ${name} is ${phase}, and ${machine.instanceId} is ${state ?? 'forgotten'}`
     }
+    if (instance?.interruption !== undefined) return `node ${name} is about to be taken by EC2`
     const spec = books.pools.get(pool)?.spec
     if (phase === 'quarantined') {
       const keptMs = (spec?.burnIn.quarantineSeconds ?? 0) * 1000 + LIMITS.tickMs

@@ -121,6 +121,13 @@ describe('leftovers', () => {
     expect(hand.auditor.unsettled()[0]).toMatch(/quarantined longer/)
   })
 
+  it('lists a node whose machine EC2 is about to take', () => {
+    const hand = whole()
+    add(hand, { cordoned: true })
+    hand.instance('i-2', { interruption: { action: 'terminate', atMs: START_MS + 120_000 } })
+    expect(hand.auditor.unsettled()[0]).toMatch(/n2 is about to be taken/)
+  })
+
   it('lists a node whose machine is gone', () => {
     const hand = whole()
     add(hand, { cordoned: true })
