@@ -12,13 +12,13 @@ import { byKey, byText, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import { templateKey, type BoundReplica } from '../model/assignment.ts'
 import type { Reservation } from '../model/status.ts'
-import { weightOf } from './revision.ts'
 import type { Action, Refusal } from './actions.ts'
 import { put, type Board, type Slot } from './board.ts'
 import { reportsByArn } from './facts.ts'
 import { roomByRules, type Want } from './fill.ts'
 import { binOf } from './place.ts'
 import { NO_REPLICAS, replicasByUid } from './replicas.ts'
+import { weightOf } from './revision.ts'
 import {
   openVictims,
   withVictim,

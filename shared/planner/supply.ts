@@ -65,7 +65,9 @@ export function supply(context: SupplyContext): Supply {
   const placed = [reserved, ...rounds.map((own) => own.placed)]
   return {
     actions: [...placed.flatMap((own) => own.actions), ...launches.actions, ...made.actions],
-    refusals: rounds.flatMap((own) => waitingOf(own.buying)).map((own) => own.refusal),
+    refusals: waiting
+      .filter(({ want }) => want.left > 0)
+      .map(({ want, refusal }) => ({ ...refusal, count: want.left })),
     used: new Set([...placed.flatMap((own) => [...own.used]), ...launches.bought, ...made.used]),
     coming: sum([...rounds.map((own) => own.placed.coming), launches.coming]),
     blocked: limits.blocked,

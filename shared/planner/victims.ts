@@ -174,25 +174,19 @@ function helps({ need, replica }: Candidate, slot: Slot, { demand }: Want): bool
 type Taken = Pick<Candidate, 'need'> & { readonly replica: Pick<Replica, 'bound'> }
 
 /** The slot once the replica has gone. */
-export function without(slot: Slot, { need, replica }: Taken): Slot {
-  const back = replica.bound.gpus.map(({ index, milli }) => ({ index, milli: -milli }))
-  return {
-    ...slot,
-    freeCpuMilli: slot.freeCpuMilli + need.cpuMilli,
-    freeMemoryMib: slot.freeMemoryMib + need.memoryMib,
-    freeDevices: withoutShares(slot.freeDevices, back),
-    replicas: slot.replicas - 1,
-  }
-}
+export const without = (slot: Slot, taken: Taken): Slot => changed(slot, taken, -1)
 
 /** The slot with the replica as before. */
-export function withVictim(slot: Slot, { need, replica }: Taken): Slot {
+export const withVictim = (slot: Slot, taken: Taken): Slot => changed(slot, taken, 1)
+
+function changed(slot: Slot, { need, replica }: Taken, by: 1 | -1): Slot {
+  const shares = replica.bound.gpus.map(({ index, milli }) => ({ index, milli: by * milli }))
   return {
     ...slot,
-    freeCpuMilli: slot.freeCpuMilli - need.cpuMilli,
-    freeMemoryMib: slot.freeMemoryMib - need.memoryMib,
-    freeDevices: withoutShares(slot.freeDevices, replica.bound.gpus),
-    replicas: slot.replicas + 1,
+    freeCpuMilli: slot.freeCpuMilli - by * need.cpuMilli,
+    freeMemoryMib: slot.freeMemoryMib - by * need.memoryMib,
+    freeDevices: withoutShares(slot.freeDevices, shares),
+    replicas: slot.replicas + by,
   }
 }
 
