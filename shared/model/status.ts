@@ -54,9 +54,9 @@ export const workloadStatusSchema = z.object({
   /** Failed spot claims since spot last worked: two of them allow on-demand. */
   spotFailures: z.int().default(0),
   onDemandSinceMs: z.int().optional(),
-  /** Room that others make way in for it; nobody else is placed there meanwhile. */
+  /** Room that others make for it, kept from everybody else until it fits or the time is over. */
   reservations: z.array(reservationSchema).optional(),
-  /** Absent until it first had to give way, and again once it has borrowed in peace. */
+  /** Absent until it first has to give way, and again once that is forgiven. */
   reclaims: reclaimsSchema.optional(),
 })
 export type WorkloadStatus = z.infer<typeof workloadStatusSchema>

@@ -111,7 +111,10 @@ function applicantsOf(
   })
 }
 
-/** A surge of a roll-out is lent for a while: it makes nobody keep more than was allowed before. */
+/**
+ * The most that counts as held: a surge of a roll-out is lent for a while, and makes nobody keep
+ * more than was allowed before.
+ */
 function mostHeld({ desired }: Target, status: WorkloadStatus | undefined): number {
   return Math.min(desired, status?.allowed ?? status?.desired ?? desired)
 }
