@@ -14,6 +14,8 @@ import { problem } from '#shared/controllers/admin-api/problem.ts'
 import { makeForesight } from '#shared/controllers/foresight.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
 import { LIMITS } from '#shared/model/limits.ts'
+import { BUDGETS } from '#shared/planner/packing/pack.ts'
+import { loadSolver } from '#shared/solver/highs.ts'
 import { makeDynamoStore } from '#shared/store/aws/dynamo-store.ts'
 
 export type AdminApiHandler = (
@@ -73,8 +75,8 @@ export function bindPorts(environment: Environment): AdminApiPorts {
     launchSettingsSchema.parse(value),
   )
   const foresight = makeForesight({
-    store,
-    clock,
+    ...{ store, clock, log },
+    ...{ solver: loadSolver, budget: BUDGETS['5s'] },
     settings: {
       plan: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
       zones: Object.keys(launch.subnets),

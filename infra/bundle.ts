@@ -6,7 +6,7 @@
  * a stack trace that can be read at night is worth more than a smaller file.
  */
 import { buildSync } from 'esbuild'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -19,10 +19,21 @@ const REQUIRE_BANNER = [
   'const require = droverRequire(import.meta.url)',
 ].join('\n')
 
-/** Bundles a Lambda; answers the folder that holds nothing but `index.mjs`. */
+/** Files that packages open by their own name beside their own, and what resolves to each. */
+const BESIDE: Readonly<Record<string, string>> = { 'highs.wasm': 'highs/runtime' }
+
+/**
+ * Bundles a Lambda; answers the folder that holds `index.mjs` and what that opens beside itself.
+ */
 export function bundleFunction(name: string): string {
   const directory = freshDirectory(name)
-  bundle(`functions/${name}.ts`, join(directory, 'index.mjs'))
+  const entry = join(directory, 'index.mjs')
+  bundle(`functions/${name}.ts`, entry)
+  const code = readFileSync(entry, 'utf8')
+  for (const [file, source] of Object.entries(BESIDE)) {
+    if (!code.includes(`new URL("${file}"`)) continue
+    copyFileSync(fileURLToPath(import.meta.resolve(source)), join(directory, file))
+  }
   return directory
 }
 

@@ -2,7 +2,7 @@
  * The whole of drover on AWS: one stack, one construct a subsystem.
  *
  * Each construct owns its function, queue, dead letters, rights and alarms; this file only says how
- * they hang together. Autoscale and repack will come as two more lines.
+ * they hang together. Autoscale will come as one more line.
  */
 import { Stack, Tags, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
@@ -14,6 +14,7 @@ import { Market } from './market.ts'
 import { Network } from './network.ts'
 import { Nodes } from './nodes.ts'
 import { Reconcile } from './reconcile.ts'
+import { Repack } from './repack.ts'
 import type { Settings } from './settings.ts'
 import { Wake } from './wake.ts'
 
@@ -33,6 +34,7 @@ export class DroverStack extends Stack {
     new Interruption(this, 'Interruption', { core })
     new BurnIn(this, 'BurnIn', { core })
     new Market(this, 'Market', { core })
+    new Repack(this, 'Repack', { core, nodes })
     new Wake(this, 'Wake', { core })
     new Reconcile(this, 'Reconcile', { core, network, nodes })
   }

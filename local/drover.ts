@@ -202,6 +202,7 @@ async function join(parts: Parts, undo: UndoList): Promise<void> {
       },
       { name: 'market', everyMs: pace.marketMs, run: functions.market },
       { name: 'burn-in', everyMs: pace.rejudgeMs, run: functions.rejudge },
+      { name: 'repack', everyMs: pace.repackMs, run: functions.repack },
       {
         name: 'expiry',
         everyMs: pace.expiryMs,

@@ -8,6 +8,7 @@ import { makeHandler as makeBurnIn } from '#functions/burn-in.ts'
 import { makeHandler as makeInterruption } from '#functions/interruption.ts'
 import { makeHandler as makeMarket } from '#functions/market.ts'
 import { makeHandler as makeReconcile } from '#functions/reconcile.ts'
+import { makeHandler as makeRepack } from '#functions/repack.ts'
 import { makeHandler as makeWake } from '#functions/wake.ts'
 import type { Logger } from '#shared/base/log.ts'
 import { makeEc2Fleet } from '#shared/cloud/aws/ec2-fleet.ts'
@@ -31,6 +32,8 @@ import {
   type ReconcileSettings,
 } from '#shared/controllers/reconcile/settings.ts'
 import { LIMITS } from '#shared/model/limits.ts'
+import { BUDGETS } from '#shared/planner/packing/pack.ts'
+import { loadSolver } from '#shared/solver/highs.ts'
 import { invoke } from './invoke.ts'
 import { ACCOUNT, clientOf, CREDENTIALS, REGION } from './laptop.ts'
 import type { Pace } from './pace.ts'
@@ -53,12 +56,18 @@ export type LocalFunctions = {
   readonly burnIn: (event: DynamoDBStreamEvent) => Promise<void>
   readonly rejudge: () => Promise<void>
   readonly market: () => Promise<void>
+  readonly repack: () => Promise<void>
   readonly wake: (event: DynamoDBStreamEvent | SQSEvent) => Promise<void>
   readonly reconcile: (event: SQSEvent) => Promise<void>
 }
 
 /** As the stack sets them. */
-const TIMEOUT_MS = { wake: 10_000, burnIn: 60_000, interruption: 30_000, market: 60_000 } as const
+const TIMEOUT_MS = {
+  ...{ wake: 10_000, burnIn: 60_000, interruption: 30_000, market: 60_000, repack: 600_000 },
+} as const
+
+/** Even repack shares its core with all the others here, and they must not wait for it long. */
+const LOOKING = { solver: loadSolver, budget: BUDGETS['5s'] }
 
 export function bindFunctions(options: FunctionsOptions): LocalFunctions {
   const { table, queues, cluster, ec2Url } = options
@@ -80,6 +89,9 @@ export function bindFunctions(options: FunctionsOptions): LocalFunctions {
   const market = makeMarket({ store, prices, clock, log: logOf('market') })
   const wake = makeWake({ queue, log: logOf('wake') })
   const settings = settingsOf(options)
+  const repack = makeRepack({
+    ...{ store, clock, settings: snapshotSettings(settings), log: logOf('repack'), ...LOOKING },
+  })
   const reconcileNow = bindReconcile(options, { settings, queue, clock })
   const run = <T>(name: string, timeoutMs: number, call: () => Promise<T>): Promise<T> =>
     invoke({ name, timeoutMs, log: options.log }, call)
@@ -91,6 +103,9 @@ export function bindFunctions(options: FunctionsOptions): LocalFunctions {
     rejudge: () => run('burn-in', TIMEOUT_MS.burnIn, () => burnIn(SCHEDULED)),
     market: async () => {
       await run('market', TIMEOUT_MS.market, () => market(SCHEDULED))
+    },
+    repack: async () => {
+      await run('repack', TIMEOUT_MS.repack, () => repack(SCHEDULED))
     },
     wake: (event) => run('wake', TIMEOUT_MS.wake, () => wake(event)),
     reconcile: (event) => run('reconcile', LIMITS.reconcileTimeoutMs, () => reconcileNow(event)),
@@ -176,11 +191,14 @@ function makeLogBus(log: Logger): Bus {
 function bindAdminApi({ table, log }: FunctionsOptions, settings: ReconcileSettings): Hono {
   const clock = makeSystemClock()
   const { store, history } = table
-  const foresight = makeForesight({ store, clock, settings: snapshotSettings(settings) })
+  const own = log.with({ function: 'admin-api' })
+  const foresight = makeForesight({
+    ...{ store, clock, settings: snapshotSettings(settings), log: own, ...LOOKING },
+  })
   return makeAdminApi({
     ...{ store, history, clock },
     ids: makeRandomIds(),
-    log: log.with({ function: 'admin-api' }),
+    log: own,
     planner: foresight.planner,
     cost: foresight.cost,
     version: manifest.version,

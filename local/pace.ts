@@ -8,6 +8,7 @@ export type Pace = {
   readonly tickMs: number
   readonly marketMs: number
   readonly rejudgeMs: number
+  readonly repackMs: number
   readonly expiryMs: number
   readonly headPollMs: number
   readonly metadataPollMs: number
@@ -22,6 +23,7 @@ export function paceOf(speed: number): Pace {
     tickMs: faster(LIMITS.tickMs, 5_000),
     marketMs: faster(300_000, 30_000),
     rejudgeMs: faster(30_000, 5_000),
+    repackMs: faster(15_000, 5_000),
     expiryMs: faster(60_000, 10_000),
     headPollMs: faster(300, 100),
     metadataPollMs: faster(500, 200),

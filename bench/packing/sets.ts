@@ -67,7 +67,8 @@ function named(
   { machines, proven }: Rest,
 ): NamedProblem {
   const workload = workloadOf(replicas)
-  const problem = { shapes: workload.shapes, machines: undominated(machines) }
+  const { shapes } = workload
+  const problem = { shapes, machines: undominated({ shapes, machines }) }
   return { set, problem, workload, provenUsdPerHour: proven }
 }
 

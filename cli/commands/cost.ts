@@ -3,7 +3,7 @@
  */
 import { costAnswerSchema, type CostAnswer } from '#shared/protocol/api.ts'
 import type { Command, Context } from '../command.ts'
-import { formatMonthly, formatSaving, formatUsdPerHour } from '../render/money.ts'
+import { formatBound, formatMonthly, formatSaving, formatUsdPerHour } from '../render/money.ts'
 import { indented, page, type Fact } from '../render/page.ts'
 import { table, type Column } from '../render/table.ts'
 import { ageOf } from '../render/time.ts'
@@ -28,7 +28,7 @@ const columns: readonly Column<PoolCost>[] = [
 ]
 
 function factsOf(cost: CostAnswer, nowMs: number): readonly Fact[] {
-  const { costUsdPerHour: now, onDemandUsdPerHour: onDemand, boundUsdPerHour: bound } = cost
+  const { costUsdPerHour: now, onDemandUsdPerHour: onDemand } = cost
   const saving = formatSaving(now, onDemand)
   return [
     ['Fleet', `${formatUsdPerHour(now)}, ${formatMonthly(now)}`],
@@ -36,13 +36,19 @@ function factsOf(cost: CostAnswer, nowMs: number): readonly Fact[] {
       'On demand',
       `${formatUsdPerHour(onDemand)}${saving === '' ? '' : `, of which ${saving} is saved`}`,
     ],
-    ['Bound', boundText(bound, cost.boundAt ?? undefined, nowMs)],
+    ['Leaving', someUsd(cost.leavingUsdPerHour)],
+    ['Quarantined', someUsd(cost.quarantinedUsdPerHour)],
+    ['Bound', boundText(cost, nowMs)],
   ]
 }
 
-function boundText(bound: number | null, at: string | undefined, nowMs: number): string {
-  if (bound === null) return 'not computed yet'
-  return `no fleet could do it under ${formatUsdPerHour(bound)} (computed ${ageOf(at, nowMs)} ago)`
+const someUsd = (usdPerHour: number): string | undefined =>
+  usdPerHour === 0 ? undefined : formatUsdPerHour(usdPerHour)
+
+function boundText({ boundUsdPerHour, boundAt, ...rest }: CostAnswer, nowMs: number): string {
+  if (boundUsdPerHour === null) return 'not computed yet'
+  const age = ageOf(boundAt ?? undefined, nowMs)
+  return `${formatBound({ ...rest, boundUsdPerHour })} (computed ${age} ago)`
 }
 
 export const cost: Command = {

@@ -7,7 +7,7 @@ import { groupBy } from '#shared/base/order.ts'
 import type { Command, Context } from '../command.ts'
 import { parseDocuments } from '../documents.ts'
 import { readSources } from '../files.ts'
-import { formatUsdPerHour } from '../render/money.ts'
+import { formatBound, formatUsdPerHour } from '../render/money.ts'
 import { indented, page } from '../render/page.ts'
 import { table, type Column } from '../render/table.ts'
 import { FILE_OPTION } from './options.ts'
@@ -31,7 +31,7 @@ export const plan: Command = {
 }
 
 function planLines({ style }: Context, answer: PlanAnswer): readonly string[] {
-  const { now, after, bound } = answer.costUsdPerHour
+  const { now, after, bound, fleet, gap } = answer.costUsdPerHour
   const acts = answer.actions.filter(({ kind }) => !BOOKKEEPING.has(kind)).map(actOf)
   const told = [
     ...groupBy(acts, ({ what, detail, why }) => [what, detail, why].join('\n')).values(),
@@ -47,7 +47,9 @@ function planLines({ style }: Context, answer: PlanAnswer): readonly string[] {
         ['Cost after', `${formatUsdPerHour(after)}${difference(now, after)}`],
         [
           'Bound',
-          bound === null ? undefined : `no fleet could do it under ${formatUsdPerHour(bound)}`,
+          bound === null
+            ? undefined
+            : formatBound({ boundUsdPerHour: bound, fleetUsdPerHour: fleet, gap }),
         ],
         [
           'Actions',

@@ -28,3 +28,17 @@ export function formatSaving(paid: number, full: number): string {
   if (full <= 0 || paid >= full) return ''
   return `${String(Math.round((1 - paid / full) * 100))}%`
 }
+
+/** What a bound says: how little it could cost, and how far over that the fleet is. */
+export function formatBound(bound: {
+  readonly boundUsdPerHour: number
+  readonly fleetUsdPerHour: number | null
+  readonly gap: number | null
+}): string {
+  const { boundUsdPerHour, fleetUsdPerHour, gap } = bound
+  const least = `no fleet could do it under ${formatUsdPerHour(boundUsdPerHour)}`
+  if (fleetUsdPerHour === null || gap === null) return least
+  const percent = `${(Math.abs(gap) * 100).toFixed(1)}%`
+  const where = percent === '0.0%' ? 'at it' : `${percent} ${gap < 0 ? 'under' : 'over'} it`
+  return `${least}; ${formatUsdPerHour(fleetUsdPerHour)} is ${where}`
+}

@@ -5,22 +5,27 @@
  * A preview is the very plan that reconcile would make, on the same snapshot with the documents
  * laid over it; nothing is written, so the next pass may see a newer herd and decide otherwise.
  */
-import type { Clock } from '#shared/cloud/clock.ts'
-import { passSchema, type Pass } from '#shared/model/facts.ts'
+import { describeError } from '#shared/base/errors.ts'
+import type { Logger } from '#shared/base/log.ts'
 import type { Node } from '#shared/model/node.ts'
+import { proposalSchema, type Proposal } from '#shared/model/proposal.ts'
 import type { SpecItem } from '#shared/model/spec-item.ts'
+import { boundOf, type Bound, type Planned } from '#shared/planner/bound.ts'
+import type { GenerateBudget } from '#shared/planner/packing/generate.ts'
+import type { Solver } from '#shared/planner/packing/linear-program.ts'
 import { plan } from '#shared/planner/plan.ts'
+import { isLeaving } from '#shared/planner/replicas.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
 import type { CostAnswer, PlanAnswer } from '#shared/protocol/api.ts'
 import type { Document } from '#shared/protocol/documents.ts'
 import { keys } from '#shared/store/keys.ts'
-import { loadSnapshot, type SnapshotSettings } from '#shared/store/snapshot.ts'
-import type { Store } from '#shared/store/store.ts'
+import { lookAtHerd, type LookPorts } from './look.ts'
 
-export type ForesightPorts = {
-  readonly store: Store
-  readonly clock: Pick<Clock, 'now'>
-  readonly settings: SnapshotSettings
+export type ForesightPorts = LookPorts & {
+  readonly solver: () => Promise<Solver>
+  /** Work that the bound of a preview may take. */
+  readonly budget: GenerateBudget
+  readonly log: Logger
 }
 
 export type Foresight = {
@@ -30,40 +35,62 @@ export type Foresight = {
 
 export function makeForesight(ports: ForesightPorts): Foresight {
   return {
-    planner: async (documents) => planAnswer(await load(ports), documents),
-    cost: async () => costAnswer(await load(ports)),
+    planner: async (documents) => {
+      const snapshot = withDocuments(await lookAtHerd(ports), documents)
+      const planned = { snapshot, ...plan(snapshot) }
+      return planAnswer(planned, await boundFor(ports, planned))
+    },
+    cost: async () => costAnswer(await lookAtHerd(ports), await lastProposal(ports)),
   }
 }
 
-async function load({ store, clock, settings }: ForesightPorts): Promise<Snapshot> {
-  const nowMs = clock.now()
-  const item = await store.get(keys.pass())
-  const pass = item === undefined ? firstPass(nowMs) : passSchema.parse(item)
-  return loadSnapshot(store, { nowMs, pass, settings })
+/** Undefined where the solver fails: a preview without its bound is better than none. */
+async function boundFor(
+  { solver, budget, log }: ForesightPorts,
+  planned: Planned,
+): Promise<Bound | undefined> {
+  try {
+    return boundOf(planned, await solver(), budget)
+  } catch (error) {
+    log.error('a preview has no bound', { error: describeError(error) })
+    return undefined
+  }
 }
 
-/** Before the first pass has run. */
-const firstPass = (nowMs: number): Pass => ({
-  kind: 'pass',
-  tableUid: 'none',
-  createdAtMs: nowMs,
-  epoch: 0,
-  startedAtMs: nowMs,
-  coveredSinceMs: nowMs,
-  suspects: {},
-})
+/** What `repack` found last; undefined before it has, and where it cannot be read. */
+async function lastProposal({ store }: ForesightPorts): Promise<Proposal | undefined> {
+  return proposalSchema.safeParse(await store.get(keys.proposal())).data
+}
 
-function planAnswer(snapshot: Snapshot, documents: readonly Document[]): PlanAnswer {
-  const { plan: planned, draft } = plan(withDocuments(snapshot, documents))
+function planAnswer({ snapshot, plan: planned, draft }: Foreseen, bound?: Bound): PlanAnswer {
   const after = [...draft.nodes.values()].filter((node) => node.phase !== 'terminating')
+  const { boundUsdPerHour, fleetUsdPerHour, gap } = measured(bound)
   return {
     actions: planned.actions.map((action) => ({ ...action })),
-    costUsdPerHour: { now: costOf(snapshot.nodes), after: costOf(after), bound: null },
+    costUsdPerHour: {
+      ...{ now: costOf(snapshot.nodes), after: costOf(after) },
+      ...{ bound: boundUsdPerHour, fleet: fleetUsdPerHour, gap },
+    },
     unschedulable: planned.unschedulable.map(({ workload, count, reasons }) => ({
       workload,
       count,
       reasons: [...reasons],
     })),
+  }
+}
+
+type Foreseen = Planned & ReturnType<typeof plan>
+
+/** A bound as people are told it. */
+function measured(
+  bound: Bound | undefined,
+): Pick<CostAnswer, 'boundUsdPerHour' | 'fleetUsdPerHour' | 'gap'> {
+  if (bound === undefined) return { boundUsdPerHour: null, fleetUsdPerHour: null, gap: null }
+  const { boundUsdPerHour, fleetUsdPerHour } = bound
+  return {
+    boundUsdPerHour: dollars(boundUsdPerHour),
+    fleetUsdPerHour: dollars(fleetUsdPerHour),
+    gap: boundUsdPerHour === 0 ? null : fleetUsdPerHour / boundUsdPerHour - 1,
   }
 }
 
@@ -108,8 +135,7 @@ const costOf = (nodes: readonly Node[]): number =>
 /** Sums of prices without the dust of binary fractions. */
 const dollars = (sum: number): number => Math.round(sum * 1e6) / 1e6
 
-/** No bound is computed in this release, so it is `null`, as before the first one. */
-function costAnswer(snapshot: Snapshot): CostAnswer {
+function costAnswer(snapshot: Snapshot, proposal: Proposal | undefined): CostAnswer {
   const onDemandPrices = new Map(
     snapshot.catalog.map((type) => [type.name, type.onDemandUsdPerHour] as const),
   )
@@ -124,9 +150,11 @@ function costAnswer(snapshot: Snapshot): CostAnswer {
   const names = [...new Set(snapshot.nodes.map((node) => node.pool))].sort()
   return {
     costUsdPerHour: costOf(snapshot.nodes),
-    boundUsdPerHour: null,
-    boundAt: null,
+    ...measured(proposal?.cost),
+    boundAt: proposal === undefined ? null : new Date(proposal.atMs).toISOString(),
     onDemandUsdPerHour: onDemandOf(snapshot.nodes),
+    leavingUsdPerHour: costOf(snapshot.nodes.filter(isLeaving)),
+    quarantinedUsdPerHour: costOf(snapshot.nodes.filter((own) => own.phase === 'quarantined')),
     pools: names.map((name) => {
       const own = snapshot.nodes.filter((node) => node.pool === name)
       return {

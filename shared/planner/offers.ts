@@ -88,11 +88,16 @@ const offersOfPool = remembered((catalog: readonly InstanceType[]) =>
   }),
 )
 
+/** What of a demand decides which machines it may run on. */
+export type Asks = Pick<Demand, 'need' | 'capacity'> & {
+  readonly target: Pick<Demand['target'], 'workload'>
+}
+
 /**
  * The test for the demand's offers: true where one replica may run, alone on its machine. Made for
  * one list of them, because pools and types are looked at once.
  */
-export function makeOfferTest(demand: Demand): (offer: Offer) => boolean {
+export function makeOfferTest(demand: Asks): (offer: Offer) => boolean {
   const { spec } = demand.target.workload
   const holds = onceFor((type: InstanceType) => typeSuits(type, demand))
   const open = onceFor((pool: PoolItem) => poolSuits(pool, spec))
@@ -121,7 +126,7 @@ function poolSuits(pool: PoolItem, spec: WorkloadSpec): boolean {
 }
 
 /** True when the type is of a sort the workload takes and holds one replica of it. */
-export function typeSuits(type: InstanceType, demand: Demand): boolean {
+export function typeSuits(type: InstanceType, demand: Asks): boolean {
   const { placement } = demand.target.workload.spec
   return (
     (placement.architectures?.includes(type.architecture) ?? true) &&
@@ -131,7 +136,7 @@ export function typeSuits(type: InstanceType, demand: Demand): boolean {
   )
 }
 
-function holdsOne(type: InstanceType, { need }: Demand): boolean {
+function holdsOne(type: InstanceType, { need }: Asks): boolean {
   return (
     need.cpuMilli <= type.allocatable.cpuMilli &&
     need.memoryMib <= type.allocatable.memoryMib &&

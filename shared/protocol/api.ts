@@ -258,7 +258,15 @@ export const planAnswerSchema = z
     costUsdPerHour: z.object({
       now: z.number(),
       after: z.number(),
-      bound: z.number().nullable().meta({ description: 'null before one was computed' }),
+      bound: z
+        .number()
+        .nullable()
+        .meta({ description: 'no fleet could do it for less; null where none was found' }),
+      fleet: z
+        .number()
+        .nullable()
+        .meta({ description: 'the machines that will carry it, at the prices of the bound' }),
+      gap: z.number().nullable().meta({ description: 'fleet over bound, less one' }),
     }),
     unschedulable: z.array(
       z.object({
@@ -279,6 +287,12 @@ export const costAnswerSchema = z
       .nullable()
       .meta({ description: 'no fleet could do it for less; null before one was computed' }),
     boundAt: instant.nullable().meta({ description: 'when the bound was computed' }),
+    fleetUsdPerHour: z.number().nullable().meta({
+      description: 'the machines that carried what runs, then and at the same prices',
+    }),
+    gap: z.number().nullable().meta({ description: 'fleet over bound, less one' }),
+    leavingUsdPerHour: z.number().meta({ description: 'machines on their way out' }),
+    quarantinedUsdPerHour: z.number().meta({ description: 'machines kept for inspection' }),
     onDemandUsdPerHour: z
       .number()
       .meta({ description: 'what the same machines would cost on demand' }),

@@ -28,8 +28,15 @@ export class SolverError extends DroverError {
 /** The package's types describe how CommonJS sees it; what is imported is the function itself. */
 const loadHighs = highsModule as unknown as typeof highsModule.default
 
-/** Loads the solver; throws where WebAssembly is not to be had. */
-export async function loadSolver(): Promise<Solver> {
+let loading: Promise<Solver> | undefined
+
+/** The solver, loaded once; throws where WebAssembly is not to be had. */
+export function loadSolver(): Promise<Solver> {
+  loading ??= load()
+  return loading
+}
+
+async function load(): Promise<Solver> {
   const highs = await loadHighs()
   return {
     openCover: (least) => openCover(highs, least),

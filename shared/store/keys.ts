@@ -20,6 +20,7 @@ export const keys = {
   verdict: (node: string) => key(`verdict#${node}`, 'verdict'),
   market: (zone: string) => key(`market#${zone}`, 'market'),
   marketShapes: () => key('market#shapes', 'shapes'),
+  proposal: () => key('proposal', 'proposal'),
   pass: () => key('pass', 'pass'),
   launch: (id: string) => key('launch', id),
   node: (name: string) => key('node', name),

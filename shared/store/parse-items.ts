@@ -60,7 +60,7 @@ function kindOfKey({ pk, sk }: Key): Kind | 'ignored' | undefined {
 }
 
 /** Kinds that a plan does not need. */
-const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision', 'rates'])
+const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision', 'rates', 'proposal'])
 
 /** Kinds whose items name the machine that wrote them, which must be the one its key names. */
 const BY_ARN: ReadonlySet<string> = new Set(['report', 'beat', 'assignment'])

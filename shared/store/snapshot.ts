@@ -31,7 +31,10 @@ export type SnapshotContext = {
 }
 
 /** Scans the table; throws StoreError when any part of it could not be read. */
-export async function loadSnapshot(store: Store, context: SnapshotContext): Promise<Snapshot> {
+export async function loadSnapshot(
+  store: Pick<Store, 'scan'>,
+  context: SnapshotContext,
+): Promise<Snapshot> {
   return snapshotOf(await store.scan(), context)
 }
 

@@ -135,11 +135,10 @@ export async function startApi(answers: ApiAnswers = {}): Promise<Api> {
   }
 }
 
-const NO_COST = { now: 0, after: 0, bound: null }
+const NO_COST = { now: 0, after: 0, bound: null, fleet: null, gap: null }
 const NOTHING_BOUGHT: CostAnswer = {
   costUsdPerHour: 0,
-  boundUsdPerHour: null,
-  boundAt: null,
-  onDemandUsdPerHour: 0,
+  ...{ boundUsdPerHour: null, boundAt: null, fleetUsdPerHour: null, gap: null },
+  ...{ onDemandUsdPerHour: 0, leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
   pools: [],
 }

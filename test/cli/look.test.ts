@@ -8,9 +8,9 @@ beforeAll(async () => {
   api = await startApi({
     cost: {
       costUsdPerHour: 0.3984,
-      boundUsdPerHour: 0.3102,
+      ...{ boundUsdPerHour: 0.3102, fleetUsdPerHour: 0.3184, gap: 0.3184 / 0.3102 - 1 },
       boundAt: new Date(NOW_MS - 90_000).toISOString(),
-      onDemandUsdPerHour: 0.8051,
+      ...{ onDemandUsdPerHour: 0.8051, leavingUsdPerHour: 0.08, quarantinedUsdPerHour: 0 },
       pools: [
         { name: 'general', nodes: 3, costUsdPerHour: 0.167, onDemandUsdPerHour: 0.2791 },
         { name: 'gpu', nodes: 1, costUsdPerHour: 0.2314, onDemandUsdPerHour: 0.526 },
@@ -335,7 +335,8 @@ describe('drover explain, cost and version', () => {
     expect(await run('cost')).toMatchInlineSnapshot(`
       "Fleet:      $0.3984/h, about $291 a month
       On demand:  $0.8051/h, of which 51% is saved
-      Bound:      no fleet could do it under $0.3102/h (computed 90s ago)
+      Leaving:    $0.0800/h
+      Bound:      no fleet could do it under $0.3102/h; $0.3184/h is 2.6% over it (computed 90s ago)
 
       Pools
         NAME     NODES       COST  ON DEMAND  SAVED

@@ -1,14 +1,23 @@
 import { expect, it } from 'vitest'
-import { makeForesight } from '#shared/controllers/foresight.ts'
+import { makeLogger, silentLogger } from '#shared/base/log.ts'
+import { makeForesight, type ForesightPorts } from '#shared/controllers/foresight.ts'
+import { BUDGETS } from '#shared/planner/packing/pack.ts'
+import { loadSolver } from '#shared/solver/highs.ts'
+import { keys } from '#shared/store/keys.ts'
 import { makeMemoryStore } from '#shared/store/memory-store.ts'
 import { costAnswerSchema, planAnswerSchema } from '#shared/protocol/api.ts'
 import { addNode, makeWorld, START_MS, WEB, type World } from './admin-api/world.ts'
 
-const foresightOver = (store: World['store']): ReturnType<typeof makeForesight> =>
+const foresightOver = (
+  store: World['store'],
+  over: Partial<ForesightPorts> = {},
+): ReturnType<typeof makeForesight> =>
   makeForesight({
     store,
     clock: { now: () => START_MS },
     settings: { plan: { lostAfterMs: 90_000, bootDeadlineMs: 300_000 }, zones: ['us-east-1a'] },
+    ...{ solver: loadSolver, budget: BUDGETS['5s'], log: silentLogger },
+    ...over,
   })
 
 it('previews what documents would buy, and writes nothing', async () => {
@@ -20,7 +29,10 @@ it('previews what documents would buy, and writes nothing', async () => {
   const answer = planAnswerSchema.parse(body)
   expect(answer.actions.map((action) => action.kind)).toContain('launch')
   expect(answer.costUsdPerHour.now).toBe(0)
-  expect(answer.costUsdPerHour.after).toBeGreaterThan(0)
+  const { after, bound, fleet, gap } = answer.costUsdPerHour
+  expect(after).toBeGreaterThan(0)
+  expect(fleet).toBeGreaterThanOrEqual(bound ?? Infinity)
+  expect(gap).toBeCloseTo((fleet ?? 0) / (bound ?? 1) - 1, 4)
   expect(answer.unschedulable).toEqual([])
   expect(store.size()).toBe(0)
 })
@@ -54,3 +66,38 @@ it('adds up what the herd costs, by pool and as on-demand', async () => {
   })
   expect(answer.onDemandUsdPerHour).toBeGreaterThan(answer.costUsdPerHour)
 })
+
+it('previews without a bound where the solver fails, and logs why', async () => {
+  const store = makeMemoryStore()
+  const lines: string[] = []
+  const log = makeLogger((line) => lines.push(line))
+  const solver = (): Promise<never> => Promise.reject(new Error('no WebAssembly'))
+  const world = makeWorld({ store, ...foresightOver(store, { solver, log }) })
+  const documents = [{ kind: 'Pool', name: 'general' }, WEB]
+  const { status, body } = await world.send('POST', '/v1/plan', { documents })
+  expect(status).toBe(200)
+  expect(planAnswerSchema.parse(body).costUsdPerHour).toMatchObject({
+    ...{ bound: null, fleet: null, gap: null },
+  })
+  expect(lines.join('\n')).toContain('no WebAssembly')
+})
+
+it('tells the bound that was found last, its time, and what stands beside the fleet', async () => {
+  const { store } = makeWorld()
+  await store.write({
+    kind: 'put',
+    item: {
+      ...keys.proposal(),
+      kind: 'proposal',
+      atMs: START_MS - 60_000,
+      cost: { ...NOTHING_BESIDE, boundUsdPerHour: 2, fleetUsdPerHour: 2.1 },
+    },
+  })
+  expect(await foresightOver(store).cost()).toMatchObject({
+    ...{ boundUsdPerHour: 2, fleetUsdPerHour: 2.1, gap: expect.closeTo(0.05, 6) as number },
+    boundAt: new Date(START_MS - 60_000).toISOString(),
+    ...{ leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
+  })
+})
+
+const NOTHING_BESIDE = { leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 }

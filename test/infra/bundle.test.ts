@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -23,6 +23,9 @@ describe('the bundle', () => {
       (own) => !/^(node:)?[a-z_/0-9]+$/.test(own),
     )
     expect(foreign).toEqual([])
+    for (const [, beside] of readFileSync(file, 'utf8').matchAll(/new URL\("([\w.]+)", ?import/g)) {
+      expect(existsSync(join(dirname(file), beside!)), beside).toBe(true)
+    }
     const loaded = (await import(pathToFileURL(file).href)) as { handler: unknown }
     expect(loaded.handler).toBeTypeOf('function')
   })

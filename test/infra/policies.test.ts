@@ -28,6 +28,7 @@ describe('every role', () => {
       'Market',
       'NodesNode',
       'Reconcile',
+      'Repack',
       'Wake',
     ])
   })
@@ -92,6 +93,7 @@ describe('each kind of item', () => {
       'node',
       'order',
       'pass',
+      'proposal',
       'report#*',
       'revision#*',
       'shortage',

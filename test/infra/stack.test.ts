@@ -75,6 +75,7 @@ describe('the functions', () => {
       'drover: interruption',
       'drover: market',
       'drover: reconcile',
+      'drover: repack',
       'drover: wake',
     ])
     for (const { Properties } of functions) {
@@ -99,6 +100,7 @@ describe('the functions', () => {
       'Interruption',
       'BurnIn',
       'Market',
+      'Repack',
     ])
     for (const { Properties } of Object.values(configs)) {
       expect(JSON.stringify(Properties['DestinationConfig'])).toMatch(/DeadLetters/)
@@ -314,7 +316,7 @@ describe('the alarms', () => {
       queues.filter((id) => JSON.stringify(Properties['Dimensions'] ?? '').includes(id)),
     )
     expect(watched.sort()).toEqual(queues.sort())
-    expect(queues).toHaveLength(6)
+    expect(queues).toHaveLength(7)
   })
 
   test('ring when reconcile fails, and when no pass ends well for five minutes', () => {

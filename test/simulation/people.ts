@@ -11,6 +11,7 @@ import { makeForesight } from '#shared/controllers/foresight.ts'
 import type { SnapshotSettings } from '#shared/store/snapshot.ts'
 import type { Chance } from './chance.ts'
 import type { Invocations } from './invocations.ts'
+import { LOOKING } from './looking.ts'
 import type { Ports } from './ports.ts'
 import type { Scheduler } from './scheduler.ts'
 
@@ -81,8 +82,8 @@ function apiOf(
   { settings }: PeopleSetup,
   ids: ReturnType<typeof makeCountingIds>,
 ): ReturnType<typeof makeAdminApi> {
-  const { planner, cost } = makeForesight({ store, clock, settings })
   const log = silentLogger
+  const { planner, cost } = makeForesight({ store, clock, settings, log, ...LOOKING })
   return makeAdminApi({ ...{ store, history, clock, ids, log }, planner, cost, version: '0.0.0' })
 }
 

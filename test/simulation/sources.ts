@@ -12,8 +12,13 @@ import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
 import { judgeChanges, judgePending } from '#shared/controllers/burn-in.ts'
 import { takeInEc2Event } from '#shared/controllers/interruption.ts'
 import { updateMarket } from '#shared/controllers/market.ts'
-import { reconcile, type ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
+import {
+  reconcile,
+  snapshotSettings,
+  type ReconcileOutcome,
+} from '#shared/controllers/reconcile/reconcile.ts'
 import type { ReconcileSettings } from '#shared/controllers/reconcile/settings.ts'
+import { repack } from '#shared/controllers/repack.ts'
 import { WAKING_KINDS, wakeForChanges, wakeForMessages } from '#shared/controllers/wake.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { EC2_EVENT_PATTERNS } from '#shared/protocol/ec2-event-patterns.ts'
@@ -23,6 +28,7 @@ import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { Idle } from './idle.ts'
 import type { Invocations } from './invocations.ts'
+import { LOOKING } from './looking.ts'
 import type { Backends, Ports } from './ports.ts'
 
 export type Sources = {
@@ -45,9 +51,13 @@ export type SourcesSetup = {
 }
 
 /** As the stack sets them (infra/). */
-const TIMEOUT_MS = { wake: 10_000, burnIn: 60_000, interruption: 30_000, market: 60_000 } as const
+const TIMEOUT_MS = {
+  ...{ wake: 10_000, burnIn: 60_000, interruption: 30_000, market: 60_000, repack: 600_000 },
+} as const
 const BURN_IN_EVERY_MS = 120_000
 const MARKET_EVERY_MS = 600_000
+/** Nothing hangs on it but what people are told, so it comes more seldom than on AWS. */
+const REPACK_EVERY_MS = 6 * 3_600_000
 const STREAM_TRIES = 6
 const STREAM_BATCH = 100
 /** Lambda tries an asynchronous invocation three times, a minute and two minutes apart. */
@@ -332,6 +342,16 @@ function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
     invocations.run({
       ...{ role: 'market', timeoutMs: TIMEOUT_MS.market },
       work: ({ store, prices, clock }) => updateMarket({ store, prices, clock, log: silentLogger }),
+    })
+  })
+  every(REPACK_EVERY_MS, () => {
+    invocations.run({
+      ...{ role: 'repack', timeoutMs: TIMEOUT_MS.repack },
+      work: ({ store, clock }) =>
+        repack({
+          ...{ store, clock, settings: snapshotSettings(setup.settings), log: silentLogger },
+          ...LOOKING,
+        }),
     })
   })
 }

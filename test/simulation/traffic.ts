@@ -14,7 +14,7 @@ import type { GpuShare } from '#shared/model/assignment.ts'
 import type { Change, Item, Key, Write } from '#shared/store/store.ts'
 
 export type Role =
-  'reconcile' | 'wake' | 'burn-in' | 'interruption' | 'market' | 'admin-api' | 'agent'
+  'reconcile' | 'wake' | 'burn-in' | 'interruption' | 'market' | 'repack' | 'admin-api' | 'agent'
 
 /** One invocation of a function, or one run of an agent. */
 export type Caller = {

@@ -13,6 +13,10 @@ export type Shape = {
   readonly memoryMib: number
   readonly gpuMilli: number
   readonly count: number
+  /** The most of them that one machine may carry; absent: as many as it has room for. */
+  readonly mostPerMachine?: number
+  /** Names of the machines that they may run on; absent: any. */
+  readonly takes?: ReadonlySet<string>
 }
 
 /** What one machine has to give, and costs. */
@@ -48,10 +52,12 @@ export const RESOURCES: readonly {
   { need: (own) => own.gpuMilli, room: (own) => own.gpus * 1000 },
 ]
 
-/** Replicas of the shape that fit on the machine when it carries nothing else. */
+/** Replicas of the shape that one machine may carry when it carries nothing else. */
 export function mostAlone(shape: Shape, machine: MachineType): number {
-  const { cpuMilli, memoryMib, gpuMilli } = shape
+  const { cpuMilli, memoryMib, gpuMilli, mostPerMachine = Infinity, takes } = shape
+  if (takes !== undefined && !takes.has(machine.name)) return 0
   return Math.min(
+    mostPerMachine,
     cpuMilli === 0 ? Infinity : Math.floor(machine.cpuMilli / cpuMilli),
     memoryMib === 0 ? Infinity : Math.floor(machine.memoryMib / memoryMib),
     gpuMilli === 0 ? Infinity : devicesFor(machine.gpus, gpuMilli),
@@ -66,24 +72,25 @@ function devicesFor(gpus: number, gpuMilli: number): number {
 }
 
 /**
- * The machines that can be part of a cheapest packing: another one that gives as much of everything
- * for no more money always does instead.
+ * The machines that can be part of a cheapest packing: another one that takes all the same shapes
+ * and gives as much of everything for no more money always does instead.
  */
-export function undominated(machines: readonly MachineType[]): readonly MachineType[] {
-  return machines.filter(
-    (own, i) =>
-      !machines.some((other, j) => i !== j && isBetter(other, own) && wins(other, own, j < i)),
-  )
+export function undominated({ shapes, machines }: PackingProblem): readonly MachineType[] {
+  const sorts = [...new Set(shapes.map((own) => own.takes))]
+  const isOpen = machines.map(({ name }) => sorts.map((takes) => takes?.has(name) ?? true))
+  const takesAll = (i: number, j: number): boolean =>
+    sorts.every((_, k) => isOpen[j]?.[k] === false || isOpen[i]?.[k] === true)
+  const beats = (i: number, j: number): boolean => {
+    const [a, b] = [machines[i], machines[j]]
+    return i !== j && a !== undefined && b !== undefined && isBetter(a, b) && takesAll(i, j)
+  }
+  // Of two that beat each other, which are alike in everything, the first one stays.
+  return machines.filter((_, j) => !machines.some((_, i) => beats(i, j) && (i < j || !beats(j, i))))
 }
 
 /** Gives at least as much for at most the price. */
 function isBetter(a: MachineType, b: MachineType): boolean {
   return a.priceUsdPerHour <= b.priceUsdPerHour && RESOURCES.every(({ room }) => room(a) >= room(b))
-}
-
-/** Of two that are alike in everything, the first one stays. */
-function wins(a: MachineType, b: MachineType, isFirst: boolean): boolean {
-  return isFirst || !isBetter(b, a)
 }
 
 export type Alone = { readonly machine: number; readonly most: number; readonly cost: number }

@@ -51,15 +51,14 @@ export function makeWorld(over: Partial<AdminApiPorts> = {}): World {
       planned.push(documents)
       return {
         actions: [{ kind: 'launch', pool: 'general', count: 1 }],
-        costUsdPerHour: { now: 0, after: 0.1, bound: null },
+        costUsdPerHour: { now: 0, after: 0.1, bound: null, fleet: null, gap: null },
         unschedulable: [],
       }
     },
     cost: async () => ({
       costUsdPerHour: 1.5,
-      boundUsdPerHour: null,
-      boundAt: null,
-      onDemandUsdPerHour: 3,
+      ...{ boundUsdPerHour: null, boundAt: null, fleetUsdPerHour: null, gap: null },
+      ...{ onDemandUsdPerHour: 3, leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
       pools: [{ name: 'general', nodes: 2, costUsdPerHour: 1.5, onDemandUsdPerHour: 3 }],
     }),
     version: '0.1.0',
@@ -107,7 +106,7 @@ const ARN = 'arn:aws:ec2:us-east-1:000000000000:instance/'
 
 /** A ready node of pool `general` with these replicas bound to it. */
 export async function addNode(
-  { store }: World,
+  { store }: Pick<World, 'store'>,
   name: string,
   { replicas = [], ...over }: Partial<Node> & { replicas?: readonly Bound[] } = {},
 ): Promise<void> {
@@ -170,7 +169,7 @@ export async function addNode(
 
 /** What the node's agent says of one replica. */
 export async function addReport(
-  { store }: World,
+  { store }: Pick<World, 'store'>,
   node: string,
   replicas: readonly Record<string, unknown>[],
 ): Promise<void> {

@@ -3,7 +3,7 @@
  */
 import type { MachineType, PackingProblem, Shape } from '#shared/planner/packing/problem.ts'
 
-/** True when the machine holds so many of each shape, shares on single devices. */
+/** True when the machine takes and holds so many of each shape, shares on single devices. */
 export function fits(
   counts: ArrayLike<number>,
   shapes: readonly Shape[],
@@ -11,6 +11,11 @@ export function fits(
 ): boolean {
   let [cpuMilli, memoryMib] = [0, 0]
   const gpus: number[] = []
+  const isWelcome = shapes.every(({ takes, mostPerMachine = Infinity }, i) => {
+    const count = counts[i] ?? 0
+    return count === 0 || (count <= mostPerMachine && (takes?.has(machine.name) ?? true))
+  })
+  if (!isWelcome) return false
   shapes.forEach((shape, i) => {
     const count = counts[i] ?? 0
     cpuMilli += count * shape.cpuMilli

@@ -19,26 +19,34 @@ beforeAll(async () => {
 })
 
 const gpuMilli = fc.constantFrom(0, 0, 250, 500, 700, 1000, 2000)
-const shape: fc.Arbitrary<Shape> = fc.record({
-  cpuMilli: fc.integer({ min: 1, max: 8 }).map((own) => own * 500),
-  memoryMib: fc.integer({ min: 0, max: 8 }).map((own) => own * 512),
-  gpuMilli,
-  count: fc.integer({ min: 1, max: 3 }),
-})
+const shape: fc.Arbitrary<Shape> = fc.record(
+  {
+    cpuMilli: fc.integer({ min: 1, max: 8 }).map((own) => own * 500),
+    memoryMib: fc.integer({ min: 0, max: 8 }).map((own) => own * 512),
+    gpuMilli,
+    count: fc.integer({ min: 1, max: 3 }),
+    mostPerMachine: fc.integer({ min: 1, max: 2 }),
+    takes: fc.subarray(['a', 'b', 'c']).map((own) => new Set([...own, 'largest'])),
+  },
+  { requiredKeys: ['cpuMilli', 'memoryMib', 'gpuMilli', 'count'] },
+)
 const machine: fc.Arbitrary<MachineType> = fc.record({
-  name: fc.constant('some'),
+  name: fc.constant('a'),
   cpuMilli: fc.integer({ min: 1, max: 12 }).map((own) => own * 1000),
   memoryMib: fc.integer({ min: 1, max: 12 }).map((own) => own * 1024),
   gpus: fc.integer({ min: 0, max: 3 }),
   priceUsdPerHour: fc.integer({ min: 1, max: 40 }).map((own) => own / 10),
 })
-/** Holds one of every shape there is. */
+const NAMES = ['a', 'b', 'c']
+/** Takes and holds one of every shape there is. */
 const LARGEST: MachineType = {
   ...{ name: 'largest', cpuMilli: 4_000, memoryMib: 4_096, gpus: 2, priceUsdPerHour: 5 },
 }
 const problem: fc.Arbitrary<PackingProblem> = fc.record({
   shapes: fc.array(shape, { minLength: 1, maxLength: 4 }),
-  machines: fc.array(machine, { maxLength: 3 }).map((own) => [...own, LARGEST]),
+  machines: fc
+    .array(machine, { maxLength: 3 })
+    .map((own) => [...own.map((one, i) => ({ ...one, name: NAMES[i] ?? '' })), LARGEST]),
 })
 
 /** Every replica once, and no machine fuller than it can be. */
@@ -148,7 +156,30 @@ describe('machines that can be part of a cheapest packing', () => {
     const small: MachineType = { ...LARGEST, name: 'small', cpuMilli: 1_000, priceUsdPerHour: 5 }
     const twin: MachineType = { ...LARGEST, name: 'twin' }
     const cheap: MachineType = { ...small, name: 'cheap', priceUsdPerHour: 1 }
-    const kept = undominated([small, LARGEST, twin, cheap]).map((own) => own.name)
+    const machines = [small, LARGEST, twin, cheap]
+    const kept = undominated({ shapes: [], machines }).map((own) => own.name)
     expect(kept).toEqual(['largest', 'cheap'])
+  })
+
+  it('keep one that is beaten only by machines which a shape may not run on', () => {
+    const picky: Shape = {
+      ...{ cpuMilli: 100, memoryMib: 100, gpuMilli: 0, count: 1 },
+      takes: new Set(['dear']),
+    }
+    const dear: MachineType = { ...LARGEST, name: 'dear', priceUsdPerHour: 9 }
+    const machines = [dear, LARGEST]
+    expect(undominated({ shapes: [picky], machines })).toEqual(machines)
+    const anywhere = { ...picky, takes: new Set(['dear', 'largest']) }
+    expect(undominated({ shapes: [anywhere], machines })).toEqual([LARGEST])
+  })
+
+  it('cost no more to pack onto than all of them', () => {
+    fc.assert(
+      fc.property(problem, (given) => {
+        const pruned = { ...given, machines: undominated(given) }
+        expect(cheapestByTrying(pruned)).toBeCloseTo(cheapestByTrying(given), 6)
+      }),
+      { numRuns: 60 },
+    )
   })
 })

@@ -21,6 +21,7 @@ const WRITER: Readonly<Record<string, Role>> = {
   verdict: 'burn-in',
   rates: 'burn-in',
   market: 'market',
+  proposal: 'repack',
   pass: 'reconcile',
   launch: 'reconcile',
   node: 'reconcile',

@@ -1,0 +1,183 @@
+/**
+ * How little a fleet could cost that carries what the herd is to carry: a bound that no fleet can
+ * fall below, whoever plans it.
+ *
+ * What is to be carried are the replicas that are wanted, less those that quotas or the want of a
+ * place keep waiting. Any machine on the market may carry them, in any number, each type at its
+ * cheapest price in any zone. The bound keeps what decides which machine a replica may run on:
+ * pools and taints, architectures, families, GPU models, the on-demand base, and one replica a node
+ * where replicas of a shape shun each other. It knows nothing of spread and affinity, of limits,
+ * storms and shortages, nor of the most replicas a node may hold: all of those can only make a
+ * fleet dearer.
+ */
+import type { Node } from '../model/node.ts'
+import type { WorkloadItem } from '../model/spec-item.ts'
+import type { Plan } from './actions.ts'
+import { topologyRules, type Demand } from './demand.ts'
+import type { Draft } from './fold.ts'
+import { makeOfferTest, offersOf, type Asks, type Offer } from './offers.ts'
+import { generate, type GenerateBudget } from './packing/generate.ts'
+import type { Solver } from './packing/linear-program.ts'
+import {
+  mostAlone,
+  undominated,
+  type MachineType,
+  type PackingProblem,
+  type Shape,
+} from './packing/problem.ts'
+import { priceOf } from './prices.ts'
+import { desiredOf, isLeaving, onDemandTarget } from './replicas.ts'
+import { revisionOf } from './revision.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** USD an hour throughout, at the prices of the snapshot. */
+export type Bound = {
+  /** No fleet that carries these replicas costs less; 0 where there is nothing to carry. */
+  readonly boundUsdPerHour: number
+  /** The machines that carry them, or will once they are up. */
+  readonly fleetUsdPerHour: number
+  /** Machines that are paid for beside those: on their way out, and kept for inspection. */
+  readonly leavingUsdPerHour: number
+  readonly quarantinedUsdPerHour: number
+}
+
+/** A herd with the plan that was made for it: what it will be once that is carried out. */
+export type Planned = {
+  readonly snapshot: Snapshot
+  readonly plan: Pick<Plan, 'unschedulable'>
+  readonly draft: Draft
+}
+
+/** The bound for the planned herd, and what its machines cost beside it. */
+export function boundOf(planned: Planned, solver: Solver, budget: GenerateBudget): Bound {
+  const problem = carriedProblem(planned)
+  const { shapes } = problem
+  return {
+    boundUsdPerHour: shapes.length === 0 ? 0 : generate(problem, solver, budget).boundUsdPerHour,
+    ...fleetCost(planned),
+  }
+}
+
+/** What is to be carried, as shapes, and the machines that any fleet may be made of. */
+export function carriedProblem(planned: Planned): PackingProblem {
+  const { snapshot } = planned
+  const offers = offersOf({ ...snapshot, shortages: [] })
+  const prices = new Map<string, { offer: Offer; usdPerHour: number }>()
+  for (const offer of offers) {
+    const name = machineName(offer)
+    const known = prices.get(name)
+    if (known !== undefined && known.usdPerHour <= offer.priceUsdPerHour) continue
+    prices.set(name, { offer, usdPerHour: offer.priceUsdPerHour })
+  }
+  const machines = [...prices].map(([name, { offer, usdPerHour }]) =>
+    machineOf(name, offer, usdPerHour),
+  )
+  const shapes = shapesOf(carriedOf(planned), offers).filter((shape) =>
+    machines.some((machine) => mostAlone(shape, machine) > 0),
+  )
+  return { shapes, machines: undominated({ shapes, machines }) }
+}
+
+function machineName({ pool, type, capacityType }: Offer): string {
+  return `${pool.name}/${type.name}/${capacityType}`
+}
+
+function machineOf(name: string, { type }: Offer, priceUsdPerHour: number): MachineType {
+  const { cpuMilli, memoryMib } = type.allocatable
+  return { name, cpuMilli, memoryMib, gpus: type.gpuCount, priceUsdPerHour }
+}
+
+type Carried = { readonly workload: WorkloadItem; readonly count: number }
+
+/** By workload, the replicas that are wanted and need not wait. */
+function carriedOf({ snapshot, plan }: Planned): readonly Carried[] {
+  const without = new Map<string, number>()
+  for (const { workload, count } of plan.unschedulable) {
+    without.set(workload, (without.get(workload) ?? 0) + count)
+  }
+  return snapshot.workloads
+    .filter((own) => own.deletedAtMs === undefined)
+    .map((workload) => {
+      const count = desiredOf(workload) - (without.get(workload.name) ?? 0)
+      return { workload, count: Math.max(0, count) }
+    })
+}
+
+/** Replicas that need the same and may run on the same machines are one shape. */
+function shapesOf(carried: readonly Carried[], offers: readonly Offer[]): readonly Shape[] {
+  const shapes = new Map<string, Shape>()
+  const takers = makeTakers(offers)
+  for (const { asks, count } of carried.flatMap(asksOf)) {
+    if (count === 0) continue
+    const { cpuMilli, memoryMib, gpuMilli } = asks.need
+    const shuns = topologyRules(asks.target.workload).filter(
+      (rule) => rule.kind === 'antiAffinity' && rule.by === 'node',
+    )
+    const takes = takers(asks)
+    const what = [cpuMilli, memoryMib, gpuMilli, ...shuns.map((rule) => rule.key)].join(' ')
+    const key = `${takes.key} ${what}`
+    const before = shapes.get(key)?.count ?? 0
+    shapes.set(key, {
+      ...{ cpuMilli, memoryMib, gpuMilli, count: before + count, takes: takes.names },
+      ...(shuns.length === 0 ? {} : { mostPerMachine: 1 }),
+    })
+  }
+  return [...shapes.values()]
+}
+
+type Asked = { readonly asks: Asks; readonly count: number }
+
+/** The on-demand base asks for on-demand machines; the rest is glad of any that its spec allows. */
+function asksOf({ workload, count }: Carried): readonly Asked[] {
+  const { spec } = workload
+  const { need } = revisionOf(spec)
+  const { spot } = spec.capacity
+  const base = spot === 'never' ? count : onDemandTarget(spec, count)
+  const rest = spot === 'required' ? 'spot' : 'any'
+  const asking = (capacity: Demand['capacity']): Asks => ({ target: { workload }, need, capacity })
+  return [
+    { asks: asking('on-demand'), count: base },
+    { asks: asking(rest), count: count - base },
+  ]
+}
+
+type Takes = { readonly key: string; readonly names: ReadonlySet<string> }
+
+/** The machines that a replica may run on; alike askers share the very set. */
+function makeTakers(offers: readonly Offer[]): (asks: Asks) => Takes {
+  const known = new Map<string, Takes>()
+  const sets = new Map<string, Takes>()
+  return (asks) => {
+    const { team, tolerations, placement } = asks.target.workload.spec
+    const sort = JSON.stringify([asks.need, asks.capacity, team, tolerations, placement])
+    const before = known.get(sort)
+    if (before !== undefined) return before
+    const names = new Set(offers.filter(makeOfferTest(asks)).map(machineName))
+    const joined = [...names].join()
+    const takes = sets.get(joined) ?? { key: String(sets.size), names }
+    sets.set(joined, takes)
+    known.set(sort, takes)
+    return takes
+  }
+}
+
+/** What the machines cost now; one that is not on the market any more costs what it did. */
+function fleetCost({ snapshot, draft }: Planned): Omit<Bound, 'boundUsdPerHour'> {
+  const cost = { fleetUsdPerHour: 0, leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 }
+  for (const node of draft.nodes.values()) {
+    const usdPerHour = priceNow(node, snapshot)
+    if (node.phase === 'quarantined') cost.quarantinedUsdPerHour += usdPerHour
+    else if (isLeaving(node)) cost.leavingUsdPerHour += usdPerHour
+    else cost.fleetUsdPerHour += usdPerHour
+  }
+  return cost
+}
+
+/** A claim costs what the place costs that it was bought for first. */
+function priceNow(node: Node, snapshot: Snapshot): number {
+  const { machine, claim, capacityType, pool } = node
+  const [instanceType = '', zone = ''] = claim.places[0]?.split('/') ?? []
+  const place = machine ?? { instanceType, zone }
+  const price = priceOf(snapshot, { ...place, capacityType, pool })
+  return price ?? machine?.priceUsdPerHour ?? claim.dearestUsdPerHour
+}

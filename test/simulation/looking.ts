@@ -1,0 +1,17 @@
+/**
+ * The solver as a world's functions get it, and the little work that they may take there.
+ */
+import type { GenerateBudget } from '#shared/planner/packing/generate.ts'
+import type { Solver } from '#shared/planner/packing/linear-program.ts'
+import { loadSolver } from '#shared/solver/highs.ts'
+
+/** Loaded before any world begins: in a world nothing is awaited but ports. */
+const loaded = await loadSolver()
+
+export const LOOKING: {
+  readonly solver: () => Promise<Solver>
+  readonly budget: GenerateBudget
+} = {
+  solver: () => Promise.resolve(loaded),
+  budget: { roundsMax: 4, nodesMax: 2_000, exactRoundsMax: 0, exactNodesMax: 0 },
+}
