@@ -108,6 +108,23 @@ export function topologyRules(workload: WorkloadItem): readonly TopologyRule[] {
   return rules
 }
 
+/** Those of the workload's rules that look at zones, or at nodes. */
+export function rulesBy(workload: WorkloadItem, by: TopologyRule['by']): readonly TopologyRule[] {
+  const rules = topologyRules(workload)
+  if (rules.length === 0) return rules
+  const sorted = knownBy.get(workload) ?? {
+    zone: rules.filter((own) => own.by === 'zone'),
+    node: rules.filter((own) => own.by === 'node'),
+  }
+  knownBy.set(workload, sorted)
+  return sorted[by]
+}
+
+const knownBy = new WeakMap<
+  WorkloadItem,
+  Readonly<Record<TopologyRule['by'], readonly TopologyRule[]>>
+>()
+
 function rulesOf(workload: WorkloadItem): readonly TopologyRule[] {
   return KINDS.flatMap((kind): TopologyRule[] => {
     const rule = workload.spec.placement[kind]

@@ -9,11 +9,11 @@
  * Source: Eva's reservation prices (EuroSys '25); figures in `README.md`.
  */
 import { byKey, byText, descending, inOrder } from '../base/order.ts'
-import { demandKey, exposureOf, type Board } from './board.ts'
+import { exposureOf, type Board } from './board.ts'
 import type { Resources } from '../model/quantities.ts'
-import { byRight, topologyRules, type Demand } from './demand.ts'
+import { byRight, rulesBy, type Demand } from './demand.ts'
 import { deviceFit, takeDevices, withoutShares } from './devices.ts'
-import { nodeRoom, zoneRoom } from './topology.ts'
+import { isZoned, nodeRoom, zoneRoom } from './topology.ts'
 
 /** A demand while places are sought for it. */
 export type Want = {
@@ -24,8 +24,13 @@ export type Want = {
   readonly shunsGpus: boolean
   /** On-demand machines may be bought for it: not while spot will do. */
   readonly buysOnDemand: boolean
-  /** Zones in which it can be had at all. */
+  /** Zones in which it can be had at all; none where its rules do not ask. */
   readonly zones: readonly string[]
+  /** The key of its template in an assignment. */
+  readonly key: string
+  /** Keys of its rules of anti-affinity, and of those that spread it over zones. */
+  readonly shuns: readonly string[]
+  readonly spreads: readonly string[]
   left: number
 }
 
@@ -50,19 +55,20 @@ export type Bin = {
 
 export type Content = { readonly want: Want; readonly count: number }
 
-/** The replicas to put into the bin, of those wants that suit it. */
+/**
+ * The replicas to put into the bin, of those wants that suit it, tried in the order in which they
+ * come (`orderFor`).
+ */
 export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly Content[] {
   const contents: Content[] = []
   const usedRules = new Set<string>()
   const spread = new Map<string, number>()
   let { cpuMilli, memoryMib, devices, replicas, templateRoomBytes } = bin
-  for (const want of [...wants].sort(byDensity(bin))) {
+  for (const want of wants) {
     const { need } = want.demand
-    const rules = topologyRules(want.demand.target.workload)
-      .filter((rule) => rule.kind === 'antiAffinity')
-      .map((rule) => rule.key)
-    if (rules.some((rule) => usedRules.has(rule))) continue
-    const isNew = !bin.templates.has(demandKey(want.demand))
+    if (want.left === 0 || need.cpuMilli > cpuMilli || need.memoryMib > memoryMib) continue
+    if (want.shuns.some((rule) => usedRules.has(rule))) continue
+    const isNew = !bin.templates.has(want.key)
     if (isNew && want.demand.templateBytes > templateRoomBytes) continue
     const count = Math.min(
       want.left,
@@ -79,25 +85,38 @@ export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly C
     devices = afterTaking(devices, need.gpuMilli, count)
     replicas -= count
     if (isNew) templateRoomBytes -= want.demand.templateBytes
-    for (const rule of rules) usedRules.add(rule)
-    for (const key of zoneSpreads(want)) spread.set(key, (spread.get(key) ?? 0) + count)
+    for (const rule of want.shuns) usedRules.add(rule)
+    for (const key of want.spreads) spread.set(key, (spread.get(key) ?? 0) + count)
   }
   return contents
 }
 
 /** What this very filling has put there for the same spread: the board does not know of it yet. */
-function alreadySpread(want: Want, spread: ReadonlyMap<string, number>): number {
-  return zoneSpreads(want).reduce((most, key) => Math.max(most, spread.get(key) ?? 0), 0)
+function alreadySpread({ spreads }: Want, spread: ReadonlyMap<string, number>): number {
+  return spreads.reduce((most, key) => Math.max(most, spread.get(key) ?? 0), 0)
 }
 
-function zoneSpreads(want: Want): readonly string[] {
-  return topologyRules(want.demand.target.workload)
-    .filter((rule) => rule.kind === 'spread' && rule.by === 'zone')
-    .map((rule) => rule.key)
+type Machine = Pick<Bin, 'shape' | 'capacityType'>
+
+/** The wants in the order in which such a machine is filled: most worth for the room first. */
+export function orderFor(machine: Machine, wants: readonly Want[]): readonly Want[] {
+  const density = densityOn(machine)
+  const known = new Map(wants.map((want) => [want, density(want)]))
+  return wants.toSorted(
+    inOrder(
+      (a: Want, b: Want) => byRight(a.demand, b.demand),
+      // Room on on-demand machines goes to those who can have no other, then to whom they are sold.
+      byKey((want) => (machine.capacityType === 'on-demand' ? rankOnDemand(want) : 0)),
+      descending(byKey((want) => known.get(want) ?? 0)),
+      (a, b) => byText(a.demand.target.workload.name, b.demand.target.workload.name),
+      byKey((want) => want.demand.capacity),
+    ),
+  )
 }
 
-function byDensity({ shape, capacityType }: Bin): (a: Want, b: Want) => number {
-  const density = (want: Want): number => {
+/** What a replica is worth for its share of the machine. */
+function densityOn({ shape }: Machine): (want: Want) => number {
+  return (want) => {
     const { need } = want.demand
     const share = Math.max(
       need.cpuMilli / Math.max(1, shape.cpuMilli),
@@ -106,14 +125,6 @@ function byDensity({ shape, capacityType }: Bin): (a: Want, b: Want) => number {
     )
     return want.worth / Math.max(share, 1e-9)
   }
-  return inOrder(
-    (a: Want, b: Want) => byRight(a.demand, b.demand),
-    // Room on on-demand machines goes to those who can have no other, then to whom they are sold.
-    byKey((want) => (capacityType === 'on-demand' ? rankOnDemand(want) : 0)),
-    descending(byKey(density)),
-    (a, b) => byText(a.demand.target.workload.name, b.demand.target.workload.name),
-    byKey((want) => want.demand.capacity),
-  )
 }
 
 function rankOnDemand({ demand, buysOnDemand }: Want): number {
@@ -126,8 +137,7 @@ function rankOnDemand({ demand, buysOnDemand }: Want): number {
 export function roomByRules(board: Board, bin: Bin, want: Want): number {
   const { demand } = want
   const zone = bin.zones.length === 1 ? bin.zones[0] : undefined
-  const isZoneBound = topologyRules(demand.target.workload).some((rule) => rule.by === 'zone')
-  if (isZoneBound && zone === undefined) return 0
+  if (isZoned(demand) && zone === undefined) return 0
   const inZone =
     zone === undefined ? Infinity : zoneRoom(board, demand, { zone, zones: want.zones })
   const onNode =
@@ -137,7 +147,7 @@ export function roomByRules(board: Board, bin: Bin, want: Want): number {
 
 /** On a machine that does not exist yet, anti-affinity allows one, affinity only a fresh start. */
 function onNewNode(board: Board, demand: Demand): number {
-  const rules = topologyRules(demand.target.workload).filter((rule) => rule.by === 'node')
+  const rules = rulesBy(demand.target.workload, 'node')
   if (
     rules.some((rule) => rule.kind === 'affinity' && (board.topology.get(rule.key)?.size ?? 0) > 0)
   ) {

@@ -12,7 +12,7 @@ import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import { lift, put, TEMPLATE_ROOM_BYTES, type Board, type Slot } from './board.ts'
 import type { Demand } from './demand.ts'
-import { fill, roomByRules, type Bin, type Want } from './fill.ts'
+import { fill, orderFor, roomByRules, type Bin, type Want } from './fill.ts'
 import { slotSuits } from './slot-suits.ts'
 import { crowding } from './topology.ts'
 import type { IdMaker } from './ids.ts'
@@ -46,7 +46,8 @@ export function place(context: PlaceContext): Placing {
   topUp(board, occupied, { wants, putDown })
   for (const slot of emptySlots(board.slots, occupied)) {
     const suiting = wants.filter((own) => slotSuits(slot, own))
-    for (const { want, count } of fill(board, binOf(slot), suiting)) {
+    const bin = binOf(slot)
+    for (const { want, count } of fill(board, bin, orderFor(bin, suiting))) {
       for (let i = 0; i < count; i += 1) putDown(slot, want)
     }
   }
@@ -95,7 +96,8 @@ function countByUid(waiting: readonly Planned[]): ReadonlyMap<string, number> {
  * Those nobody else was bought with come first; the others keep to the order they were bought in.
  */
 function emptySlots(slots: readonly Slot[], occupied: readonly Slot[]): readonly Slot[] {
-  const empty = slots.filter((own) => !occupied.includes(own))
+  const isOccupied = new Set(occupied)
+  const empty = slots.filter((own) => !isOccupied.has(own))
   const unfinished = new Set(empty.filter((own) => !own.ready).map((own) => own.createdAtMs))
   const isSpare = (slot: Slot): boolean => slot.ready && !unfinished.has(slot.createdAtMs)
   return [...empty.filter(isSpare), ...empty.filter((own) => !isSpare(own))]

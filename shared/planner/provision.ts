@@ -15,30 +15,44 @@ import type { Action, Refusal } from './actions.ts'
 import { put, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
 import type { Demand } from './demand.ts'
-import { fill, roomByRules, type Bin, type Content, type Want } from './fill.ts'
+import { fill, orderFor, roomByRules, type Bin, type Content, type Want } from './fill.ts'
 import type { IdMaker } from './ids.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { whyNothingFits, type Offer } from './offers.ts'
 import { isZoned } from './topology.ts'
 
-type Choice = {
-  readonly offer: Offer
-  readonly contents: readonly Content[]
-  readonly value: number
-}
+type Choice = { readonly offer: Offer; readonly contents: readonly Content[] }
 
 /** Adds to the claims what it buys for the wants, and takes that off their `left`. */
 export function provision(context: ProvisionContext, claims: ClaimDraft[]): void {
-  const maxClaims = LIMITS.launchesPerPass * LIMITS.claimsPerLaunch
+  const options = optionsOf(context)
+  const launches = openLaunches(claims)
   let choice: Choice | undefined
-  while (context.wants.some((want) => want.left > 0) && claims.length < maxClaims) {
-    choice = again(context, choice) ?? bestChoice(context)
+  while (context.wants.some((want) => want.left > 0)) {
+    choice = again(context, choice) ?? bestChoice(context, options)
     if (choice === undefined) break
     const claim = makeClaim(context, choice)
-    if (claim === undefined) break
+    if (claim === undefined || !launches.take(claim)) break
     putContents(context, claim)
     claims.push(claim)
   }
+}
+
+/** Counts the launches that claims need; false for one that needs more than a pass makes. */
+function openLaunches(claims: readonly ClaimDraft[]): { take(claim: ClaimDraft): boolean } {
+  const sizes = new Map<string, number>()
+  let count = 0
+  const take = (claim: ClaimDraft): boolean => {
+    const key = launchKey(claim)
+    const size = sizes.get(key) ?? 0
+    const isNew = size % LIMITS.claimsPerLaunch === 0
+    if (isNew && count === LIMITS.launchesPerPass) return false
+    if (isNew) count += 1
+    sizes.set(key, size + 1)
+    return true
+  }
+  for (const claim of claims) take(claim)
+  return { take }
 }
 
 function putContents({ board }: ProvisionContext, claim: ClaimDraft): void {
@@ -96,20 +110,54 @@ function again(context: ProvisionContext, last: Choice | undefined): Choice | un
   return isSame ? last : undefined
 }
 
-/** The offer, filled, that gives most worth a dollar; undefined when nothing left can be bought. */
-function bestChoice(context: ProvisionContext): Choice | undefined {
-  let best: (Choice & { perUsd: number }) | undefined
-  for (const [offer, wants] of openOffers(context)) {
-    const contents = fill(context.board, binOfOffer(offer), wants)
-    if (contents.length === 0) continue
-    const value = contents.reduce((sum, own) => sum + own.count * own.want.worth, 0)
-    const perUsd = value / Math.max(offer.priceUsdPerHour, 1e-6)
-    if (best === undefined || isBetter({ perUsd, offer }, best)) {
-      best = { offer, contents, value, perUsd }
-    }
+/** An offer that may be filled, and what it was worth when that was done last. */
+type Option = {
+  readonly offer: Offer
+  /** The wants it suits, in the order in which it is filled. */
+  readonly wants: readonly Want[]
+  contents: readonly Content[]
+  perUsd: number
+  isFresh: boolean
+}
+
+/**
+ * The offer, filled, that gives most worth a dollar; undefined when nothing left can be bought. As
+ * wants are served an offer seldom becomes worth more, and never by much, so those that were worth
+ * far less when they were last looked at are not looked at again.
+ */
+function bestChoice(context: ProvisionContext, options: readonly Option[]): Choice | undefined {
+  let best: Option | undefined
+  for (const own of options) own.isFresh = false
+  for (;;) {
+    const next = mostPromising(options)
+    if (next === undefined || next.perUsd === 0) break
+    if (best !== undefined && next.perUsd < best.perUsd * WORTH_A_LOOK) break
+    refill(context, next)
+    if (next.perUsd > 0 && (best === undefined || isBetter(next, best))) best = next
   }
   return best
 }
+
+function mostPromising(options: readonly Option[]): Option | undefined {
+  let most: Option | undefined
+  for (const own of options) {
+    if (!own.isFresh && (most === undefined || own.perUsd > most.perUsd)) most = own
+  }
+  return most
+}
+
+function refill({ board, limits }: ProvisionContext, option: Option): void {
+  const { offer, wants } = option
+  option.isFresh = true
+  option.contents = limits.allows(offer) ? fill(board, binOfOffer(offer), wants) : []
+  const value = option.contents.reduce((sum, own) => sum + own.count * own.want.worth, 0)
+  option.perUsd = value / Math.max(offer.priceUsdPerHour, 1e-6)
+}
+
+/** Of the best, so much an offer must have been worth: below it, in bursts, nothing was missed. */
+const WORTH_A_LOOK = 0.6
+/** A difference that floating point makes. */
+const SAME = 1e-9
 
 type Rated = { readonly perUsd: number; readonly offer: Offer }
 
@@ -121,7 +169,7 @@ const byName = inOrder<Offer>(
 )
 
 function isBetter(a: Rated, b: Rated): boolean {
-  if (Math.abs(a.perUsd - b.perUsd) > 1e-9 * Math.max(a.perUsd, b.perUsd))
+  if (Math.abs(a.perUsd - b.perUsd) > SAME * Math.max(a.perUsd, b.perUsd))
     return a.perUsd > b.perUsd
   return byName(a.offer, b.offer) < 0
 }
@@ -130,7 +178,7 @@ function isBetter(a: Rated, b: Rated): boolean {
  * The offers worth filling, each with the wants it suits. A type is tried in its cheapest zone
  * alone, unless some want cares for zones or must be kept apart from a storm.
  */
-function openOffers(context: ProvisionContext): Map<Offer, Want[]> {
+function optionsOf(context: ProvisionContext): readonly Option[] {
   const open = context.wants.filter((want) => want.left > 0)
   const perZone = open.some(
     ({ demand }) =>
@@ -141,20 +189,27 @@ function openOffers(context: ProvisionContext): Map<Offer, Want[]> {
   const byOffer = new Map<Offer, Want[]>()
   for (const want of open) {
     for (const offer of context.offersFor.get(want) ?? []) {
-      if (!context.limits.allows(offer)) continue
       const wants = byOffer.get(offer)
-      if (wants === undefined) byOffer.set(offer, [want])
-      else wants.push(want)
+      if (wants !== undefined) wants.push(want)
+      else if (context.limits.allows(offer)) byOffer.set(offer, [want])
     }
   }
-  if (perZone) return byOffer
+  const offers = perZone ? [...byOffer.keys()] : cheapestOf([...byOffer.keys()])
+  return offers.map((offer) => {
+    const wants = orderFor(binOfOffer(offer), byOffer.get(offer) ?? [])
+    return { offer, wants, contents: [], perUsd: Infinity, isFresh: false }
+  })
+}
+
+/** Each type in its cheapest zone. */
+function cheapestOf(offers: readonly Offer[]): readonly Offer[] {
   const cheapest = new Map<string, Offer>()
-  for (const offer of byOffer.keys()) {
+  for (const offer of offers) {
     const key = `${offer.pool.name}/${offer.type.name}/${offer.capacityType}`
     const known = cheapest.get(key)
     if (known === undefined || byName(offer, known) < 0) cheapest.set(key, offer)
   }
-  return new Map([...cheapest.values()].map((offer) => [offer, byOffer.get(offer) ?? []]))
+  return [...cheapest.values()]
 }
 
 /** An offer as a bin for `fill`. */
@@ -175,10 +230,7 @@ export function binOfOffer(offer: Offer): Bin {
 
 /** Claims that EC2 may answer alike become one launch each, as far as one launch may hold them. */
 function groupClaims(claims: readonly ClaimDraft[]): readonly (readonly ClaimDraft[])[] {
-  const groups = groupBy(claims, ({ node, candidates }) => {
-    const places = candidates.map(placeOf).join(' ')
-    return `${node.pool} ${node.capacityType} ${places}`
-  })
+  const groups = groupBy(claims, launchKey)
   return [...groups.values()].flatMap((group) => {
     const launches: ClaimDraft[][] = []
     for (let i = 0; i < group.length; i += LIMITS.claimsPerLaunch) {
@@ -186,6 +238,10 @@ function groupClaims(claims: readonly ClaimDraft[]): readonly (readonly ClaimDra
     }
     return launches
   })
+}
+
+function launchKey({ node }: ClaimDraft): string {
+  return `${node.pool} ${node.capacityType} ${node.claim.places.join(' ')}`
 }
 
 function launchOf(claims: readonly ClaimDraft[], id: string): Action {

@@ -34,11 +34,11 @@ export const replicasByUid = remembered((draft: Draft): Replicas => {
     for (const uid of host.keys()) touched.add(uid)
     for (const uid of old?.keys() ?? []) touched.add(uid)
   }
+  const fresh = gather(hosts, touched)
   const replicas = new Map<string, readonly Replica[]>()
   for (const uid of [...new Set([...before.replicas.keys(), ...touched])].sort(byText)) {
-    const kept = touched.has(uid) ? undefined : before.replicas.get(uid)
-    const group = kept ?? [...hosts.values()].flatMap((host) => host.get(uid) ?? [])
-    if (group.length > 0) replicas.set(uid, Object.freeze(group))
+    const group = touched.has(uid) ? fresh.get(uid) : before.replicas.get(uid)
+    if (group !== undefined) replicas.set(uid, Object.freeze(group))
   }
   last = { hosts, replicas }
   return replicas
@@ -50,6 +50,21 @@ type Known = { readonly hosts: ReadonlyMap<string, Host>; readonly replicas: Rep
 
 const NOTHING: Known = { hosts: new Map(), replicas: new Map() }
 let last = NOTHING
+
+/** What the hosts carry of these workloads. */
+function gather(
+  hosts: ReadonlyMap<string, Host>,
+  uids: ReadonlySet<string>,
+): ReadonlyMap<string, readonly Replica[]> {
+  const found = new Map<string, Replica[]>()
+  for (const [uid, replicas] of [...hosts.values()].flatMap((host) => [...host])) {
+    if (!uids.has(uid)) continue
+    const group = found.get(uid)
+    if (group === undefined) found.set(uid, [...replicas])
+    else group.push(...replicas)
+  }
+  return found
+}
 
 function hostsOf({ nodes, assignments }: Draft): ReadonlyMap<string, Host> {
   const hosts = new Map<string, Host>()

@@ -7,11 +7,11 @@
  * there.
  */
 import { countIn, type Board } from './board.ts'
-import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
+import { rulesBy, type Demand, type TopologyRule } from './demand.ts'
 
 /** True when the rules of the demand care which zone a replica is in. */
 export function isZoned(demand: Demand): boolean {
-  return topologyRules(demand.target.workload).some((rule) => rule.by === 'zone')
+  return rulesBy(demand.target.workload, 'zone').length > 0
 }
 
 /**
@@ -23,8 +23,7 @@ export function zoneRoom(
   demand: Demand,
   { zone, zones }: { zone: string; zones: readonly string[] },
 ): number {
-  const rules = topologyRules(demand.target.workload).filter((rule) => rule.by === 'zone')
-  return rules.reduce((room, rule) => {
+  return rulesBy(demand.target.workload, 'zone').reduce((room, rule) => {
     const here = countIn(board, rule, zone)
     if (rule.kind === 'antiAffinity') return Math.min(room, 1 - here)
     if (rule.kind === 'affinity') return hasCompany(board, rule, zone) ? room : 0
@@ -54,8 +53,7 @@ function evenShare(
 
 /** How many more replicas of the demand the node may take, whatever room it has. */
 export function nodeRoom(board: Board, demand: Demand, node: string): number {
-  const rules = topologyRules(demand.target.workload).filter((rule) => rule.by === 'node')
-  return rules.reduce((room, rule) => {
+  return rulesBy(demand.target.workload, 'node').reduce((room, rule) => {
     if (rule.kind === 'antiAffinity') return Math.min(room, 1 - countIn(board, rule, node))
     if (rule.kind === 'affinity') return hasCompany(board, rule, node) ? room : 0
     return room
@@ -64,8 +62,8 @@ export function nodeRoom(board: Board, demand: Demand, node: string): number {
 
 /** Replicas of the demand's node-spread group on the node: fewer is better. */
 export function crowding(board: Board, demand: Demand, node: string): number {
-  return topologyRules(demand.target.workload)
-    .filter((rule) => rule.by === 'node' && rule.kind === 'spread')
+  return rulesBy(demand.target.workload, 'node')
+    .filter((rule) => rule.kind === 'spread')
     .reduce((sum, rule) => sum + countIn(board, rule, node), 0)
 }
 

@@ -7,7 +7,7 @@
  */
 import { LIMITS } from '../model/limits.ts'
 import { byText } from '../base/order.ts'
-import { expect, type Board } from './board.ts'
+import { demandKey, expect, type Board } from './board.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
 import type { Want } from './fill.ts'
@@ -15,6 +15,7 @@ import { makeOfferTest, type Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
 import { slotSuits, type Suitor } from './slot-suits.ts'
 import type { Snapshot } from './snapshot.ts'
+import { isZoned } from './topology.ts'
 
 export type Wants = {
   readonly wants: readonly Want[]
@@ -47,13 +48,28 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
       shunsGpus,
       buysOnDemand: offers.some((offer) => offer.capacityType === 'on-demand'),
       worth: prices.length === 0 ? 0 : prices.reduce((a, b) => Math.min(a, b)),
-      zones: zonesFor({ demand, shunsGpus }, offers.filter(context.limits.allows), context.board),
+      zones: isZoned(demand)
+        ? zonesFor({ demand, shunsGpus }, offers.filter(context.limits.allows), context.board)
+        : [],
+      key: demandKey(demand),
+      ...rulesFor(demand),
       left: demand.count,
     }
     offersFor.set(want, offers)
     return want
   })
   return { wants, offersFor }
+}
+
+/** The rules that a filling looks at again and again. */
+function rulesFor({ target }: Demand): Pick<Want, 'shuns' | 'spreads'> {
+  const rules = topologyRules(target.workload)
+  return {
+    shuns: rules.filter((own) => own.kind === 'antiAffinity').map((own) => own.key),
+    spreads: rules
+      .filter((own) => own.kind === 'spread' && own.by === 'zone')
+      .map((own) => own.key),
+  }
 }
 
 /** Replicas that must share a node need one that holds them all, where there is such a one. */
