@@ -164,8 +164,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('what was remembered of a workload is not looked at again', '9', {
     [planner('replicas')]: {
-      replace: `const kept = touched.has(uid) ? undefined : before.replicas.get(uid)`,
-      by: `const kept = before.replicas.get(uid)`,
+      replace: `const group = touched.has(uid) ? fresh.get(uid) : before.replicas.get(uid)`,
+      by: `const group = before.replicas.get(uid) ?? fresh.get(uid)`,
     },
   }),
   mutant('what agents said is not heard again', '9', {
