@@ -211,6 +211,8 @@ export const LIMITS = {
   reclaimMinRuntimeMs: 60_000,
   /** Room is kept so long beyond the longest grace of those who leave it. */
   reclaimHoldMs: 60_000,
+  /** Replicas that a pass clears room for: each asks every node who would have to go there. */
+  reclaimsPerPass: 50,
   /** Who gave way borrows nothing for a minute, then 2, 4 … 64. */
   borrowCoolDownMs: 60_000,
   borrowCoolDownDoublings: 6,

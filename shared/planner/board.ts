@@ -43,6 +43,8 @@ export type Slot = {
   freeCpuMilli: number
   freeMemoryMib: number
   freeDevices: readonly number[]
+  /** What those who are told to stop there hold of the devices. */
+  readonly stopping: readonly GpuShare[]
   replicas: number
   /** Template keys that its assignment carries, and their size. */
   templates: ReadonlySet<string>
@@ -102,6 +104,7 @@ type Load = {
   readonly cpuMilli: number
   readonly memoryMib: number
   readonly shares: readonly GpuShare[]
+  readonly stopping: readonly GpuShare[]
   readonly replicas: number
   /** Keys of those that some replica refers to. */
   readonly templates: ReadonlySet<string>
@@ -122,13 +125,14 @@ const loadOf = remembered(({ replicas, templates }: Assignment): Load => {
   }
   return {
     ...{ cpuMilli, memoryMib, shares: replicas.flatMap((own) => own.gpus) },
+    stopping: replicas.flatMap((own) => (own.order === 'stop' ? own.gpus : [])),
     ...{ replicas: replicas.length, templates: new Set(bytes.keys()) },
     templateBytes: [...bytes.values()].reduce((sum, own) => sum + own, 0),
   }
 })
 
 const NOTHING: Load = {
-  ...{ cpuMilli: 0, memoryMib: 0, shares: [] },
+  ...{ cpuMilli: 0, memoryMib: 0, shares: [], stopping: [] },
   ...{ replicas: 0, templates: new Set<string>(), templateBytes: 0 },
 }
 
@@ -182,6 +186,7 @@ function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, Instanc
     freeCpuMilli: room.cpuMilli - load.cpuMilli,
     freeMemoryMib: room.memoryMib - load.memoryMib,
     freeDevices: withoutShares(Array<number>(gpuCount).fill(1000), load.shares),
+    stopping: load.stopping,
     replicas: load.replicas,
     templates: load.templates,
     templateBytes: load.templateBytes,

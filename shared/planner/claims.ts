@@ -180,7 +180,7 @@ export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
     createdAtMs: node.createdAtMs,
     freeCpuMilli: node.claim.least.cpuMilli,
     freeMemoryMib: node.claim.least.memoryMib,
-    freeDevices: Array<number>(gpuCount).fill(1000),
+    ...{ freeDevices: Array<number>(gpuCount).fill(1000), stopping: [] },
     replicas: 0,
     templates: new Set(),
     templateBytes: 0,

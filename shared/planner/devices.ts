@@ -2,7 +2,8 @@
  * GPU devices on one node: whole ones, or a part of one.
  *
  * A fraction goes onto the device with the least room that still holds it, so whole devices stay
- * whole for those who need them. Room is in thousandths of a device, one number a device.
+ * whole for those who need them. Room is in thousandths of a device, one number a device; less than
+ * nothing where more is promised than is there.
  */
 import type { GpuShare } from '../model/assignment.ts'
 
@@ -14,7 +15,7 @@ export function deviceFit(freeMilli: readonly number[], needMilli: number): numb
   if (needMilli >= 1000) {
     return Math.floor(freeMilli.filter((free) => free === 1000).length / (needMilli / 1000))
   }
-  return freeMilli.reduce((sum, free) => sum + Math.floor(free / needMilli), 0)
+  return freeMilli.reduce((sum, free) => sum + Math.max(0, Math.floor(free / needMilli)), 0)
 }
 
 /** The devices one replica gets, or undefined when they do not hold it. */

@@ -60,11 +60,14 @@ export function preempt(context: PreemptContext): Preemption {
   const scene: Scene = { board: context.board, victims, clearings: new Map() }
   for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context))
   const spent = new Map<string, number>()
+  let rooms = 0
   for (const { want } of entitled) {
     const { workload, mayReclaim: most } = want.demand.target
     const spentOf = (): number => spent.get(workload.uid) ?? 0
-    while (want.left > 0 && spentOf() < most && makeRoom(scene, want)) {
+    while (want.left > 0 && spentOf() < most && rooms < LIMITS.reclaimsPerPass) {
+      if (!makeRoom(scene, want)) break
       want.left -= 1
+      rooms += 1
       spent.set(workload.uid, spentOf() + 1)
     }
   }
@@ -162,7 +165,10 @@ function letLive({ victims }: Scene, clearing: Clearing): void {
   clearing.victims = clearing.victims.toReversed().filter((victim) => {
     const kept = withVictim(slot, victim)
     const isNeeded =
-      kept.freeCpuMilli < 0 || kept.freeMemoryMib < 0 || kept.freeDevices.some((free) => free < 0)
+      kept.freeCpuMilli < 0 ||
+      kept.freeMemoryMib < 0 ||
+      kept.freeDevices.some((free) => free < 0) ||
+      kept.replicas > LIMITS.replicasPerNodeMax
     if (isNeeded) return true
     Object.assign(slot, kept)
     victims.letLive(victim)

@@ -1,5 +1,6 @@
 /**
- * Room that others have made way in is kept for whom they made it, until it is free or time is up.
+ * Room that others have made way in is kept for whom they made it, until it is free, or room has
+ * come free elsewhere, or time is up.
  *
  * Victims leave at different times, and what one of them frees would be gone before the next has
  * stopped. So the room stands in the status of whoever it is for, and is served before anybody else
@@ -9,6 +10,7 @@ import type { Reservation, WorkloadStatus } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import { put, type Board, type Slot } from './board.ts'
 import type { Demand } from './demand.ts'
+import { takeDevices, withoutShares } from './devices.ts'
 import { roomByRules, type Want } from './fill.ts'
 import { bind, binOf, type PlaceContext, type Placing } from './place.ts'
 import { slotSuits } from './slot-suits.ts'
@@ -36,7 +38,7 @@ export function serveReserved(
   return { actions, used, kept }
 }
 
-/** Binds what has room now; what is left of the reservation. */
+/** Binds what has room now, there or anywhere else; what is left of the reservation. */
 function serve(
   context: PlaceContext,
   { uid, node, count, untilMs }: Reservation & { readonly uid: string },
@@ -50,8 +52,9 @@ function serve(
     const want = wantFor(uid, slot, context)
     if (want === undefined) break
     want.left -= 1
-    if (isFree(board, slot, want)) {
-      actions.push(bind(context, slot, want))
+    const free = [slot, ...board.slots].find((own) => own.ready && isFree(board, own, want))
+    if (free !== undefined) {
+      actions.push(bind(context, free, want))
       continue
     }
     keepRoom(board, slot, want.demand)
@@ -74,11 +77,13 @@ function isFree(board: Board, slot: Slot, want: Want): boolean {
   return slotSuits(slot, want) && roomByRules(board, binOf(slot), want) > 0
 }
 
-/** Others find as much less there as one replica of the demand takes. */
+/**
+ * Others find as much less there as one replica of the demand takes: of devices that are still held
+ * by those who stop, less than nothing until they come free.
+ */
 function keepRoom(board: Board, slot: Slot, demand: Demand): void {
-  const shares = put(board, slot, demand)
-  if (demand.need.gpuMilli > 0 && shares.length === 0) {
-    // Which devices come free is not known yet.
-    slot.freeDevices = slot.freeDevices.map(() => 0)
-  }
+  const back = slot.stopping.map(({ index, milli }) => ({ index, milli: -milli }))
+  const coming = takeDevices(withoutShares(slot.freeDevices, back), demand.need.gpuMilli)
+  if (put(board, slot, demand).length > 0 || coming === undefined) return
+  slot.freeDevices = withoutShares(slot.freeDevices, coming)
 }

@@ -2,8 +2,9 @@
  * Who could give way, and the fewest on one node who would have to.
  *
  * Of what a workload runs beyond its right any replica may go, whoever needs the room by right. Of
- * the rest it goes only for work of the same team that is more important or cannot borrow, and no
- * more than the ledger of disruption lets go. A replica is only taken where it frees what is short.
+ * the rest it goes only for work of the same team that is more important or cannot borrow, down to
+ * the floor of what is guaranteed to it beside that. A replica is only taken where it frees what is
+ * short.
  */
 import { byKey, descending, groupBy, inOrder } from '../base/order.ts'
 import { templateKey } from '../model/assignment.ts'
@@ -14,7 +15,7 @@ import type { Slot } from './board.ts'
 import { deviceFit, withoutShares } from './devices.ts'
 import type { Want } from './fill.ts'
 import type { Draft } from './fold.ts'
-import { openLedger } from './ledger.ts'
+import { floorOf, openLedger } from './ledger.ts'
 import {
   isAvailable,
   isRunning,
@@ -134,7 +135,9 @@ function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): C
       const group = replicas.get(workload.uid) ?? NO_REPLICAS
       const allowed = target.allowed - reclaimable
       const ledger = openLedger({ workload, allowed }, runningOf(group), nowMs)
-      const guaranteed = Math.min(ledger.available(), allowed) - ledger.floor
+      // Protected is what is left to it by right once the more important work has its own.
+      const floor = floorOf(workload.spec, Math.min(allowed, target.guaranteed))
+      const guaranteed = Math.min(ledger.available(), allowed) - floor
       left.set(workload.uid, { borrowed: reclaimable, guaranteed })
       return group
         .filter((own) => hasRun(own, nowMs))
