@@ -41,7 +41,7 @@ export function admit(context: AdmitContext): Admission {
   const shares = teams.map(shareOf)
   const granted = guaranteedWithBorrowing({ shares, asks })
   // What a team waits for makes nothing that it has another team's to take; nor does what a machine
-  // took with it and is to have again.
+  // took with it, or is about to, and what is to have a place again.
   const running = applicants.map(({ ask, runs }) => ({ ...ask, held: runs, wanted: runs }))
   const kept = guaranteedWithBorrowing({ shares, asks: running })
   const found = applicants.map((own) => {
@@ -70,7 +70,7 @@ type Applicant = {
   readonly running: Running
   readonly team: TeamItem | undefined
   readonly ask: Ask
-  /** What it has; of a surge only as much as was allowed before. */
+  /** What it has on nodes that stay; of a surge only as much as was allowed before. */
   readonly runs: number
   /** When it may borrow again, where it had to give way lately. */
   readonly borrowsAgainAtMs: number | undefined
@@ -89,12 +89,12 @@ function applicantsOf(
     const status = statuses.get(uid)
     const untilMs = status?.reclaims === undefined ? undefined : borrowsAgainAtMs(status.reclaims)
     const most = mostHeld(target, status)
-    const runs = Math.min(most, running.all.length)
+    const has = Math.min(most, running.all.length)
     const ask: Ask = {
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
       need: amountOf(revisionOf(spec).need),
       isCoolingDown: untilMs !== undefined && snapshot.nowMs < untilMs,
-      held: Math.max(runs, Math.min(most, hadBefore(target, status))),
+      held: Math.max(has, Math.min(most, hadBefore(target, status))),
       wanted: target.desired,
       sinceMs: createdAtMs,
     }
@@ -105,7 +105,7 @@ function applicantsOf(
       running,
       team,
       ask,
-      runs,
+      runs: Math.min(most, running.staying.length),
       borrowsAgainAtMs: untilMs,
     }
   })

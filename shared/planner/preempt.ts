@@ -53,7 +53,9 @@ const NOBODY: Preemption = {
 
 /** Takes off `left` of the wants what it makes room for. */
 export function preempt(context: PreemptContext): Preemption {
-  const entitled = context.waiting.filter((own) => mayReclaim(own, context))
+  const entitled = context.waiting
+    .map((own) => ({ want: own.want, most: mostRooms(own, context) }))
+    .filter((own) => own.most > 0)
   if (entitled.length === 0) return NOBODY
   const victims = openVictims(context)
   if (victims.isEmpty) return NOBODY
@@ -61,8 +63,8 @@ export function preempt(context: PreemptContext): Preemption {
   for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context))
   const spent = new Map<string, number>()
   let rooms = 0
-  for (const { want } of entitled) {
-    const { workload, mayReclaim: most } = want.demand.target
+  for (const { want, most } of entitled) {
+    const { workload } = want.demand.target
     const spentOf = (): number => spent.get(workload.uid) ?? 0
     while (want.left > 0 && spentOf() < most && rooms < LIMITS.reclaimsPerPass) {
       if (!makeRoom(scene, want)) break
@@ -75,24 +77,37 @@ export function preempt(context: PreemptContext): Preemption {
   return conclude([...scene.clearings.values()], context)
 }
 
-/** By right, for a while already, not for want of passes, and not to crash again. */
-function mayReclaim(
+/**
+ * For how many replicas of the want others may have to give way: by right, for a while already, not
+ * for want of passes, and the fewer the more of them crash again and again.
+ */
+function mostRooms(
   { want, refusal }: PreemptContext['waiting'][number],
-  { snapshot, draft }: PreemptContext,
-): boolean {
+  context: PreemptContext,
+): number {
   const { target, isBorrowed } = want.demand
-  const { uid } = target.workload
-  if (isBorrowed || target.mayReclaim === 0) return false
-  if (refusal.reasons.some(({ code }) => code === 'Waiting')) return false
-  const status = snapshot.workloadStatuses.find((own) => own.uid === uid)
+  if (isBorrowed || target.mayReclaim === 0) return 0
+  if (refusal.reasons.some(({ code }) => code === 'Waiting')) return 0
+  const { nowMs, workloadStatuses } = context.snapshot
+  const status = workloadStatuses.find((own) => own.uid === target.workload.uid)
   const waiting = status?.waiting.find((own) => own.version === target.version)
   const sinceMs = waiting?.unschedulableSinceMs ?? Infinity
-  if (snapshot.nowMs - sinceMs < LIMITS.reclaimAfterMs) return false
+  if (nowMs - sinceMs < LIMITS.reclaimAfterMs) return 0
+  return target.mayReclaim - crashingOf(target, context)
+}
+
+/** Its replicas of this version that came up again and again and are not ready. */
+function crashingOf(
+  { workload, version }: Want['demand']['target'],
+  { snapshot, draft }: PreemptContext,
+): number {
   const reports = reportsByArn(snapshot.reports)
-  return !(replicasByUid(draft).get(uid) ?? NO_REPLICAS).some(({ bound, node }) => {
+  const replicas = replicasByUid(draft).get(workload.uid) ?? NO_REPLICAS
+  return replicas.filter(({ bound, node }) => {
+    if (bound.version !== version || bound.order !== 'run') return false
     const told = reports.get(node.machine?.arn ?? '')?.replicas.find((own) => own.id === bound.id)
     return told !== undefined && !told.ready && told.restarts >= LIMITS.crashLoopRestarts
-  })
+  }).length
 }
 
 /** Whoever stops there anyway leaves room that nobody else has to make. */
