@@ -8,7 +8,7 @@
  * Source: victims and the reverse pass as in Kueue; `research/lifecycle.md` §3 has its figures, and
  * the faults that users of it and of its peers reported.
  */
-import { byKey, byText, inOrder } from '../base/order.ts'
+import { byKey, byText, descending, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import { templateKey, type BoundReplica } from '../model/assignment.ts'
 import type { Reservation } from '../model/status.ts'
@@ -171,6 +171,8 @@ const byHarm = inOrder<Way>(
   byKey((own) => own.victims.filter((victim) => victim.because === 'Preempted').length),
   byKey((own) => own.victims.length),
   byKey((own) => own.victims.reduce((sum, { target }) => sum + target.workload.spec.priority, 0)),
+  // The newest, as on one node: what has run for long has more to lose.
+  descending(byKey((own) => Math.min(...own.victims.map((one) => one.replica.bound.assignedAtMs)))),
   (a, b) => byText(a.slot.node, b.slot.node),
 )
 
