@@ -11,10 +11,10 @@ import type { GpuShare } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import { lift, put, TEMPLATE_ROOM_BYTES, type Board, type Slot } from './board.ts'
-import type { Demand } from './demand.ts'
 import { fill, orderFor, roomByRules, type Bin, type Want } from './fill.ts'
 import { slotSuits } from './slot-suits.ts'
-import { crowding } from './topology.ts'
+import { rankSlots, type Ranking } from './ranking.ts'
+import { crowding, isSpreadOverNodes } from './topology.ts'
 import type { IdMaker } from './ids.ts'
 
 export type Placing = {
@@ -51,7 +51,7 @@ export function place(context: PlaceContext): Placing {
       for (let i = 0; i < count; i += 1) putDown(slot, want)
     }
   }
-  const waiting = planned.filter((own) => !moveToReady(context, own, actions))
+  const waiting = moveToReady(context, planned, actions)
   return {
     actions,
     used: new Set([
@@ -68,19 +68,27 @@ type Planned = {
   readonly shares: readonly GpuShare[]
 }
 
-/** Nobody waits for a coming node while a ready one has room to spare. */
-function moveToReady(context: PlaceContext, planned: Planned, actions: Action[]): boolean {
+/** Nobody waits for a coming node while a ready one has room to spare: those that wait still. */
+function moveToReady(
+  context: PlaceContext,
+  planned: readonly Planned[],
+  actions: Action[],
+): readonly Planned[] {
+  if (planned.length === 0) return planned
   const { board } = context
-  const { slot, want, shares } = planned
-  lift(board, slot, { demand: want.demand, shares })
-  const ready = board.slots.filter((own) => own.ready)
-  const best = bestSlot(board, ready, want)
-  if (best === undefined) {
-    put(board, slot, want.demand)
+  const ranking = rankSlots(board.slots.filter((own) => own.ready))
+  return planned.filter(({ slot, want, shares }) => {
+    lift(board, slot, { demand: want.demand, shares })
+    const best = bestSlot(board, ranking, want)
+    if (best === undefined) {
+      put(board, slot, want.demand)
+      return true
+    }
+    ranking.change(best, () => {
+      actions.push(bind(context, best, want))
+    })
     return false
-  }
-  actions.push(bind(context, best, want))
-  return true
+  })
 }
 
 function countByUid(waiting: readonly Planned[]): ReadonlyMap<string, number> {
@@ -106,37 +114,31 @@ function emptySlots(slots: readonly Slot[], occupied: readonly Slot[]): readonly
 type TopUp = { wants: readonly Want[]; putDown: (slot: Slot, want: Want) => void }
 
 function topUp(board: Board, slots: readonly Slot[], { wants, putDown }: TopUp): void {
+  const ranking = rankSlots(slots)
   for (const want of wants) {
     while (want.left > 0) {
-      const best = bestSlot(board, slots, want)
+      const best = bestSlot(board, ranking, want)
       if (best === undefined) break
-      putDown(best, want)
+      ranking.change(best, () => {
+        putDown(best, want)
+      })
     }
   }
 }
 
-function bestSlot(board: Board, slots: readonly Slot[], want: Want): Slot | undefined {
+/** The best fit; of a workload that is spread over nodes, where fewest of its group are. */
+function bestSlot(board: Board, ranking: Ranking, want: Want): Slot | undefined {
   const { demand } = want
-  let best: { slot: Slot; crowd: number; left: number } | undefined
-  for (const slot of slots) {
-    if (slot.freeCpuMilli < demand.need.cpuMilli) continue
-    if (slot.freeMemoryMib < demand.need.memoryMib) continue
-    const crowd = crowding(board, demand, slot.node)
-    const left = leftover(slot, demand)
-    const isBetter =
-      best === undefined ||
-      crowd < best.crowd ||
-      (crowd === best.crowd &&
-        (left < best.left || (left === best.left && slot.node < best.slot.node)))
-    if (!isBetter || !slotSuits(slot, want) || roomByRules(board, binOf(slot), want) <= 0) continue
-    best = { slot, crowd, left }
-  }
-  return best?.slot
-}
-
-/** What would be left free, as a share of a large machine: best fit leaves least. */
-function leftover(slot: Slot, { need }: Demand): number {
-  return slot.freeCpuMilli - need.cpuMilli + (slot.freeMemoryMib - need.memoryMib) / 4
+  let fewest: { slot: Slot; crowd: number } | undefined
+  const isSpread = isSpreadOverNodes(demand)
+  const best = ranking.best(demand.need, (slot) => {
+    const crowd = isSpread ? crowding(board, demand, slot.node) : 0
+    if (fewest !== undefined && crowd >= fewest.crowd) return false
+    if (!slotSuits(slot, want) || roomByRules(board, binOf(slot), want) <= 0) return false
+    fewest = { slot, crowd }
+    return crowd === 0
+  })
+  return best ?? fewest?.slot
 }
 
 /** The slot as a bin for `fill`. */

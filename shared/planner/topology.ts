@@ -60,6 +60,11 @@ export function nodeRoom(board: Board, demand: Demand, node: string): number {
   }, Infinity)
 }
 
+/** True when the demand would rather be on nodes that carry few of its group. */
+export function isSpreadOverNodes(demand: Demand): boolean {
+  return rulesBy(demand.target.workload, 'node').some((rule) => rule.kind === 'spread')
+}
+
 /** Replicas of the demand's node-spread group on the node: fewer is better. */
 export function crowding(board: Board, demand: Demand, node: string): number {
   return rulesBy(demand.target.workload, 'node')
