@@ -15,9 +15,6 @@ export const proposalSchema = z.object({
     boundUsdPerHour: usd,
     /** The machines that carry it, or will once they are up. */
     fleetUsdPerHour: usd,
-    /** Machines that are paid for beside those: on their way out, and kept for inspection. */
-    leavingUsdPerHour: usd,
-    quarantinedUsdPerHour: usd,
   }),
 })
 export type Proposal = z.infer<typeof proposalSchema>

@@ -34,11 +34,8 @@ import type { Snapshot } from './snapshot.ts'
 export type Bound = {
   /** No fleet that carries these replicas costs less; 0 where there is nothing to carry. */
   readonly boundUsdPerHour: number
-  /** The machines that carry them, or will once they are up. */
+  /** The machines that carry them, or will once they are up; not those that leave. */
   readonly fleetUsdPerHour: number
-  /** Machines that are paid for beside those: on their way out, and kept for inspection. */
-  readonly leavingUsdPerHour: number
-  readonly quarantinedUsdPerHour: number
 }
 
 /** A herd with the plan that was made for it: what it will be once that is carried out. */
@@ -54,7 +51,7 @@ export function boundOf(planned: Planned, solver: Solver, budget: GenerateBudget
   const { shapes } = problem
   return {
     boundUsdPerHour: shapes.length === 0 ? 0 : generate(problem, solver, budget).boundUsdPerHour,
-    ...fleetCost(planned),
+    fleetUsdPerHour: fleetCost(planned),
   }
 }
 
@@ -161,16 +158,14 @@ function makeTakers(offers: readonly Offer[]): (asks: Asks) => Takes {
   }
 }
 
-/** What the machines cost now; one that is not on the market any more costs what it did. */
-function fleetCost({ snapshot, draft }: Planned): Omit<Bound, 'boundUsdPerHour'> {
-  const cost = { fleetUsdPerHour: 0, leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 }
-  for (const node of draft.nodes.values()) {
-    const usdPerHour = priceNow(node, snapshot)
-    if (node.phase === 'quarantined') cost.quarantinedUsdPerHour += usdPerHour
-    else if (isLeaving(node)) cost.leavingUsdPerHour += usdPerHour
-    else cost.fleetUsdPerHour += usdPerHour
-  }
-  return cost
+/**
+ * What the machines cost now that stay: neither on their way out nor kept for inspection. One that
+ * is not on the market any more costs what it did.
+ */
+function fleetCost({ snapshot, draft }: Planned): number {
+  return [...draft.nodes.values()]
+    .filter((node) => node.phase !== 'quarantined' && !isLeaving(node))
+    .reduce((sum, node) => sum + priceNow(node, snapshot), 0)
 }
 
 /** A claim costs what the place costs that it was bought for first. */

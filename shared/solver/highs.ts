@@ -30,9 +30,12 @@ const loadHighs = highsModule as unknown as typeof highsModule.default
 
 let loading: Promise<Solver> | undefined
 
-/** The solver, loaded once; throws where WebAssembly is not to be had. */
+/** The solver, loaded once; throws where WebAssembly is not to be had, and tries anew then. */
 export function loadSolver(): Promise<Solver> {
-  loading ??= load()
+  loading ??= load().catch((error: unknown) => {
+    loading = undefined
+    throw error
+  })
   return loading
 }
 

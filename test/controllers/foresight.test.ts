@@ -90,7 +90,7 @@ it('tells the bound that was found last, its time, and what stands beside the fl
       ...keys.proposal(),
       kind: 'proposal',
       atMs: START_MS - 60_000,
-      cost: { ...NOTHING_BESIDE, boundUsdPerHour: 2, fleetUsdPerHour: 2.1 },
+      cost: { boundUsdPerHour: 2, fleetUsdPerHour: 2.1 },
     },
   })
   expect(await foresightOver(store).cost()).toMatchObject({
@@ -99,5 +99,3 @@ it('tells the bound that was found last, its time, and what stands beside the fl
     ...{ leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
   })
 })
-
-const NOTHING_BESIDE = { leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 }
