@@ -7,7 +7,13 @@ import type { Faults } from './faults.ts'
 
 const THROTTLED = 'RequestLimitExceeded'
 
-export function makeUnluckyFleet(fleet: Fleet, faults: Faults): Fleet {
+type Luck = {
+  readonly faults: Faults
+  /** Whether its lists leave the machine out for now. */
+  readonly isUnlisted: (instanceId: string) => boolean
+}
+
+export function makeUnluckyFleet(fleet: Fleet, { faults, isUnlisted }: Luck): Fleet {
   let n = 0
   const fate = (method: string): 'throttled' | 'lost' | 'heard' => {
     n += 1
@@ -48,7 +54,9 @@ export function makeUnluckyFleet(fleet: Fleet, faults: Faults): Fleet {
       looked('list', async () => {
         const whole = await fleet.list(tableUid)
         return whole.filter(
-          (own) => !faults.strikes('unlisted', `${own.instanceId} call ${String(n)}`),
+          ({ instanceId }) =>
+            !isUnlisted(instanceId) &&
+            !faults.strikes('unlisted', `${instanceId} call ${String(n)}`),
         )
       }),
     describe: (instanceIds) => looked('describe', () => fleet.describe(instanceIds)),

@@ -29,6 +29,8 @@ export type Stage = {
   /** What places could sell before any drought. */
   readonly capacityOf: (offering: Ec2Offering) => number
   outUntilMs: number
+  /** Machines that EC2's lists leave out. */
+  readonly unlisted: Set<string>
   /** Ends what a step began, at its time or when the faults end. */
   readonly mends: Set<() => void>
 }
@@ -134,6 +136,14 @@ const acts: Acts = {
     hang(machine)
     stage.faults.note()
   },
+  unlist: (stage, { forMs }, key) => {
+    const instanceId = pick(stage, key, livingMachines(stage))?.instanceId
+    if (instanceId === undefined) return
+    stage.unlisted.add(instanceId)
+    mendAfter(stage, forMs, () => {
+      stage.unlisted.delete(instanceId)
+    })
+  },
   'machine-death': (stage, _, key) => {
     const machine = pick(stage, key, livingMachines(stage))
     if (machine === undefined) return
@@ -146,12 +156,14 @@ const acts: Acts = {
     stage.backends.ec2.rebootInstances([machine.instanceId])
     stage.faults.note()
   },
-  hang: (stage, { forMs }, key) => {
-    const machine = pick(stage, key, livingMachines(stage))
+  hang: (stage, { forMs, everybody = false }, key) => {
+    const living = livingMachines(stage)
+    const machine = pick(stage, key, living)
     if (machine === undefined) return
-    hang(machine)
+    const struck = everybody ? living : [machine]
+    struck.forEach(hang)
     mendAfter(stage, forMs, () => {
-      wake(machine)
+      struck.forEach(wake)
     })
   },
   'agent-restart': (stage, _, key) => {

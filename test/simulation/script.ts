@@ -45,10 +45,12 @@ export type Happening =
     }
   | { readonly kind: 'stray' }
   | { readonly kind: 'impair' }
+  /** EC2's lists leave a machine out. */
+  | { readonly kind: 'unlist'; readonly forMs: number }
   | { readonly kind: 'machine-death' }
   | { readonly kind: 'reboot' }
   // Agents and what they run
-  | { readonly kind: 'hang'; readonly forMs: number }
+  | { readonly kind: 'hang'; readonly forMs: number; readonly everybody?: boolean }
   | { readonly kind: 'agent-restart' }
   | { readonly kind: 'nonsense'; readonly forMs: number }
   | { readonly kind: 'process-crash' }

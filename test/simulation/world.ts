@@ -104,6 +104,7 @@ export function makeWorld(setup: WorldSetup): World {
     people: makePeople({ scheduler, invocations, chance, settings }),
     capacityOf: (own) => capacities.get(placeOf(own)) ?? 0,
     outUntilMs: 0,
+    unlisted: new Set(),
     mends: new Set(),
   }
   late.stage = stage
@@ -259,7 +260,10 @@ function makeBackends(
     }),
     history: makeMemoryStore({ clock }),
     queue: makeMemoryQueue({ clock }),
-    fleet: makeUnluckyFleet(makeMemoryFleet(ec2), faults),
+    fleet: makeUnluckyFleet(makeMemoryFleet(ec2), {
+      faults,
+      isUnlisted: (instanceId) => late.stage?.unlisted.has(instanceId) === true,
+    }),
     prices: makeMemoryPrices(ec2),
     takeChanges: () => {
       const taken = pending
