@@ -73,6 +73,8 @@ export const nodeSchema = z.object({
     largest: resourcesItemSchema,
     dearestUsdPerHour: z.number(),
     gpuModel: z.string().optional(),
+    /** By workload uid: the replicas it was bought for. They come first there, and no more. */
+    boughtFor: z.array(z.object({ uid: z.string(), count: z.int().min(1) })).optional(),
   }),
   /** Known once the machine is; never changed afterwards. */
   machine: z

@@ -15,7 +15,7 @@ import type { CapacityType, InstanceType } from '../model/machine.ts'
 import type { Node } from '../model/node.ts'
 import type { Resources } from '../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
-import { topologyRules, type Demand, type TopologyRule } from './demand.ts'
+import { rulesBy, topologyRules, type Demand, type TopologyRule } from './demand.ts'
 import { takeDevices, withoutShares } from './devices.ts'
 import { poolsByName } from './facts.ts'
 import type { Draft } from './fold.ts'
@@ -40,6 +40,8 @@ export type Slot = {
   /** What its agent reported; a coming node is taken to run processes, as every agent does. */
   readonly runtimes: readonly string[]
   readonly createdAtMs: number
+  /** What it was bought for, while it is on its way or has just come. */
+  boughtFor: NonNullable<Node['claim']['boughtFor']>
   freeCpuMilli: number
   freeMemoryMib: number
   freeDevices: readonly number[]
@@ -183,6 +185,7 @@ function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, Instanc
     hasGpus: gpuCount > 0,
     runtimes: node.runtimes.length === 0 ? ['process'] : node.runtimes,
     createdAtMs: node.createdAtMs,
+    boughtFor: load.replicas === 0 ? (claim.boughtFor ?? []) : [],
     freeCpuMilli: room.cpuMilli - load.cpuMilli,
     freeMemoryMib: room.memoryMib - load.memoryMib,
     freeDevices: withoutShares(Array<number>(gpuCount).fill(1000), load.shares),
@@ -258,7 +261,18 @@ function distinct(places: readonly string[], part: 0 | 1): string[] {
   return [...new Set(places.map((place) => place.split('/')[part] ?? ''))].sort(byText)
 }
 
-type Step = { readonly domain: string; readonly by: 1 | -1 }
+/** Counts replicas in or out of a zone, for the rules that look at zones. */
+export function noteZone(
+  board: Board,
+  { target }: Demand,
+  { zone, by }: { readonly zone: string; readonly by: number },
+): void {
+  for (const { key } of rulesBy(target.workload, 'zone')) {
+    add(board.topology, key, { domain: zone, by })
+  }
+}
+
+type Step = { readonly domain: string; readonly by: number }
 
 function add(counts: Map<string, Map<string, number>>, key: string, { domain, by }: Step): void {
   const own = counts.get(key) ?? new Map<string, number>()

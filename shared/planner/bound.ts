@@ -15,7 +15,7 @@ import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Plan } from './actions.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
-import { makeOfferTest, offersOf, type Asks, type Offer } from './offers.ts'
+import { asksKey, makeOfferTest, offersOf, type Asks, type Offer } from './offers.ts'
 import { generate, type GenerateBudget } from './packing/generate.ts'
 import type { Solver } from './packing/linear-program.ts'
 import {
@@ -145,8 +145,7 @@ function makeTakers(offers: readonly Offer[]): (asks: Asks) => Takes {
   const known = new Map<string, Takes>()
   const sets = new Map<string, Takes>()
   return (asks) => {
-    const { team, tolerations, placement } = asks.target.workload.spec
-    const sort = JSON.stringify([asks.need, asks.capacity, team, tolerations, placement])
+    const sort = asksKey(asks)
     const before = known.get(sort)
     if (before !== undefined) return before
     const names = new Set(offers.filter(makeOfferTest(asks)).map(machineName))

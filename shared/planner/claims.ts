@@ -29,45 +29,65 @@ export type ClaimDraft = {
  */
 const CANDIDATE_PRICE_FACTOR = { spot: 1.2, 'on-demand': 1.5 } as const
 
-/** The claim for a filled offer, charged to the pool's limits. */
+/** The claim for the content, charged to the pool's limits; none where no place would do. */
 export function makeClaim(
   context: ProvisionContext,
-  { offer, contents }: { offer: Offer; contents: readonly Content[] },
+  { candidates, contents }: Omit<ClaimDraft, 'node'>,
 ): ClaimDraft | undefined {
-  const candidates = candidatesFor(context, offer, contents)
   const first = candidates[0]
   if (first === undefined) return undefined
-  const least = fold(candidates, Math.min, (own) => own.type.allocatable)
-  const largest = fold(candidates, Math.max, shapeOf)
-  const models = new Set(candidates.map((own) => own.type.gpuModel))
-  const gpuModel = models.size === 1 ? first.type.gpuModel : undefined
-  const dearestUsdPerHour = Math.max(...candidates.map((own) => own.priceUsdPerHour))
+  const { pool, capacityType } = first
   const nowMs = context.snapshot.nowMs
+  const shape = claimShape(candidates)
   const node: Node = {
     kind: 'node',
-    name: `${offer.pool.name}-${context.ids.next()}`,
-    pool: offer.pool.name,
+    name: `${pool.name}-${context.ids.next()}`,
+    pool: pool.name,
     phase: 'launching',
     phaseSinceMs: nowMs,
     createdAtMs: nowMs,
-    capacityType: offer.capacityType,
+    capacityType,
     architecture: first.type.architecture,
     launchId: '',
-    claim: {
-      places: candidates.map(placeOf),
-      least,
-      largest,
-      dearestUsdPerHour,
-      ...(gpuModel === undefined ? {} : { gpuModel }),
-    },
+    claim: { ...shape, boughtFor: countByUid(contents) },
     runtimes: [],
     cordoned: false,
   }
-  context.limits.charge(offer.pool.name, { largest, dearestUsdPerHour })
+  context.limits.charge(pool.name, shape)
   return { node, candidates, contents }
 }
 
-function candidatesFor(
+function countByUid(contents: readonly Content[]): Node['claim']['boughtFor'] {
+  const counts = new Map<string, number>()
+  for (const { want, count } of contents) {
+    const { uid } = want.demand.target.workload
+    counts.set(uid, (counts.get(uid) ?? 0) + count)
+  }
+  return [...counts].map(([uid, count]) => ({ uid, count }))
+}
+
+const shapes = new WeakMap<readonly Offer[], Omit<Node['claim'], 'boughtFor'>>()
+
+/** What all candidates have in common; worked out once for claims that share them. */
+function claimShape(candidates: readonly Offer[]): Omit<Node['claim'], 'boughtFor'> {
+  const known = shapes.get(candidates)
+  if (known !== undefined) return known
+  const [first] = candidates
+  const models = new Set(candidates.map((own) => own.type.gpuModel))
+  const gpuModel = models.size === 1 ? first?.type.gpuModel : undefined
+  const shape = {
+    places: candidates.map(placeOf),
+    least: fold(candidates, Math.min, (own) => own.type.allocatable),
+    largest: fold(candidates, Math.max, shapeOf),
+    dearestUsdPerHour: Math.max(...candidates.map((own) => own.priceUsdPerHour)),
+    ...(gpuModel === undefined ? {} : { gpuModel }),
+  }
+  shapes.set(candidates, shape)
+  return shape
+}
+
+/** The offer, and every other place that would do for the content at nearly its price. */
+export function candidatesFor(
   context: ProvisionContext,
   offer: Offer,
   contents: readonly Content[],
@@ -178,6 +198,7 @@ export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
     hasGpus: gpuCount > 0,
     runtimes: ['process'],
     createdAtMs: node.createdAtMs,
+    boughtFor: [],
     freeCpuMilli: node.claim.least.cpuMilli,
     freeMemoryMib: node.claim.least.memoryMib,
     ...{ freeDevices: Array<number>(gpuCount).fill(1000), stopping: [] },

@@ -6,7 +6,7 @@
  * on on-demand, one that does not. What it is to run on borrowed room is a demand of its own, which
  * comes after all that is guaranteed to anybody.
  */
-import { byKey, descending, inOrder, type Compare } from '../base/order.ts'
+import { byKey, descending, groupBy, inOrder, type Compare } from '../base/order.ts'
 import { TEAM_TAINT_KEY } from '../model/names.ts'
 import { taintsOf, type PoolSpec } from '../model/pool.ts'
 import type { Resources } from '../model/quantities.ts'
@@ -37,6 +37,16 @@ export const byRight: Compare<Demand> = inOrder(
   byKey((own) => (own.isBorrowed ? 1 : 0)),
   descending(byKey((own) => own.target.workload.spec.priority)),
 )
+
+/** Those that are equal by right, together; they come in that order already. */
+export function byRank<T extends { readonly demand: Demand }>(
+  asking: readonly T[],
+): readonly (readonly T[])[] {
+  const ranks = groupBy(asking, ({ demand: { isBorrowed, target } }) => {
+    return `${String(isBorrowed)} ${String(target.workload.spec.priority)}`
+  })
+  return [...ranks.values()]
+}
 
 /** The demands of the targets, most important first: right, priority, then size, then name. */
 export function demandsOf(targets: readonly Target[]): readonly Demand[] {

@@ -1,29 +1,17 @@
 /**
- * What to put on one machine: the replicas that are worth most for the room they take.
- *
- * A replica's worth is its reservation price, the cheapest machine that would hold it alone; a
- * machine is worth buying when the replicas on it are worth much more than it costs. Filling by
- * worth a share of the machine, and choosing the machine by worth a dollar, is what keeps the herd
- * near the proven bound where first-fit-decreasing, which ignores prices, pays up to twice as much.
- *
- * Source: Eva's reservation prices (EuroSys '25); figures in `README.md`.
+ * How many replicas one machine takes, of those that are to go there: by its room, by the rules of
+ * topology, and by what a spot storm may take at once.
  */
-import { byKey, byText, descending, inOrder } from '../base/order.ts'
 import { exposureOf, type Board } from './board.ts'
-import type { Resources } from '../model/quantities.ts'
-import { byRight, rulesBy, type Demand } from './demand.ts'
+import { rulesBy, type Demand } from './demand.ts'
 import { deviceFit, takeDevices, withoutShares } from './devices.ts'
 import { isZoned, nodeRoom, zoneRoom } from './topology.ts'
 
 /** A demand while places are sought for it. */
 export type Want = {
   readonly demand: Demand
-  /** USD an hour of the cheapest machine that would hold one replica alone. */
-  readonly worth: number
   /** Asks for no GPU and need not take a machine that has some. */
   readonly shunsGpus: boolean
-  /** On-demand machines may be bought for it: not while spot will do. */
-  readonly buysOnDemand: boolean
   /** Zones in which it can be had at all; none where its rules do not ask. */
   readonly zones: readonly string[]
   /** The key of its template in an assignment. */
@@ -42,8 +30,6 @@ export type Bin = {
   /** `<instance type>/<zone>`: wherever of these it comes up, the content must be safe there. */
   readonly places: readonly string[]
   readonly capacityType: 'spot' | 'on-demand'
-  /** What it was bought as; by shares of this is judged what is worth most there. */
-  readonly shape: Resources
   readonly cpuMilli: number
   readonly memoryMib: number
   readonly devices: readonly number[]
@@ -55,22 +41,23 @@ export type Bin = {
 
 export type Content = { readonly want: Want; readonly count: number }
 
-/**
- * The replicas to put into the bin, of those wants that suit it, tried in the order in which they
- * come (`orderFor`).
- */
-export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly Content[] {
+/** Replicas of a want, of which so many are to go into the bin. */
+export type Asked = { readonly want: Want; readonly most: number }
+
+/** Fills the bin with what is asked for, in that order, as far as there is room. */
+export function fill(board: Board, bin: Bin, asked: readonly Asked[]): readonly Content[] {
   const contents: Content[] = []
   const usedRules = new Set<string>()
   const spread = new Map<string, number>()
   let { cpuMilli, memoryMib, devices, replicas, templateRoomBytes } = bin
-  for (const want of wants) {
+  for (const { want, most } of asked) {
     const { need } = want.demand
     if (want.left === 0 || need.cpuMilli > cpuMilli || need.memoryMib > memoryMib) continue
     if (want.shuns.some((rule) => usedRules.has(rule))) continue
     const isNew = !bin.templates.has(want.key)
     if (isNew && want.demand.templateBytes > templateRoomBytes) continue
     const count = Math.min(
+      most,
       want.left,
       need.cpuMilli === 0 ? Infinity : Math.floor(cpuMilli / need.cpuMilli),
       need.memoryMib === 0 ? Infinity : Math.floor(memoryMib / need.memoryMib),
@@ -94,43 +81,6 @@ export function fill(board: Board, bin: Bin, wants: readonly Want[]): readonly C
 /** What this very filling has put there for the same spread: the board does not know of it yet. */
 function alreadySpread({ spreads }: Want, spread: ReadonlyMap<string, number>): number {
   return spreads.reduce((most, key) => Math.max(most, spread.get(key) ?? 0), 0)
-}
-
-type Machine = Pick<Bin, 'shape' | 'capacityType'>
-
-/** The wants in the order in which such a machine is filled: most worth for the room first. */
-export function orderFor(machine: Machine, wants: readonly Want[]): readonly Want[] {
-  const density = densityOn(machine)
-  const known = new Map(wants.map((want) => [want, density(want)]))
-  return wants.toSorted(
-    inOrder(
-      (a: Want, b: Want) => byRight(a.demand, b.demand),
-      // Room on on-demand machines goes to those who can have no other, then to whom they are sold.
-      byKey((want) => (machine.capacityType === 'on-demand' ? rankOnDemand(want) : 0)),
-      descending(byKey((want) => known.get(want) ?? 0)),
-      (a, b) => byText(a.demand.target.workload.name, b.demand.target.workload.name),
-      byKey((want) => want.demand.capacity),
-    ),
-  )
-}
-
-/** What a replica is worth for its share of the machine. */
-function densityOn({ shape }: Machine): (want: Want) => number {
-  return (want) => {
-    const { need } = want.demand
-    const share = Math.max(
-      need.cpuMilli / Math.max(1, shape.cpuMilli),
-      need.memoryMib / Math.max(1, shape.memoryMib),
-      need.gpuMilli / Math.max(1, shape.gpuMilli),
-    )
-    return want.worth / Math.max(share, 1e-9)
-  }
-}
-
-function rankOnDemand({ demand, buysOnDemand }: Want): number {
-  const mayUseSpot = demand.capacity !== 'on-demand' && demand.spotPoolCap > 0
-  if (!mayUseSpot) return 0
-  return buysOnDemand ? 1 : 2
 }
 
 /** How many replicas of the want topology and spot storms allow in the bin. */
@@ -157,7 +107,7 @@ function onNewNode(board: Board, demand: Demand): number {
 }
 
 /** How many more one spot storm may take with this bin, wherever of its places it comes up. */
-function stormRoom(board: Board, bin: Bin, demand: Demand): number {
+export function stormRoom(board: Board, bin: Bin, demand: Demand): number {
   if (bin.capacityType !== 'spot' || demand.spotPoolCap === Infinity) return Infinity
   const { uid } = demand.target.workload
   let most = 0

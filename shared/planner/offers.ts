@@ -93,6 +93,14 @@ export type Asks = Pick<Demand, 'need' | 'capacity'> & {
   readonly target: Pick<Demand['target'], 'workload'>
 }
 
+/** Equal for those who may run on the same machines. */
+export function asksKey({ need, capacity, target }: Asks): string {
+  const { team, tolerations, placement } = target.workload.spec
+  const { pools, zones, architectures, instanceFamilies, gpuModels } = placement
+  const where = [pools, zones, architectures, instanceFamilies, gpuModels]
+  return JSON.stringify([need, capacity, team, tolerations, ...where])
+}
+
 /**
  * The test for the demand's offers: true where one replica may run, alone on its machine. Made for
  * one list of them, because pools and types are looked at once.

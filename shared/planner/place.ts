@@ -1,17 +1,19 @@
 /**
  * Finds places on the nodes that exist or are on their way. It never evicts, and it never buys.
  *
- * Nodes that carry work already are topped up, best fit first. Then come ready nodes that stand
- * empty on their own account. Nodes that were bought together are filled together, oldest first, by
- * the very rule that bought them, so every pass comes to the same content for a claim and nothing
- * needs to be remembered. Last, whoever would wait for a coming node while a ready one has room to
- * spare is moved there.
+ * The more important come first, wherever there is room for them. Of those that are equal, nodes
+ * that carry work already are topped up, best fit first; then every node that was bought for some of
+ * them takes those, so a claim keeps its content from pass to pass; then what room is left there
+ * goes to whoever fits best. Last, whoever would wait for a coming node while a ready one has room
+ * to spare is moved there.
  */
+import { groupBy } from '../base/order.ts'
 import type { GpuShare } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import { lift, put, TEMPLATE_ROOM_BYTES, type Board, type Slot } from './board.ts'
-import { fill, orderFor, roomByRules, type Bin, type Want } from './fill.ts'
+import { byRank } from './demand.ts'
+import { fill, roomByRules, type Asked, type Bin, type Want } from './fill.ts'
 import { slotSuits } from './slot-suits.ts'
 import { rankSlots, type Ranking } from './ranking.ts'
 import { crowding, isSpreadOverNodes } from './topology.ts'
@@ -32,7 +34,7 @@ export type PlaceContext = {
   readonly nowMs: number
 }
 
-/** Takes what it places off `left` of the wants. */
+/** Takes what it places off `left` of the wants; they come in the order of `demandsOf`. */
 export function place(context: PlaceContext): Placing {
   const { board, wants } = context
   const actions: Action[] = []
@@ -43,13 +45,11 @@ export function place(context: PlaceContext): Placing {
     else planned.push({ slot, want, shares: put(board, slot, want.demand) })
   }
   const occupied = board.slots.filter((slot) => slot.ready && slot.replicas > 0)
-  topUp(board, occupied, { wants, putDown })
-  for (const slot of emptySlots(board.slots, occupied)) {
-    const suiting = wants.filter((own) => slotSuits(slot, own))
-    const bin = binOf(slot)
-    for (const { want, count } of fill(board, bin, orderFor(bin, suiting))) {
-      for (let i = 0; i < count; i += 1) putDown(slot, want)
-    }
+  const empty = board.slots.filter((slot) => !slot.ready || slot.replicas === 0)
+  for (const rank of byRank(wants)) {
+    topUp(board, occupied, { wants: rank, putDown })
+    moveIn(board, empty, { wants: rank, putDown })
+    topUp(board, empty, { wants: rank, putDown })
   }
   const waiting = moveToReady(context, planned, actions)
   return {
@@ -74,9 +74,10 @@ function moveToReady(
   planned: readonly Planned[],
   actions: Action[],
 ): readonly Planned[] {
-  if (planned.length === 0) return planned
   const { board } = context
-  const ranking = rankSlots(board.slots.filter((own) => own.ready))
+  const ready = planned.length === 0 ? [] : board.slots.filter((own) => own.ready)
+  if (ready.length === 0) return planned
+  const ranking = rankSlots(ready)
   return planned.filter(({ slot, want, shares }) => {
     lift(board, slot, { demand: want.demand, shares })
     const best = bestSlot(board, ranking, want)
@@ -100,20 +101,29 @@ function countByUid(waiting: readonly Planned[]): ReadonlyMap<string, number> {
   return counts
 }
 
-/**
- * Those nobody else was bought with come first; the others keep to the order they were bought in.
- */
-function emptySlots(slots: readonly Slot[], occupied: readonly Slot[]): readonly Slot[] {
-  const isOccupied = new Set(occupied)
-  const empty = slots.filter((own) => !isOccupied.has(own))
-  const unfinished = new Set(empty.filter((own) => !own.ready).map((own) => own.createdAtMs))
-  const isSpare = (slot: Slot): boolean => slot.ready && !unfinished.has(slot.createdAtMs)
-  return [...empty.filter(isSpare), ...empty.filter((own) => !isSpare(own))]
+type PutDown = {
+  readonly wants: readonly Want[]
+  readonly putDown: (slot: Slot, want: Want) => void
 }
 
-type TopUp = { wants: readonly Want[]; putDown: (slot: Slot, want: Want) => void }
+/** Every slot takes those of the wants that it was bought for. */
+function moveIn(board: Board, slots: readonly Slot[], { wants, putDown }: PutDown): void {
+  const byUid = groupBy(wants, (own) => own.demand.target.workload.uid)
+  for (const slot of slots) {
+    const asked = slot.boughtFor.flatMap(({ uid, count }) =>
+      (byUid.get(uid) ?? [])
+        .filter((want) => want.left > 0 && slotSuits(slot, want))
+        .map((want): Asked => ({ want, most: count })),
+    )
+    if (asked.length === 0) continue
+    for (const { want, count } of fill(board, binOf(slot), asked)) {
+      for (let i = 0; i < count; i += 1) putDown(slot, want)
+    }
+    slot.boughtFor = slot.boughtFor.filter(({ uid }) => !byUid.has(uid))
+  }
+}
 
-function topUp(board: Board, slots: readonly Slot[], { wants, putDown }: TopUp): void {
+function topUp(board: Board, slots: readonly Slot[], { wants, putDown }: PutDown): void {
   const ranking = rankSlots(slots)
   for (const want of wants) {
     while (want.left > 0) {
@@ -148,7 +158,6 @@ export function binOf(slot: Slot): Bin {
     zones: slot.zones,
     places: slot.places,
     capacityType: slot.capacityType,
-    shape: slot.shape,
     cpuMilli: slot.freeCpuMilli,
     memoryMib: slot.freeMemoryMib,
     devices: slot.freeDevices,

@@ -2,223 +2,291 @@
  * Buys machines for the replicas that no node has room for: the cheapest set that fits,
  * price-guided.
  *
- * Again and again: fill every offer with what is worth most there, take the offer with the most
- * worth a dollar, and go on with what is left. What is bought is a *claim*: EC2 may bring any of
- * the candidates, so the claim lists every place that holds the content at nearly the best price,
- * and is charged to the pool's limits as the dearest and largest of them.
+ * Equal replicas are packed as one lot with a count, by the arithmetic that also finds the bound
+ * (`packing/`): machine by machine, the one whose filling is worth most for its price. What is
+ * bought is a *claim*: EC2 may bring any of the candidates, so the claim lists every place that
+ * holds the content at nearly the best price, and is charged to the pool's limits as the dearest
+ * and largest of them.
  */
-import { assert } from '../base/assert.ts'
-import { byKey, byText, groupBy, inOrder } from '../base/order.ts'
+import { byKey, byText, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
-import type { Reason } from '../model/status.ts'
-import type { Action, Refusal } from './actions.ts'
 import { put, TEMPLATE_ROOM_BYTES } from './board.ts'
-import { makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
-import type { Demand } from './demand.ts'
-import { fill, orderFor, roomByRules, type Bin, type Content, type Want } from './fill.ts'
-import type { IdMaker } from './ids.ts'
+import { candidatesFor, makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
+import { byRank, rulesBy } from './demand.ts'
+import { deviceFit } from './devices.ts'
+import { roomByRules, stormRoom, type Bin, type Content, type Want } from './fill.ts'
+import { lotsOf, type Lot } from './lots.ts'
+import type { Offer } from './offers.ts'
+import { openGreedy, timesOf, worthAlone, type Greedy } from './packing/greedy.ts'
+import { undominated, type PackingProblem, type Pattern, type Shape } from './packing/problem.ts'
 import type { ProvisionContext } from './provision-context.ts'
-import { whyNothingFits, type Offer } from './offers.ts'
-import { isZoned } from './topology.ts'
 
-type Choice = { readonly offer: Offer; readonly contents: readonly Content[] }
-
-/** Adds to the claims what it buys for the wants, and takes that off their `left`. */
+/**
+ * Adds to the claims what it buys for the wants, and takes that off their `left`. It stops once
+ * something was bought for the most important of them: the others may find room on it.
+ */
 export function provision(context: ProvisionContext, claims: ClaimDraft[]): void {
-  const options = optionsOf(context)
-  const launches = openLaunches(claims)
-  let choice: Choice | undefined
-  while (context.wants.some((want) => want.left > 0)) {
-    choice = again(context, choice) ?? bestChoice(context, options)
-    if (choice === undefined) break
-    const claim = makeClaim(context, choice)
-    if (claim === undefined || !launches.take(claim)) break
-    putContents(context, claim)
-    claims.push(claim)
-  }
-}
-
-/** Counts the launches that claims need; false for one that needs more than a pass makes. */
-function openLaunches(claims: readonly ClaimDraft[]): { take(claim: ClaimDraft): boolean } {
-  const sizes = new Map<string, number>()
-  let count = 0
-  const take = (claim: ClaimDraft): boolean => {
-    const key = launchKey(claim)
-    const size = sizes.get(key) ?? 0
-    const isNew = size % LIMITS.claimsPerLaunch === 0
-    if (isNew && count === LIMITS.launchesPerPass) return false
-    if (isNew) count += 1
-    sizes.set(key, size + 1)
-    return true
-  }
-  for (const claim of claims) take(claim)
-  return { take }
-}
-
-function putContents({ board }: ProvisionContext, claim: ClaimDraft): void {
-  const slot = slotOfClaim(claim)
-  for (const { want, count } of claim.contents) {
-    assert(count <= want.left, 'a claim takes no more than is left', want.left)
-    for (let i = 0; i < count; i += 1) put(board, slot, want.demand)
-    want.left -= count
-  }
-  board.slots.push(slot)
-}
-
-export type Launches = {
-  readonly actions: readonly Action[]
-  /** Nodes (claims) that this pass buys. */
-  readonly bought: ReadonlySet<string>
-  /** By workload uid: replicas they are bought for. */
-  readonly coming: ReadonlyMap<string, number>
-}
-
-/** The launches of one pass; whoever needs more than those waits again, for the next. */
-export function launchAll(claims: readonly ClaimDraft[], ids: IdMaker): Launches {
-  const all = groupClaims(claims)
-  const now = all.slice(0, LIMITS.launchesPerPass)
-  for (const { want, count } of contentsOf(all.slice(LIMITS.launchesPerPass))) want.left += count
-  const coming = new Map<string, number>()
-  for (const { want, count } of contentsOf(now)) {
-    const { uid } = want.demand.target.workload
-    coming.set(uid, (coming.get(uid) ?? 0) + count)
-  }
-  return {
-    actions: now.map((group) => launchOf(group, ids.next())),
-    bought: new Set(now.flat().map((claim) => claim.node.name)),
-    coming,
-  }
-}
-
-function contentsOf(launches: readonly (readonly ClaimDraft[])[]): readonly Content[] {
-  return launches.flat().flatMap((claim) => claim.contents)
-}
-
-/**
- * The same choice once more, if it still holds just the same: what others offer only ever shrinks
- * as wants are served, so what was best is best.
- */
-function again(context: ProvisionContext, last: Choice | undefined): Choice | undefined {
-  if (last === undefined || !context.limits.allows(last.offer)) return undefined
-  const suiting = last.contents.map((own) => own.want)
-  const contents = fill(context.board, binOfOffer(last.offer), suiting)
-  const isSame =
-    contents.length === last.contents.length &&
-    contents.every(({ want, count }) =>
-      last.contents.some((own) => own.want === want && own.count === count),
+  const before = claims.length
+  for (const wants of byRank(context.wants)) {
+    buyTogether(context, wants, claims)
+    buy(
+      context,
+      lotsOf(
+        context,
+        wants.filter((own) => !sharesNode(own)),
+      ),
+      claims,
     )
-  return isSame ? last : undefined
+    if (claims.length > before) return
+  }
 }
 
-/** An offer that may be filled, and what it was worth when that was done last. */
-type Option = {
-  readonly offer: Offer
-  /** The wants it suits, in the order in which it is filled. */
-  readonly wants: readonly Want[]
-  contents: readonly Content[]
-  perUsd: number
-  isFresh: boolean
+/** Replicas that must share one node are bought one machine, which holds as many as can be. */
+function buyTogether(
+  context: ProvisionContext,
+  wants: readonly Want[],
+  claims: ClaimDraft[],
+): void {
+  for (const want of wants.filter(sharesNode)) {
+    const choices = (context.offersFor.get(want) ?? [])
+      .filter(context.limits.allows)
+      .map((offer) => {
+        const count = Math.min(want.left, roomFor(context, offer, want))
+        return { offer, count, perUsd: count / Math.max(offer.priceUsdPerHour, 1e-6) }
+      })
+    const best = choices.filter((own) => own.count > 0).toSorted(byWorth)[0]
+    if (best === undefined) continue
+    const contents = [{ want, count: best.count }]
+    const candidates = candidatesFor(context, best.offer, contents)
+    take(context, claims, makeClaim(context, { candidates, contents }))
+  }
+}
+
+const sharesNode = ({ demand }: Want): boolean =>
+  rulesBy(demand.target.workload, 'node').some(({ kind }) => kind === 'affinity')
+
+type Choice = { readonly offer: Offer; readonly perUsd: number }
+
+const byWorth = inOrder<Choice>(
+  byKey((own) => -own.perUsd),
+  byKey((own) => own.offer.type.name),
+  byKey((own) => own.offer.zone),
+  (a, b) => byText(a.offer.pool.name, b.offer.pool.name),
+)
+
+function roomFor({ board }: ProvisionContext, offer: Offer, want: Want): number {
+  const { cpuMilli, memoryMib, gpuMilli } = want.demand.need
+  const { devices, ...bin } = binOfOffer(offer)
+  return Math.min(
+    bin.replicas,
+    cpuMilli === 0 ? Infinity : Math.floor(bin.cpuMilli / cpuMilli),
+    memoryMib === 0 ? Infinity : Math.floor(bin.memoryMib / memoryMib),
+    deviceFit(devices, gpuMilli),
+    roomByRules(board, { ...bin, devices }, want),
+  )
+}
+
+/** Buys for the lots until they are served, or nothing more can be had. */
+function buy(context: ProvisionContext, lots: readonly Lot[], claims: ClaimDraft[]): void {
+  const market = openMarket(context, lots)
+  const greedy = openGreedy(market.problem, {
+    worth: worthAlone(market.problem),
+    width: FILL_WIDTH,
+    finalists: FINALISTS,
+    replicasMax: LIMITS.replicasPerNodeMax,
+    ...(market.lots.some((own) => own.capped !== undefined)
+      ? { most: mostOf(context, market) }
+      : {}),
+  })
+  for (let next = greedy.next(); next !== undefined; next = greedy.next()) {
+    const bought = buyAlike({ context, market, greedy, claims }, next)
+    if (bought === 0) greedy.close(next.machine)
+  }
+}
+
+/** Unfinished fillings that go on at a time while one machine is filled. */
+const FILL_WIDTH = 4
+/** Machines that are filled in earnest before one is bought. */
+const FINALISTS = 3
+
+/** What may be bought, as the packing sees it, and what that stands for. */
+type Market = {
+  readonly problem: PackingProblem
+  readonly lots: readonly Lot[]
+  /** By machine. */
+  readonly offers: readonly Offer[]
 }
 
 /**
- * The offer, filled, that gives most worth a dollar; undefined when nothing left can be bought. As
- * wants are served an offer seldom becomes worth more, and never by much, so those that were worth
- * far less when they were last looked at are not looked at again.
+ * Lots become shapes and offers machines. A type is looked at in its cheapest zone alone, unless
+ * some lot cares for zones or must be kept apart from a storm.
  */
-function bestChoice(context: ProvisionContext, options: readonly Option[]): Choice | undefined {
-  let best: Option | undefined
-  for (const own of options) own.isFresh = false
-  for (;;) {
-    const next = mostPromising(options)
-    if (next === undefined || next.perUsd === 0) break
-    if (best !== undefined && next.perUsd < best.perUsd * WORTH_A_LOOK) break
-    refill(context, next)
-    if (next.perUsd > 0 && (best === undefined || isBetter(next, best))) best = next
+function openMarket({ limits }: ProvisionContext, lots: readonly Lot[]): Market {
+  const isCapped = lots.some(({ capped }) => capped !== undefined)
+  const perZone = lots.some(
+    ({ zone, members }) =>
+      isCapped ||
+      zone !== undefined ||
+      members.some(({ want }) => want.demand.target.workload.spec.placement.zones !== undefined),
+  )
+  const byName = new Map<string, Offer>()
+  const names = new Map<Offer, string>()
+  for (const offer of new Set(lots.flatMap((lot) => lot.offers))) {
+    if (!limits.allows(offer)) continue
+    const name = machineName(offer, perZone)
+    names.set(offer, name)
+    const known = byName.get(name)
+    if (known === undefined || byPrice(offer, known) < 0) byName.set(name, offer)
   }
-  return best
-}
-
-function mostPromising(options: readonly Option[]): Option | undefined {
-  let most: Option | undefined
-  for (const own of options) {
-    if (!own.isFresh && (most === undefined || own.perUsd > most.perUsd)) most = own
+  const taken = makeTaken(names)
+  const open = lots.map((lot) => ({ lot, takes: taken(lot) })).filter(({ takes }) => takes.size > 0)
+  const shapes = open.map(({ lot, takes }) => shapeOfLot(lot, takes))
+  const offers = [...byName].toSorted(([, a], [, b]) => byPrice(a, b))
+  const all = offers.map(([name, own]) => machineOf(name, own))
+  // A storm takes a place, so the next best place is worth having too.
+  const machines = isCapped ? all : undominated({ shapes, machines: all })
+  return {
+    problem: { shapes, machines },
+    lots: open.map(({ lot }) => lot),
+    offers: machines.flatMap(({ name }) => byName.get(name) ?? []),
   }
-  return most
 }
 
-function refill({ board, limits }: ProvisionContext, option: Option): void {
-  const { offer, wants } = option
-  option.isFresh = true
-  option.contents = limits.allows(offer) ? fill(board, binOfOffer(offer), wants) : []
-  const value = option.contents.reduce((sum, own) => sum + own.count * own.want.worth, 0)
-  option.perUsd = value / Math.max(offer.priceUsdPerHour, 1e-6)
+function machineName({ pool, type, capacityType, zone }: Offer, perZone: boolean): string {
+  return `${pool.name}/${type.name}/${capacityType}${perZone ? `/${zone}` : ''}`
 }
 
-/** Of the best, so much an offer must have been worth: below it, in bursts, nothing was missed. */
-const WORTH_A_LOOK = 0.6
-/** A difference that floating point makes. */
-const SAME = 1e-9
+/** Lots with the same offers share one set of names. */
+function makeTaken(names: ReadonlyMap<Offer, string>): (lot: Lot) => ReadonlySet<string> {
+  const known = new Map<readonly Offer[], Map<string, ReadonlySet<string>>>()
+  return ({ offers, zone = '' }) => {
+    const byZone = known.get(offers) ?? new Map<string, ReadonlySet<string>>()
+    known.set(offers, byZone)
+    const before = byZone.get(zone)
+    if (before !== undefined) return before
+    const inZone = zone === '' ? offers : offers.filter((own) => own.zone === zone)
+    const taken = new Set(inZone.flatMap((own) => names.get(own) ?? []))
+    byZone.set(zone, taken)
+    return taken
+  }
+}
 
-type Rated = { readonly perUsd: number; readonly offer: Offer }
+function shapeOfLot({ need, apart, members }: Lot, takes: ReadonlySet<string>): Shape {
+  const { cpuMilli, memoryMib, gpuMilli } = need
+  const count = members.reduce((sum, own) => sum + own.left, 0)
+  const alone = apart === undefined ? {} : { apart, mostPerMachine: 1 }
+  return { cpuMilli, memoryMib, gpuMilli, count, takes, ...alone }
+}
 
-const byName = inOrder<Offer>(
+function machineOf(
+  name: string,
+  { type, priceUsdPerHour }: Offer,
+): PackingProblem['machines'][number] {
+  const { cpuMilli, memoryMib } = type.allocatable
+  const price = Math.max(priceUsdPerHour, LEAST_USD_PER_HOUR)
+  return { name, cpuMilli, memoryMib, gpus: type.gpuCount, priceUsdPerHour: price }
+}
+
+/** What costs nothing is worth buying all the same. */
+const LEAST_USD_PER_HOUR = 1e-6
+
+const byPrice = inOrder<Offer>(
   byKey((offer) => offer.priceUsdPerHour),
   byKey((offer) => offer.type.name),
   byKey((offer) => offer.zone),
   (a, b) => byText(a.pool.name, b.pool.name),
 )
 
-function isBetter(a: Rated, b: Rated): boolean {
-  if (Math.abs(a.perUsd - b.perUsd) > SAME * Math.max(a.perUsd, b.perUsd))
-    return a.perUsd > b.perUsd
-  return byName(a.offer, b.offer) < 0
+/** What a storm in that place may take of a lot, besides what is there already. */
+function mostOf(
+  { board }: ProvisionContext,
+  { lots, offers }: Market,
+): (machine: number, shape: number) => number {
+  const bins = offers.map(binOfOffer)
+  return (machine, shape) => {
+    const [want, bin] = [lots[shape]?.capped, bins[machine]]
+    if (want === undefined || bin === undefined) return Infinity
+    return Math.max(0, stormRoom(board, bin, want.demand))
+  }
 }
 
-/**
- * The offers worth filling, each with the wants it suits. A type is tried in its cheapest zone
- * alone, unless some want cares for zones or must be kept apart from a storm.
- */
-function optionsOf(context: ProvisionContext): readonly Option[] {
-  const open = context.wants.filter((want) => want.left > 0)
-  const perZone = open.some(
-    ({ demand }) =>
-      isZoned(demand) ||
-      demand.spotPoolCap !== Infinity ||
-      demand.target.workload.spec.placement.zones !== undefined,
-  )
-  const byOffer = new Map<Offer, Want[]>()
-  for (const want of open) {
-    for (const offer of context.offersFor.get(want) ?? []) {
-      const wants = byOffer.get(offer)
-      if (wants !== undefined) wants.push(want)
-      else if (context.limits.allows(offer)) byOffer.set(offer, [want])
+type Buying = {
+  readonly context: ProvisionContext
+  readonly market: Market
+  readonly greedy: Greedy
+  readonly claims: ClaimDraft[]
+}
+
+/** Buys the pattern as often as there are replicas for it; returns how often that was. */
+function buyAlike({ context, market, greedy, claims }: Buying, pattern: Pattern): number {
+  const offer = market.offers[pattern.machine]
+  if (offer === undefined) return 0
+  const own = market.lots.filter((_, i) => (pattern.counts[i] ?? 0) > 0)
+  const isCapped = own.some(({ capped }) => capped !== undefined)
+  const times = isCapped ? 1 : timesOf(pattern, greedy.left)
+  let candidates: readonly Offer[] = []
+  for (let n = 0; n < times; n += 1) {
+    if (!context.limits.allows(offer)) return n
+    const { contents, counts } = contentsOf(market, pattern)
+    if (contents.length === 0) return n
+    if (n === 0 || !candidates.every(context.limits.allows)) {
+      candidates = candidatesFor(context, offer, contents)
     }
+    const claim = makeClaim(context, { candidates, contents })
+    if (!take(context, claims, claim)) return n
+    greedy.take({ machine: pattern.machine, counts }, 1)
   }
-  const offers = perZone ? [...byOffer.keys()] : cheapestOf([...byOffer.keys()])
-  return offers.map((offer) => {
-    const wants = orderFor(binOfOffer(offer), byOffer.get(offer) ?? [])
-    return { offer, wants, contents: [], perUsd: Infinity, isFresh: false }
+  return times
+}
+
+/** Whose replicas they are: of each lot the members come in turn. */
+function contentsOf(
+  { lots }: Market,
+  { counts }: Pattern,
+): { readonly contents: readonly Content[]; readonly counts: Int32Array } {
+  const contents: Content[] = []
+  const taken = new Int32Array(counts.length)
+  let roomBytes = TEMPLATE_ROOM_BYTES
+  lots.forEach(({ members }, i) => {
+    let left = counts[i] ?? 0
+    for (const member of members) {
+      if (left === 0) break
+      const count = Math.min(left, member.left)
+      const { templateBytes } = member.want.demand
+      if (count === 0 || templateBytes > roomBytes) continue
+      contents.push({ want: member.want, count })
+      roomBytes -= templateBytes
+      left -= count
+      member.left -= count
+    }
+    taken[i] = (counts[i] ?? 0) - left
   })
+  return { contents, counts: taken }
 }
 
-/** Each type in its cheapest zone. */
-function cheapestOf(offers: readonly Offer[]): readonly Offer[] {
-  const cheapest = new Map<string, Offer>()
-  for (const offer of offers) {
-    const key = `${offer.pool.name}/${offer.type.name}/${offer.capacityType}`
-    const known = cheapest.get(key)
-    if (known === undefined || byName(offer, known) < 0) cheapest.set(key, offer)
+/** Puts the claim's content onto the board; false where there is no claim. */
+function take(
+  { board }: ProvisionContext,
+  claims: ClaimDraft[],
+  claim: ClaimDraft | undefined,
+): boolean {
+  if (claim === undefined) return false
+  const slot = slotOfClaim(claim)
+  for (const { want, count } of claim.contents) {
+    for (let i = 0; i < count; i += 1) put(board, slot, want.demand)
+    want.left -= count
   }
-  return [...cheapest.values()]
+  board.slots.push(slot)
+  claims.push(claim)
+  return true
 }
 
-/** An offer as a bin for `fill`. */
+/** An offer as a bin. */
 export function binOfOffer(offer: Offer): Bin {
   return {
     zones: [offer.zone],
     places: [placeOf(offer)],
     capacityType: offer.capacityType,
-    shape: offer.type.allocatable,
     cpuMilli: offer.type.allocatable.cpuMilli,
     memoryMib: offer.type.allocatable.memoryMib,
     devices: Array<number>(offer.type.gpuCount).fill(1000),
@@ -226,83 +294,4 @@ export function binOfOffer(offer: Offer): Bin {
     templates: new Set(),
     templateRoomBytes: TEMPLATE_ROOM_BYTES,
   }
-}
-
-/** Claims that EC2 may answer alike become one launch each, as far as one launch may hold them. */
-function groupClaims(claims: readonly ClaimDraft[]): readonly (readonly ClaimDraft[])[] {
-  const groups = groupBy(claims, launchKey)
-  return [...groups.values()].flatMap((group) => {
-    const launches: ClaimDraft[][] = []
-    for (let i = 0; i < group.length; i += LIMITS.claimsPerLaunch) {
-      launches.push(group.slice(i, i + LIMITS.claimsPerLaunch))
-    }
-    return launches
-  })
-}
-
-function launchKey({ node }: ClaimDraft): string {
-  return `${node.pool} ${node.capacityType} ${node.claim.places.join(' ')}`
-}
-
-function launchOf(claims: readonly ClaimDraft[], id: string): Action {
-  const first = claims[0]
-  assert(first !== undefined, 'a launch has claims')
-  const wants = claims.flatMap((claim) => claim.contents.map((own) => own.want))
-  const names = [...new Set(wants.map((own) => own.demand.target.workload.name))].sort(byText)
-  return {
-    kind: 'launch',
-    launch: {
-      id,
-      pool: first.node.pool,
-      capacityType: first.node.capacityType,
-      candidates: first.candidates.map((own) => ({
-        instanceType: own.type.name,
-        zone: own.zone,
-      })),
-      claims: claims.map((claim) => ({ ...claim.node, launchId: id })),
-      workloads: names,
-    },
-    reason: { code: 'NeedsCapacity', text: `for ${names.join(', ')}` },
-  }
-}
-
-/** Why those that are left of the want have no place. */
-export function refusalOf(want: Want, context: ProvisionContext): Refusal {
-  const { target } = want.demand
-  return {
-    workload: target.workload.name,
-    version: target.version,
-    count: want.left,
-    reasons: whyRefused(want, context),
-  }
-}
-
-const NOTHING_IDLE: Reason = {
-  code: 'NothingIdle',
-  text: 'it borrows room that is idle on machines already there, and none is',
-}
-
-function whyRefused(want: Want, context: ProvisionContext): readonly Reason[] {
-  const offers = context.offersFor.get(want) ?? []
-  if (!want.demand.mayBuy) return [NOTHING_IDLE]
-  if (offers.length === 0) return whyNothingFits(want.demand, context.snapshot)
-  const open = offers.filter((offer) => context.limits.allows(offer))
-  if (open.length === 0) {
-    const pools = [...new Set(offers.map((offer) => offer.pool.name))].sort(byText)
-    return pools.map((pool) => context.limits.reason(pool))
-  }
-  if (open.every((offer) => roomByRules(context.board, binOfOffer(offer), want) <= 0)) {
-    return [whyRulesForbid(want.demand, open)]
-  }
-  const text = 'more machines are needed than one pass buys; the next pass goes on'
-  return [{ code: 'Waiting', text }]
-}
-
-function whyRulesForbid(demand: Demand, open: readonly Offer[]): Reason {
-  if (demand.spotPoolCap !== Infinity && open.every((offer) => offer.capacityType === 'spot')) {
-    const text =
-      'every spot pool holds as many as one storm may take; no on-demand machine is allowed'
-    return { code: 'SpotStorm', text }
-  }
-  return { code: 'Topology', text: 'spread, affinity or anti-affinity allows no further place' }
 }

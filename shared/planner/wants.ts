@@ -11,7 +11,7 @@ import { demandKey, expect, type Board } from './board.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
 import type { Want } from './fill.ts'
-import { makeOfferTest, type Offer } from './offers.ts'
+import { asksKey, makeOfferTest, type Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
 import { slotSuits, type Suitor } from './slot-suits.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -31,34 +31,61 @@ export type WantContext = {
 
 export function wantsOf(demands: readonly Demand[], context: WantContext): Wants {
   const offersFor = new Map<Want, readonly Offer[]>()
+  const sortOf = openSorts(context)
   expect(context.board, demands)
   const wants = demands.map((demand) => {
+    const { shunsGpus, any, spot, sold } = sortOf(demand)
+    const offers = spot !== undefined && !spotHasFailed(demand, context.snapshot) ? spot : any
+    const want: Want = {
+      demand,
+      shunsGpus,
+      zones: isZoned(demand) ? zonesFor({ demand, shunsGpus }, sold(offers), context.board) : [],
+      key: demandKey(demand),
+      ...rulesFor(demand),
+      left: demand.count,
+    }
+    offersFor.set(want, forWholeGroup(offers, demand))
+    return want
+  })
+  return { wants, offersFor }
+}
+
+/** What is on the market for all demands that ask for the same sort of machine. */
+type Sort = {
+  readonly shunsGpus: boolean
+  readonly any: readonly Offer[]
+  /** Set where spot is to be had, and is enough for those whom a storm may take. */
+  readonly spot: readonly Offer[] | undefined
+  /** Zones in which some of those may be bought now. */
+  readonly sold: (offers: readonly Offer[]) => ReadonlySet<string>
+}
+
+function openSorts({ offers, limits }: WantContext): (demand: Demand) => Sort {
+  const known = new Map<string, Sort>()
+  const soldIn = new Map<readonly Offer[], ReadonlySet<string>>()
+  const sold = (own: readonly Offer[]): ReadonlySet<string> => {
+    const zones = soldIn.get(own) ?? new Set(own.filter(limits.allows).map(({ zone }) => zone))
+    soldIn.set(own, zones)
+    return zones
+  }
+  return (demand) => {
     const mayBuy = demand.mayBuy && demand.target.template.image === undefined
-    const suiting = mayBuy ? context.offers.filter(makeOfferTest(demand)) : []
+    const spotWillDo = demand.capacity === 'any' && demand.spotPoolCap === Infinity
+    const key = `${asksKey(demand)} ${String(mayBuy)} ${String(spotWillDo)}`
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const suiting = mayBuy ? offers.filter(makeOfferTest(demand)) : []
     const plain = suiting.filter((offer) => offer.type.gpuCount === 0)
     const shunsGpus =
       demand.need.gpuMilli === 0 &&
       demand.target.workload.spec.placement.pools === undefined &&
       plain.length > 0
-    const open = byCapacity(shunsGpus ? plain : suiting, demand, context)
-    const offers = forWholeGroup(open, demand)
-    const prices = offers.map((offer) => offer.priceUsdPerHour)
-    const want: Want = {
-      demand,
-      shunsGpus,
-      buysOnDemand: offers.some((offer) => offer.capacityType === 'on-demand'),
-      worth: prices.length === 0 ? 0 : prices.reduce((a, b) => Math.min(a, b)),
-      zones: isZoned(demand)
-        ? zonesFor({ demand, shunsGpus }, offers.filter(context.limits.allows), context.board)
-        : [],
-      key: demandKey(demand),
-      ...rulesFor(demand),
-      left: demand.count,
-    }
-    offersFor.set(want, offers)
-    return want
-  })
-  return { wants, offersFor }
+    const any = shunsGpus ? plain : suiting
+    const spot = spotWillDo ? any.filter((offer) => offer.capacityType === 'spot') : []
+    const found: Sort = { shunsGpus, any, spot: spot.some(limits.allows) ? spot : undefined, sold }
+    known.set(key, found)
+    return found
+  }
 }
 
 /** The rules that a filling looks at again and again. */
@@ -88,21 +115,6 @@ function forWholeGroup(offers: readonly Offer[], demand: Demand): readonly Offer
   return whole.length > 0 ? whole : offers
 }
 
-/**
- * Where any will do, spot unless it failed or its pools are at their limits; a workload that storms
- * must not take may use both.
- */
-function byCapacity(
-  offers: readonly Offer[],
-  demand: Demand,
-  { snapshot, limits }: WantContext,
-): readonly Offer[] {
-  if (demand.capacity !== 'any') return offers
-  const spot = offers.filter((offer) => offer.capacityType === 'spot')
-  if (!spot.some(limits.allows) || spotHasFailed(demand, snapshot)) return offers
-  return demand.spotPoolCap === Infinity ? spot : offers
-}
-
 function spotHasFailed(demand: Demand, { workloadStatuses, nowMs }: Snapshot): boolean {
   const status = workloadStatuses.find((own) => own.uid === demand.target.workload.uid)
   if (status === undefined) return false
@@ -111,8 +123,8 @@ function spotHasFailed(demand: Demand, { workloadStatuses, nowMs }: Snapshot): b
 }
 
 /** Zones that sell something for the demand now, or where a node has room for it. */
-function zonesFor(suitor: Suitor, offers: readonly Offer[], board: Board): readonly string[] {
-  const zones = new Set(offers.map((offer) => offer.zone))
+function zonesFor(suitor: Suitor, sold: ReadonlySet<string>, board: Board): readonly string[] {
+  const zones = new Set(sold)
   for (const slot of board.slots) {
     const zone = slot.zones[0]
     if (slot.zones.length !== 1 || zone === undefined || zones.has(zone)) continue

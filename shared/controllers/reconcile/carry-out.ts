@@ -17,7 +17,7 @@ import type { Snapshot } from '../../planner/snapshot.ts'
 import type { Write } from '../../store/store.ts'
 import type { EventDraft } from './events.ts'
 import type { Fence } from './fence.ts'
-import { launchesToSend, requestOf, settleOutcome, type Settled } from './launching.ts'
+import { launchesToSend, requestOf, settleOutcome, type Settled, type ToSend } from './launching.ts'
 import type { ReconcilePorts, ReconcileSettings } from './settings.ts'
 import {
   deleteLaunch,
@@ -47,12 +47,12 @@ export type CarriedOut = {
 export async function carryOut(context: CarryOutContext): Promise<CarriedOut> {
   const { plan, snapshot, settings, fence } = context
   const launches = launchesToSend(plan.actions, { snapshot, settings })
-  const complete = await fence.write(itemWrites(context, launches.fresh))
+  const complete = await fence.write(itemWrites(context, launches))
   if (!complete) return { again: true, events: [] }
   const terminated = await terminate(context, toTerminate(plan.actions, context.draft))
   const launched = await launchAll(context, [...launches.replayed, ...launches.fresh])
   return {
-    again: terminated.again || launched.again,
+    again: terminated.again || launched.again || launches.postponed.size > 0,
     events: [...terminated.events, ...launched.events],
   }
 }
@@ -60,7 +60,7 @@ export async function carryOut(context: CarryOutContext): Promise<CarriedOut> {
 /** Groups of writes that belong together; claims stand with the intent that names them. */
 function itemWrites(
   { snapshot, plan, draft }: CarryOutContext,
-  fresh: readonly Launch[],
+  { fresh, postponed }: ToSend,
 ): readonly (readonly Write[])[] {
   const changes = changedItems(draftOf(snapshot), draft)
   const byClaim = new Map(fresh.flatMap((own) => own.claims.map((name) => [name, own.id])))
@@ -68,6 +68,7 @@ function itemWrites(
   const groups: Write[][] = []
   for (const group of nodeWrites(changes)) {
     const name = group[0]?.kind === 'put' ? String(group[0].item['name']) : ''
+    if (postponed.has(name)) continue
     const intent = intents.get(byClaim.get(name) ?? '')
     if (intent === undefined) groups.push(group)
     else intent.push(...group)

@@ -267,16 +267,25 @@ function failedSpot(
   })
 }
 
+export type ToSend = {
+  readonly fresh: readonly Launch[]
+  readonly replayed: readonly Launch[]
+  /** Claims of launches that must wait: a pass sends only so many. The next one plans them anew. */
+  readonly postponed: ReadonlySet<string>
+}
+
 /** The launches that an action list opens or takes up again. */
 export function launchesToSend(
   actions: readonly Action[],
   { snapshot, settings }: { snapshot: Snapshot; settings: ReconcileSettings },
-): { readonly fresh: readonly Launch[]; readonly replayed: readonly Launch[] } {
-  const fresh = actions.flatMap((action) =>
-    action.kind === 'launch' ? [intentOf(action.launch, { snapshot, settings })] : [],
-  )
+): ToSend {
+  const opened = actions.flatMap((action) => (action.kind === 'launch' ? [action.launch] : []))
+  const fresh = opened
+    .slice(0, LIMITS.launchesPerPass)
+    .map((launch) => intentOf(launch, { snapshot, settings }))
+  const postponed = opened.slice(LIMITS.launchesPerPass).flatMap(({ claims }) => claims)
   const replayed = actions.flatMap((action) =>
     action.kind === 'replay' ? snapshot.launches.filter((own) => own.id === action.launchId) : [],
   )
-  return { fresh, replayed }
+  return { fresh, replayed, postponed: new Set(postponed.map(({ name }) => name)) }
 }

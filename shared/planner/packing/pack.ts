@@ -37,10 +37,16 @@ export type Packed = Packing & {
 
 /** Unfinished fillings that go on at a time when a machine is bought at once. */
 const FILL_WIDTH = 8
+/** Machines that are filled so before one of them is bought. */
+const FINALISTS = 8
 
 /** Every shape must fit on some machine. */
 export function packAtOnce(problem: PackingProblem): Packing {
-  return packGreedily(problem, { worth: worthAlone(problem), width: FILL_WIDTH })
+  return packGreedily(problem, {
+    worth: worthAlone(problem),
+    width: FILL_WIDTH,
+    finalists: FINALISTS,
+  })
 }
 
 /** Every shape must fit on some machine. */
@@ -49,7 +55,11 @@ export function pack(problem: PackingProblem, solver: Solver, budget: PackBudget
   const whole = wholeMachines(generated, problem)
   const rest = { ...problem, shapes: leftAfter(problem, whole) }
   const fillings = [
-    packGreedily(rest, { worth: positive(generated.worth, problem), width: FILL_WIDTH }),
+    packGreedily(rest, {
+      worth: positive(generated.worth, problem),
+      width: FILL_WIDTH,
+      finalists: FINALISTS,
+    }),
     ...wholePatterns(rest, { generated, solver, nodesMax: budget.wholeNodesMax }),
   ]
   const fill = fillings.reduce((a, b) => (b.costUsdPerHour < a.costUsdPerHour ? b : a))

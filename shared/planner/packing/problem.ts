@@ -15,6 +15,8 @@ export type Shape = {
   readonly count: number
   /** The most of them that one machine may carry; absent: as many as it has room for. */
   readonly mostPerMachine?: number
+  /** Shapes that name the same group shun each other too: one of them is the most together. */
+  readonly apart?: string
   /** Names of the machines that they may run on; absent: any. */
   readonly takes?: ReadonlySet<string>
 }
