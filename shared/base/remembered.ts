@@ -33,3 +33,15 @@ export function rememberedPair<A extends object, B extends object, V extends obj
     return made
   }
 }
+
+/** Asks once for each thing; made for one list of them, and forgotten with it. */
+export function onceFor<T, V>(ask: (one: T) => V): (one: T) => V {
+  const known = new Map<T, V>()
+  return (one) => {
+    const before = known.get(one)
+    if (before !== undefined) return before
+    const answer = ask(one)
+    known.set(one, answer)
+    return answer
+  }
+}

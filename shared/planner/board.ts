@@ -17,6 +17,7 @@ import type { Resources } from '../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
 import { rulesBy, topologyRules, type Demand, type TopologyRule } from './demand.ts'
 import { takeDevices, withoutShares } from './devices.ts'
+import type { Content } from './fill.ts'
 import { poolsByName } from './facts.ts'
 import type { Draft } from './fold.ts'
 import { isLeaving, replicasByUid } from './replicas.ts'
@@ -216,6 +217,20 @@ export function put(board: Board, slot: Slot, demand: Demand): readonly GpuShare
   return shares
 }
 
+/** Puts so many replicas of the demand into a slot that nothing is bound on yet. */
+export function putMany(board: Board, slot: Slot, { want: { demand }, count }: Content): void {
+  const { need, target } = demand
+  for (let n = 0; n < count && need.gpuMilli > 0; n += 1) {
+    const shares = takeDevices(slot.freeDevices, need.gpuMilli) ?? []
+    slot.freeDevices = withoutShares(slot.freeDevices, shares)
+  }
+  slot.freeCpuMilli -= count * need.cpuMilli
+  slot.freeMemoryMib -= count * need.memoryMib
+  slot.replicas += count
+  carry(slot, demandKey(demand), demand.templateBytes)
+  note(board, slot, { workload: target.workload, by: count })
+}
+
 /** Takes back what `put` did; its template stays counted, which errs on the safe side. */
 export function lift(board: Board, slot: Slot, { demand, shares }: Placed): void {
   slot.freeCpuMilli += demand.need.cpuMilli
@@ -244,7 +259,7 @@ export const TEMPLATE_ROOM_BYTES =
   LIMITS.assignmentMaxBytes - LIMITS.replicasPerNodeMax * LIMITS.boundReplicaMaxBytes
 
 /** Counts one replica of the workload in the slot, for its topology rules and for spot storms. */
-type Counted = { readonly workload: WorkloadItem; readonly by: 1 | -1 }
+type Counted = { readonly workload: WorkloadItem; readonly by: number }
 
 function note(board: Board, slot: Slot, { workload, by }: Counted): void {
   for (const rule of topologyRules(workload)) {

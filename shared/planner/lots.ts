@@ -8,6 +8,7 @@
  * that only that zone's machines can hold.
  */
 import { byKey, byText, inOrder } from '../base/order.ts'
+import { onceFor } from '../base/remembered.ts'
 import type { Resources } from '../model/quantities.ts'
 import { noteZone, type Board } from './board.ts'
 import { rulesBy } from './demand.ts'
@@ -59,12 +60,13 @@ export function lotsOf({ board, offersFor }: LotContext, wants: readonly Want[])
 type Deal = { readonly want: Want; readonly zone: string | undefined; readonly count: number }
 
 /** How many of each want go to which zone, as far as its rules let them. */
-function dealToZones(context: LotContext, wants: readonly Want[]): readonly Deal[] {
-  const { board, offersFor } = context
+function dealToZones({ board, offersFor }: LotContext, wants: readonly Want[]): readonly Deal[] {
   const deals: Deal[] = []
+  const zonesOf = onceFor(zonesByPrice)
   for (const want of wants) {
-    if (want.left === 0 || (offersFor.get(want) ?? []).length === 0) continue
-    if (isZoned(want.demand)) deals.push(...dealOut(context, want))
+    const offers = offersFor.get(want) ?? []
+    if (want.left === 0 || offers.length === 0) continue
+    if (isZoned(want.demand)) deals.push(...dealOut(board, want, zonesOf(offers)))
     else deals.push({ want, zone: undefined, count: want.left })
   }
   for (const { want, zone, count } of deals) {
@@ -74,10 +76,10 @@ function dealToZones(context: LotContext, wants: readonly Want[]): readonly Deal
 }
 
 /** What is dealt out stands on the board until all is: the next want's share depends on it. */
-function dealOut({ board, offersFor }: LotContext, want: Want): readonly Deal[] {
+function dealOut(board: Board, want: Want, among: readonly string[]): readonly Deal[] {
   const deals: Deal[] = []
   let { left } = want
-  for (const zone of zonesByPrice(offersFor.get(want) ?? [])) {
+  for (const zone of among) {
     const room = zoneRoom(board, want.demand, { zone, zones: want.zones })
     const count = Math.min(left, room)
     if (count <= 0) continue

@@ -6,7 +6,7 @@
  * filter the offers say so (`whyNothingFits`).
  */
 import { typesByName } from '../catalog/catalog.ts'
-import { remembered, rememberedPair } from '../base/remembered.ts'
+import { onceFor, remembered, rememberedPair } from '../base/remembered.ts'
 import { parseMib, type Resources } from '../model/quantities.ts'
 import type { InstanceType, Offering } from '../model/machine.ts'
 import type { PoolItem } from '../model/spec-item.ts'
@@ -114,16 +114,6 @@ export function makeOfferTest(demand: Asks): (offer: Offer) => boolean {
     (spec.placement.zones?.includes(zone) ?? true) &&
     open(pool) &&
     holds(type)
-}
-
-/** Asks once for each thing. */
-function onceFor<T>(ask: (one: T) => boolean): (one: T) => boolean {
-  const known = new Map<T, boolean>()
-  return (one) => {
-    const answer = known.get(one) ?? ask(one)
-    known.set(one, answer)
-    return answer
-  }
 }
 
 function poolSuits(pool: PoolItem, spec: WorkloadSpec): boolean {

@@ -2,8 +2,8 @@
  * Finds places on the nodes that exist or are on their way. It never evicts, and it never buys.
  *
  * The more important come first, wherever there is room for them. Of those that are equal, nodes
- * that carry work already are topped up, best fit first; then every node that was bought for some of
- * them takes those, so a claim keeps its content from pass to pass; then what room is left there
+ * that carry work already are topped up, best fit first; then every node that was bought for some
+ * of them takes those, so a claim keeps its content from pass to pass; then what room is left there
  * goes to whoever fits best. Last, whoever would wait for a coming node while a ready one has room
  * to spare is moved there.
  */

@@ -13,6 +13,7 @@ import {
   parseMilli,
   type Resources,
 } from '../model/quantities.ts'
+import type { Node } from '../model/node.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { Reason } from '../model/status.ts'
 import type { Draft } from './fold.ts'
@@ -24,6 +25,8 @@ type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: 
 export type PoolBook = {
   /** True when one more machine of the offer may be bought now. */
   allows(offer: Offer): boolean
+  /** True when one more machine may be bought that could be any the claim may bring. */
+  holds(claim: Pick<Node, 'pool' | 'claim'>): boolean
   charge(pool: string, claim: { largest: Resources; dearestUsdPerHour: number }): void
   /** What stands in the way, in words. */
   reason(pool: string): Reason
@@ -71,7 +74,16 @@ export function openPoolBook(
       if (onTrial.has(pool)) busy.add(pool)
     },
     blocked,
-    allows: (offer) => !busy.has(offer.pool.name) && isInside(offer, useOf(offer.pool.name)),
+    allows: (offer) => {
+      const { pool, priceUsdPerHour: usdPerHour } = offer
+      const more = { ...shapeOf(offer), usdPerHour }
+      return !busy.has(pool.name) && isInside(pool, { use: useOf(pool.name), more })
+    },
+    holds: ({ pool: name, claim }) => {
+      const pool = pools.get(name)
+      const more = { ...claim.largest, usdPerHour: claim.dearestUsdPerHour }
+      return !busy.has(name) && pool !== undefined && isInside(pool, { use: useOf(name), more })
+    },
     reason: (name) => {
       if (busy.has(name)) {
         const text = `machines of pool ${name} fail their burn-in: they are tried one at a time`
@@ -88,18 +100,18 @@ export function openPoolBook(
 /** Phases of a machine that has not passed yet. */
 const COMING: readonly string[] = ['launching', 'booting', 'testing']
 
-function isInside(offer: Offer, use: Use): boolean {
-  const { limits } = offer.pool.spec
-  const shape = shapeOf(offer)
+type More = { readonly use: Readonly<Use>; readonly more: Readonly<Use> }
+
+function isInside({ spec: { limits } }: PoolItem, { use, more }: More): boolean {
   const cpu = limits.cpu === undefined ? Infinity : (parseMilli(limits.cpu) ?? 0)
   const memory = limits.memory === undefined ? Infinity : (parseMib(limits.memory) ?? 0)
   const gpu = limits.gpu === undefined ? Infinity : (parseMilli(limits.gpu) ?? 0)
   const cost = limits.costPerHour ?? Infinity
   return (
-    use.cpuMilli + shape.cpuMilli <= cpu &&
-    use.memoryMib + shape.memoryMib <= memory &&
-    use.gpuMilli + shape.gpuMilli <= gpu &&
-    use.usdPerHour + offer.priceUsdPerHour <= cost + 1e-9
+    use.cpuMilli + more.cpuMilli <= cpu &&
+    use.memoryMib + more.memoryMib <= memory &&
+    use.gpuMilli + more.gpuMilli <= gpu &&
+    use.usdPerHour + more.usdPerHour <= cost + 1e-9
   )
 }
 

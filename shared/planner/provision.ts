@@ -10,7 +10,7 @@
  */
 import { byKey, byText, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
-import { put, TEMPLATE_ROOM_BYTES } from './board.ts'
+import { putMany, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { candidatesFor, makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
 import { byRank, rulesBy } from './demand.ts'
 import { deviceFit } from './devices.ts'
@@ -221,35 +221,37 @@ type Buying = {
 function buyAlike({ context, market, greedy, claims }: Buying, pattern: Pattern): number {
   const offer = market.offers[pattern.machine]
   if (offer === undefined) return 0
-  const own = market.lots.filter((_, i) => (pattern.counts[i] ?? 0) > 0)
-  const isCapped = own.some(({ capped }) => capped !== undefined)
+  const own = market.lots.flatMap((lot, i) => (pattern.counts[i] === 0 ? [] : [{ lot, i }]))
+  const isCapped = own.some(({ lot }) => lot.capped !== undefined)
   const times = isCapped ? 1 : timesOf(pattern, greedy.left)
-  let candidates: readonly Offer[] = []
+  let last: ClaimDraft | undefined
   for (let n = 0; n < times; n += 1) {
     if (!context.limits.allows(offer)) return n
-    const { contents, counts } = contentsOf(market, pattern)
+    const counts = new Int32Array(pattern.counts.length)
+    const contents = contentsOf(own, { wanted: pattern.counts, taken: counts })
     if (contents.length === 0) return n
-    if (n === 0 || !candidates.every(context.limits.allows)) {
-      candidates = candidatesFor(context, offer, contents)
-    }
-    const claim = makeClaim(context, { candidates, contents })
-    if (!take(context, claims, claim)) return n
+    const isOpen = last !== undefined && context.limits.holds(last.node)
+    const candidates =
+      last !== undefined && isOpen ? last.candidates : candidatesFor(context, offer, contents)
+    last = makeClaim(context, { candidates, contents })
+    if (!take(context, claims, last)) return n
     greedy.take({ machine: pattern.machine, counts }, 1)
   }
   return times
 }
 
+type Counts = { readonly wanted: Int32Array; readonly taken: Int32Array }
+
 /** Whose replicas they are: of each lot the members come in turn. */
 function contentsOf(
-  { lots }: Market,
-  { counts }: Pattern,
-): { readonly contents: readonly Content[]; readonly counts: Int32Array } {
+  lots: readonly { readonly lot: Lot; readonly i: number }[],
+  { wanted, taken }: Counts,
+): readonly Content[] {
   const contents: Content[] = []
-  const taken = new Int32Array(counts.length)
   let roomBytes = TEMPLATE_ROOM_BYTES
-  lots.forEach(({ members }, i) => {
-    let left = counts[i] ?? 0
-    for (const member of members) {
+  for (const { lot, i } of lots) {
+    let left = wanted[i] ?? 0
+    for (const member of lot.members) {
       if (left === 0) break
       const count = Math.min(left, member.left)
       const { templateBytes } = member.want.demand
@@ -259,9 +261,9 @@ function contentsOf(
       left -= count
       member.left -= count
     }
-    taken[i] = (counts[i] ?? 0) - left
-  })
-  return { contents, counts: taken }
+    taken[i] = (wanted[i] ?? 0) - left
+  }
+  return contents
 }
 
 /** Puts the claim's content onto the board; false where there is no claim. */
@@ -272,9 +274,9 @@ function take(
 ): boolean {
   if (claim === undefined) return false
   const slot = slotOfClaim(claim)
-  for (const { want, count } of claim.contents) {
-    for (let i = 0; i < count; i += 1) put(board, slot, want.demand)
-    want.left -= count
+  for (const content of claim.contents) {
+    putMany(board, slot, content)
+    content.want.left -= content.count
   }
   board.slots.push(slot)
   claims.push(claim)

@@ -1,11 +1,11 @@
 /**
  * Roughly what a machine can be worth: filled in one go, what is worth most for its room first.
  *
- * Good enough to tell which machines are worth a closer look, and hundreds of times quicker than
- * one. Worth and room never change while a packing is made, so the order of the shapes on a machine
- * is found once.
+ * Good enough to tell which machines are worth a closer look, and a hundred times quicker than
+ * one. What a replica is worth never changes while a packing is made, so the order of the shapes is
+ * found once for all machines that have about as much of one resource for each unit of another.
  */
-import { mostAlone, RESOURCES, type PackingProblem } from './problem.ts'
+import { RESOURCES, type PackingProblem } from './problem.ts'
 
 /** USD an hour that the machine is worth with these replicas to choose from, by shape. */
 export type Estimate = (machine: number, counts: Int32Array) => number
@@ -17,39 +17,37 @@ export type EstimateOptions = {
   readonly replicasMax: number
 }
 
-export function makeEstimate(
-  { shapes, machines }: PackingProblem,
-  { worth, replicasMax }: EstimateOptions,
-): Estimate {
+export function makeEstimate(problem: PackingProblem, options: EstimateOptions): Estimate {
+  const { shapes, machines } = problem
+  const { worth, replicasMax } = options
   const needs = RESOURCES.map(({ need }) => Float64Array.from(shapes, need))
-  const groups = numbered(shapes.map(({ apart }) => apart))
-  const usedBy = new Int32Array(shapes.length + 1).fill(-1)
-  const orders: (Order | undefined)[] = machines.map(() => undefined)
+  const rooms = machines.map((own) => RESOURCES.map(({ room }) => room(own)))
+  const most = Float64Array.from(shapes, (own) => own.mostPerMachine ?? replicasMax)
+  const isApart = Uint8Array.from(shapes, ({ apart }) => (apart === undefined ? 0 : 1))
+  const group = numbered(shapes.map(({ apart }) => apart))
+  const sort = numbered(shapes.map(({ takes }) => takes))
+  const open = machines.map(({ name }) => openSorts(shapes, { name, sort }))
+  const orderOn = makeOrders({ needs, worth })
   const left = new Float64Array(RESOURCES.length)
+  const isUsed = new Uint8Array(shapes.length)
   return (machine, counts) => {
-    const own = machines[machine]
-    if (own === undefined) return 0
-    const { order, most } = (orders[machine] ??= orderOn(machine, {
-      shapes,
-      machines,
-      needs,
-      worth,
-    }))
-    RESOURCES.forEach(({ room }, r) => (left[r] = room(own)))
+    const [room, takes] = [rooms[machine] ?? [], open[machine] ?? new Uint8Array()]
+    left.set(room)
+    isUsed.fill(0)
     let replicas = replicasMax
     let total = 0
-    usedBy.fill(-1)
+    const order = orderOn(room)
     for (let k = 0; k < order.length && replicas > 0; k += 1) {
       const i = order[k] as number
-      let count = Math.min(counts[i] as number, most[k] as number, replicas)
-      const group = groups[i] as number
-      if (count === 0 || (group >= 0 && usedBy[group] === machine)) continue
+      if (counts[i] === 0 || takes[sort[i] as number] === 0) continue
+      if (isApart[i] === 1 && isUsed[group[i] as number] === 1) continue
+      let count = Math.min(counts[i] as number, most[i] as number, replicas)
       for (let r = 0; r < needs.length; r += 1) {
         const need = needs[r]?.[i] as number
         if (need * count > (left[r] as number)) count = Math.floor((left[r] as number) / need)
       }
       if (count === 0) continue
-      if (group >= 0) usedBy[group] = machine
+      if (isApart[i] === 1) isUsed[group[i] as number] = 1
       for (let r = 0; r < needs.length; r += 1) {
         left[r] = (left[r] as number) - count * (needs[r]?.[i] as number)
       }
@@ -60,39 +58,50 @@ export function makeEstimate(
   }
 }
 
-type Order = {
-  /** Shapes that the machine may carry, most worth for their share of it first. */
-  readonly order: Int32Array
-  readonly most: Int32Array
-}
+type Sorting = { readonly name: string; readonly sort: Int32Array }
 
-type Ordering = PackingProblem & {
-  readonly needs: readonly Float64Array[]
-  readonly worth: Float64Array
-}
-
-function orderOn(machine: number, { shapes, machines, needs, worth }: Ordering): Order {
-  const own = machines[machine]
-  const rooms = RESOURCES.map(({ room }) => (own === undefined ? 0 : room(own)))
-  const fitting = shapes.map((shape) => (own === undefined ? 0 : mostAlone(shape, own)))
-  const density = fitting.map((most, i) => {
-    if (most === 0) return 0
-    const shares = rooms.map((room, r) => (needs[r]?.[i] ?? 0) / Math.max(room, 1))
-    return (worth[i] ?? 0) / Math.max(...shares, 1e-9)
+/** By sort of shape: 1 where the machine takes it. */
+function openSorts(shapes: PackingProblem['shapes'], { name, sort }: Sorting): Uint8Array {
+  const open = new Uint8Array(shapes.length)
+  shapes.forEach(({ takes }, i) => {
+    open[sort[i] ?? 0] = takes?.has(name) === false ? 0 : 1
   })
-  const order = [...shapes.keys()]
-    .filter((i) => (fitting[i] ?? 0) > 0)
-    .sort((a, b) => (density[b] ?? 0) - (density[a] ?? 0) || a - b)
-  return { order: Int32Array.from(order), most: Int32Array.from(order, (i) => fitting[i] ?? 0) }
+  return open
 }
 
-/** A number for each name, the same for the same; −1 where there is none. */
-function numbered(names: readonly (string | undefined)[]): Int32Array {
-  const known = new Map<string, number>()
-  return Int32Array.from(names, (name) => {
-    if (name === undefined) return -1
-    const number = known.get(name) ?? known.size
-    known.set(name, number)
+type Ordering = { readonly needs: readonly Float64Array[]; readonly worth: Float64Array }
+
+/** Machines whose resources stand in proportions this close are filled in the same order. */
+const STEPS_PER_DOUBLING = 8
+
+/** The shapes in the order in which such a machine is filled: most worth for their share first. */
+function makeOrders({ needs, worth }: Ordering): (room: readonly number[]) => Int32Array {
+  const known = new Map<string, Int32Array>()
+  return (room) => {
+    const [first = 1] = room
+    const key = room
+      .map((own) => (own === 0 ? 'none' : Math.round(STEPS_PER_DOUBLING * Math.log2(own / first))))
+      .join(' ')
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const density = worth.map((own, i) => {
+      const shares = room.map((all, r) => (needs[r]?.[i] ?? 0) / Math.max(all, 1))
+      return own / Math.max(...shares, 1e-12)
+    })
+    const order = Int32Array.from(worth.keys()).sort(
+      (a, b) => (density[b] ?? 0) - (density[a] ?? 0) || a - b,
+    )
+    known.set(key, order)
+    return order
+  }
+}
+
+/** A number for each value, the same for the same. */
+function numbered(values: readonly unknown[]): Int32Array {
+  const known = new Map<unknown, number>()
+  return Int32Array.from(values, (value) => {
+    const number = known.get(value) ?? known.size
+    known.set(value, number)
     return number
   })
 }

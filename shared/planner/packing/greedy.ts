@@ -69,8 +69,8 @@ type Offer = {
   filler: MachineFiller | undefined
   /** Roughly what it was worth a dollar when it was last looked at. */
   perUsd: number
-  isFresh: boolean
-  isOpen: boolean
+  /** When that was: how often something had been bought by then. */
+  seenAt: number
 }
 
 export function openGreedy(problem: PackingProblem, options: GreedyOptions): Greedy {
@@ -80,9 +80,9 @@ export function openGreedy(problem: PackingProblem, options: GreedyOptions): Gre
   const estimate = makeEstimate(problem, { worth, replicasMax })
   const look = makeLook(problem, { ...options, counts })
   const offers = problem.machines.map(({ priceUsdPerHour }, machine): Offer => {
-    const unseen = { filler: undefined, perUsd: Infinity, isFresh: false, isOpen: true }
-    return { machine, priceUsdPerHour, ...unseen }
+    return { machine, priceUsdPerHour, filler: undefined, perUsd: Infinity, seenAt: -1 }
   })
+  let now = 0
   /** What of each shape there is for such a machine. */
   const count = ({ machine }: Offer): void => {
     const { most } = options
@@ -91,15 +91,17 @@ export function openGreedy(problem: PackingProblem, options: GreedyOptions): Gre
       counts[i] = most === undefined ? own : Math.min(own, most(machine, i))
     }
   }
-  const glance = (offer: Offer): void => {
+  const glance = (offer: Offer): boolean => {
+    if (offer.seenAt === now) return false
     count(offer)
     offer.perUsd = estimate(offer.machine, counts) / offer.priceUsdPerHour
-    offer.isFresh = true
+    offer.seenAt = now
+    return true
   }
   return {
     left,
     next: () => {
-      let best: (Pattern & { readonly perUsd: number }) | undefined
+      let best: Found | undefined
       for (const offer of mostPromising(offers, { glance, finalists })) {
         count(offer)
         const found = look(offer)
@@ -111,35 +113,47 @@ export function openGreedy(problem: PackingProblem, options: GreedyOptions): Gre
       for (let i = 0; i < left.length; i += 1) {
         left[i] = (left[i] as number) - (pattern.counts[i] as number) * times
       }
-      for (const own of offers) own.isFresh = false
+      now += 1
     },
     close: (machine) => {
-      const offer = offers[machine]
-      if (offer !== undefined) offer.isOpen = false
+      const at = offers.findIndex((own) => own.machine === machine)
+      if (at >= 0) offers.splice(at, 1)
     },
   }
 }
 
-type Promising = { readonly glance: (offer: Offer) => void; readonly finalists: number }
-
-/** So many offers that seem to be worth most for what they cost. */
-function mostPromising(
-  offers: readonly Offer[],
-  { glance, finalists }: Promising,
-): readonly Offer[] {
-  const found: Offer[] = []
-  while (found.length < finalists) {
-    let best: Offer | undefined
-    for (const own of offers) {
-      if (!own.isOpen || own.perUsd === 0 || found.includes(own)) continue
-      if (best === undefined || own.perUsd > best.perUsd) best = own
-    }
-    if (best === undefined) break
-    if (best.isFresh) found.push(best)
-    else glance(best)
-  }
-  return found
+type Promising = {
+  /** Looks at an offer; false where what is known of it is new. */
+  readonly glance: (offer: Offer) => boolean
+  readonly finalists: number
 }
+
+/**
+ * So many offers that seem to be worth most for what they cost. The offers stand in that order, as
+ * far as is known; one that turns out to be worth less goes back to where it belongs.
+ */
+function mostPromising(offers: Offer[], { glance, finalists }: Promising): readonly Offer[] {
+  let found = 0
+  while (found < finalists) {
+    const own = offers[found]
+    if (own === undefined || own.perUsd === 0) break
+    if (!glance(own)) {
+      found += 1
+      continue
+    }
+    let at = found
+    for (let next = offers[at + 1]; next !== undefined; next = offers[at + 1]) {
+      if (comesFirst(own, next)) break
+      offers[at] = next
+      at += 1
+    }
+    offers[at] = own
+  }
+  return offers.slice(0, found)
+}
+
+const comesFirst = (a: Offer, b: Offer): boolean =>
+  a.perUsd > b.perUsd || (a.perUsd === b.perUsd && a.machine < b.machine)
 
 type Found = Pattern & { readonly perUsd: number }
 type Looking = GreedyOptions & { readonly counts: Int32Array }

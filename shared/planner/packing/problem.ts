@@ -6,6 +6,7 @@
  * which pattern to buy. Prices are USD an hour throughout.
  */
 import { assert } from '../../base/assert.ts'
+import { byKey, descending, inOrder } from '../../base/order.ts'
 
 /** What one replica needs; `gpuMilli` is a part of one device, or a multiple of 1000. */
 export type Shape = {
@@ -79,20 +80,31 @@ function devicesFor(gpus: number, gpuMilli: number): number {
  */
 export function undominated({ shapes, machines }: PackingProblem): readonly MachineType[] {
   const sorts = [...new Set(shapes.map((own) => own.takes))]
-  const isOpen = machines.map(({ name }) => sorts.map((takes) => takes?.has(name) ?? true))
-  const takesAll = (i: number, j: number): boolean =>
-    sorts.every((_, k) => isOpen[j]?.[k] === false || isOpen[i]?.[k] === true)
-  const beats = (i: number, j: number): boolean => {
-    const [a, b] = [machines[i], machines[j]]
-    return i !== j && a !== undefined && b !== undefined && isBetter(a, b) && takesAll(i, j)
+  const rated = machines.map((own): Rated => {
+    const room = RESOURCES.map((resource) => resource.room(own))
+    const open = sorts.map((takes) => (takes?.has(own.name) === false ? 0 : 1))
+    return { own, gives: [...room, ...open] }
+  })
+  const kept: Rated[] = []
+  // In this order whoever beats another one, or is alike and first, comes before it.
+  for (const one of rated.toSorted(inOrder(byKey(priceOf), descending(byKey(sumOf))))) {
+    if (!kept.some((better) => givesAsMuch(better, one))) kept.push(one)
   }
-  // Of two that beat each other, which are alike in everything, the first one stays.
-  return machines.filter((_, j) => !machines.some((_, i) => beats(i, j) && (i < j || !beats(j, i))))
+  const stay = new Set(kept.map(({ own }) => own))
+  return machines.filter((own) => stay.has(own))
 }
 
-/** Gives at least as much for at most the price. */
-function isBetter(a: MachineType, b: MachineType): boolean {
-  return a.priceUsdPerHour <= b.priceUsdPerHour && RESOURCES.every(({ room }) => room(a) >= room(b))
+/** A machine with its room and, for each sort of shape, whether it takes that at all. */
+type Rated = { readonly own: MachineType; readonly gives: readonly number[] }
+
+const priceOf = ({ own }: Rated): number => own.priceUsdPerHour
+const sumOf = ({ gives }: Rated): number => gives.reduce((sum, one) => sum + one, 0)
+
+function givesAsMuch(a: Rated, b: Rated): boolean {
+  for (let k = 0; k < a.gives.length; k += 1) {
+    if ((a.gives[k] as number) < (b.gives[k] as number)) return false
+  }
+  return true
 }
 
 export type Alone = { readonly machine: number; readonly most: number; readonly cost: number }
