@@ -6,8 +6,8 @@
  * claims, or a minute below the workload's floor, or where no spot may be bought.
  */
 import { LIMITS } from '../model/limits.ts'
-import { byText } from '../base/order.ts'
-import { demandKey, expect, type Board } from './board.ts'
+import { byText, groupBy } from '../base/order.ts'
+import { demandKey, expect, type Board, type Slot } from './board.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
 import type { Want } from './fill.ts'
@@ -32,14 +32,16 @@ export type WantContext = {
 export function wantsOf(demands: readonly Demand[], context: WantContext): Wants {
   const offersFor = new Map<Want, readonly Offer[]>()
   const sortOf = openSorts(context)
+  const spotHasFailed = openSpotHistory(context.snapshot)
+  const slots = slotsByZone(context.board)
   expect(context.board, demands)
   const wants = demands.map((demand) => {
     const { shunsGpus, any, spot, sold } = sortOf(demand)
-    const offers = spot !== undefined && !spotHasFailed(demand, context.snapshot) ? spot : any
+    const offers = spot !== undefined && !spotHasFailed(demand) ? spot : any
     const want: Want = {
       demand,
       shunsGpus,
-      zones: isZoned(demand) ? zonesFor({ demand, shunsGpus }, sold(offers), context.board) : [],
+      zones: isZoned(demand) ? zonesFor({ demand, shunsGpus }, sold(offers), slots) : [],
       key: demandKey(demand),
       ...rulesFor(demand),
       left: demand.count,
@@ -115,20 +117,36 @@ function forWholeGroup(offers: readonly Offer[], demand: Demand): readonly Offer
   return whole.length > 0 ? whole : offers
 }
 
-function spotHasFailed(demand: Demand, { workloadStatuses, nowMs }: Snapshot): boolean {
-  const status = workloadStatuses.find((own) => own.uid === demand.target.workload.uid)
-  if (status === undefined) return false
-  const belowMs = status.belowMinSinceMs === undefined ? 0 : nowMs - status.belowMinSinceMs
-  return status.spotFailures >= LIMITS.spotFallbackClaims || belowMs >= LIMITS.spotFallbackAfterMs
+function openSpotHistory({ workloadStatuses, nowMs }: Snapshot): (demand: Demand) => boolean {
+  const statuses = new Map(workloadStatuses.map((own) => [own.uid, own]))
+  return ({ target }) => {
+    const status = statuses.get(target.workload.uid)
+    if (status === undefined) return false
+    const belowMs = status.belowMinSinceMs === undefined ? 0 : nowMs - status.belowMinSinceMs
+    const isLong = belowMs >= LIMITS.spotFallbackAfterMs
+    return isLong || status.spotFailures >= LIMITS.spotFallbackClaims
+  }
+}
+
+type SlotsByZone = ReadonlyMap<string, readonly Slot[]>
+
+/** A claim that may still come up in several zones stands in none. */
+function slotsByZone({ slots }: Board): SlotsByZone {
+  return groupBy(
+    slots.filter((own) => own.zones.length === 1),
+    (own) => own.zones[0] ?? '',
+  )
 }
 
 /** Zones that sell something for the demand now, or where a node has room for it. */
-function zonesFor(suitor: Suitor, sold: ReadonlySet<string>, board: Board): readonly string[] {
+function zonesFor(
+  suitor: Suitor,
+  sold: ReadonlySet<string>,
+  slots: SlotsByZone,
+): readonly string[] {
   const zones = new Set(sold)
-  for (const slot of board.slots) {
-    const zone = slot.zones[0]
-    if (slot.zones.length !== 1 || zone === undefined || zones.has(zone)) continue
-    if (slotSuits(slot, suitor)) zones.add(zone)
+  for (const [zone, own] of slots) {
+    if (!zones.has(zone) && own.some((slot) => slotSuits(slot, suitor))) zones.add(zone)
   }
   return [...zones].sort(byText)
 }
