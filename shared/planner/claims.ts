@@ -92,7 +92,7 @@ export function candidatesFor(
   offer: Offer,
   contents: readonly Content[],
 ): readonly Offer[] {
-  const highest = offer.priceUsdPerHour * CANDIDATE_PRICE_FACTOR[offer.capacityType]
+  const highest = context.weigh(offer) * CANDIDATE_PRICE_FACTOR[offer.capacityType]
   const pinned = contents.some(({ want }) => isZoned(want.demand))
   const tests = contents.map(({ want }) => testOf(want))
   const all = (context.offersFor.get(contents[0]?.want ?? missing()) ?? []).filter(
@@ -100,7 +100,7 @@ export function candidatesFor(
       own.pool.name === offer.pool.name &&
       own.capacityType === offer.capacityType &&
       own.type.architecture === offer.type.architecture &&
-      own.priceUsdPerHour <= highest + 1e-9 &&
+      context.weigh(own) <= highest + 1e-9 &&
       (!pinned || own.zone === offer.zone) &&
       tests.every((suits) => suits(own)) &&
       holds(own, contents) &&
@@ -110,7 +110,7 @@ export function candidatesFor(
   const sorted = [...all].sort(
     inOrder(
       byKey((own) => (own === offer ? 0 : 1)),
-      byKey((own) => own.priceUsdPerHour),
+      byKey(context.weigh),
       byKey((own) => own.type.name),
       byKey((own) => own.zone),
     ),

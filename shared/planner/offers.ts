@@ -15,6 +15,7 @@ import type { PoolSpec } from '../model/pool.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 import { poolsFor, untolerated, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
+import { isClosed } from './place-history.ts'
 import { priceOf } from './prices.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -56,7 +57,7 @@ export function poolTakes(pool: PoolSpec, type: InstanceType): boolean {
 /** Every offer of every pool, shortages left out. */
 export function offersOf(snapshot: Snapshot): readonly Offer[] {
   const { catalog, offerings, pools, shortages, nowMs } = snapshot
-  const short = shortages.filter((own) => own.untilMs > nowMs)
+  const short = shortages.filter((own) => isClosed(own, nowMs))
   const isShort = ({ type, zone, capacityType }: Offer): boolean =>
     short.some(
       (own) =>
@@ -195,7 +196,7 @@ function whyNotPool(demand: Demand, pool: PoolItem, snapshot: Snapshot): Reason 
   }
   const other = snapshot.shortages.find(
     (own) =>
-      own.untilMs > snapshot.nowMs &&
+      isClosed(own, snapshot.nowMs) &&
       own.code !== 'InsufficientInstanceCapacity' &&
       (own.instanceType === '*' || types.some((type) => type.name === own.instanceType)),
   )

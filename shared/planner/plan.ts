@@ -5,12 +5,10 @@
  * the ones before it decided, as a draft of the herd with their actions folded in, and adds its
  * own. The order of the stages is the policy; it stands below, once, and nowhere else.
  */
-import { groupBy } from '../base/order.ts'
 import type { Action, Plan, Refusal } from './actions.ts'
 import { admit } from './admit.ts'
 import { NOUNS, type Noun } from '../model/names.ts'
-import type { Shortage } from '../model/facts.ts'
-import { BURN_IN_FAILED, openBrakes, type BrakeBook } from './brake.ts'
+import { openBrakes, type BrakeBook } from './brake.ts'
 import { drain } from './drain.ts'
 import { openFacts } from './facts.ts'
 import { draftOf, fold, type Draft } from './fold.ts'
@@ -18,9 +16,9 @@ import { makeIds } from './ids.ts'
 import { settleLaunches } from './launches.ts'
 import { nextAtMs } from './next-at.ts'
 import { observe } from './observe.ts'
+import { shortagesFound } from './place-history.ts'
 import type { Reclaim } from './preempt.ts'
 import { retire } from './retire.ts'
-import { rememberShortages } from './shortage.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
 import { supply } from './supply.ts'
@@ -50,7 +48,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   take(stopUnwanted(snapshot, draft))
   const { admitted, refused } = admit({ snapshot, draft, targets: target(snapshot, draft) })
 
-  const shortages = shortagesOfFailures(snapshot, actions)
+  const shortages = shortagesFound(snapshot, actions)
   const supplied = supply({ snapshot, draft, targets: admitted, shortages, brakes, ids })
   take(supplied.actions)
 
@@ -111,27 +109,6 @@ function atLimit(targets: readonly Target[], refusals: readonly Refusal[]): Read
   )
   return new Set(
     targets.filter((own) => names.has(own.workload.name)).map((own) => own.workload.uid),
-  )
-}
-
-/** A place whose machine failed its burn-in is asked last: the next try goes somewhere else. */
-function shortagesOfFailures(
-  { nodes, shortages, nowMs }: Snapshot,
-  actions: readonly Action[],
-): readonly Shortage[] {
-  const failed = actions.flatMap((action) => {
-    if (action.kind !== 'advance' || action.to !== 'quarantined') return []
-    const node = nodes.find((own) => own.name === action.node)
-    if (node?.machine === undefined) return []
-    const { instanceType, zone } = node.machine
-    const failure = { instanceType, zone, code: BURN_IN_FAILED, text: action.reason.text }
-    return { capacityType: node.capacityType, failure }
-  })
-  return [...groupBy(failed, (own) => own.capacityType)].flatMap(([capacityType, group]) =>
-    rememberShortages(
-      group.map((own) => own.failure),
-      { capacityType, known: shortages, nowMs },
-    ),
   )
 }
 

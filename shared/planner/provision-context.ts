@@ -5,6 +5,7 @@ import type { Board } from './board.ts'
 import type { Want } from './fill.ts'
 import type { IdMaker } from './ids.ts'
 import type { Offer } from './offers.ts'
+import type { Weigh } from './place-history.ts'
 import type { PoolBook } from './pool-limits.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -15,5 +16,6 @@ export type ProvisionContext = {
   /** For each want, the offers that suit it. */
   readonly offersFor: ReadonlyMap<Want, readonly Offer[]>
   readonly limits: PoolBook
+  readonly weigh: Weigh
   readonly ids: IdMaker
 }

@@ -8,7 +8,7 @@
  * holds the content at nearly the best price, and is charged to the pool's limits as the dearest
  * and largest of them.
  */
-import { byKey, byText, inOrder } from '../base/order.ts'
+import { byKey, byText, inOrder, type Compare } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import { putMany, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { candidatesFor, makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
@@ -19,6 +19,7 @@ import { lotsOf, type Lot } from './lots.ts'
 import type { Offer } from './offers.ts'
 import { openGreedy, timesOf, worthAlone, type Greedy } from './packing/greedy.ts'
 import { undominated, type PackingProblem, type Pattern, type Shape } from './packing/problem.ts'
+import type { Weigh } from './place-history.ts'
 import type { ProvisionContext } from './provision-context.ts'
 
 /**
@@ -52,7 +53,7 @@ function buyTogether(
       .filter(context.limits.allows)
       .map((offer) => {
         const count = Math.min(want.left, roomFor(context, offer, want))
-        return { offer, count, perUsd: count / Math.max(offer.priceUsdPerHour, 1e-6) }
+        return { offer, count, perUsd: count / Math.max(context.weigh(offer), LEAST_USD_PER_HOUR) }
       })
     const best = choices.filter((own) => own.count > 0).toSorted(byWorth)[0]
     if (best === undefined) continue
@@ -121,7 +122,7 @@ type Market = {
  * Lots become shapes and offers machines. A type is looked at in its cheapest zone alone, unless
  * some lot cares for zones or must be kept apart from a storm.
  */
-function openMarket({ limits }: ProvisionContext, lots: readonly Lot[]): Market {
+function openMarket({ limits, weigh }: ProvisionContext, lots: readonly Lot[]): Market {
   const isCapped = lots.some(({ capped }) => capped !== undefined)
   const perZone = lots.some(
     ({ zone, members }) =>
@@ -129,6 +130,7 @@ function openMarket({ limits }: ProvisionContext, lots: readonly Lot[]): Market 
       zone !== undefined ||
       members.some(({ want }) => want.demand.target.workload.spec.placement.zones !== undefined),
   )
+  const byPrice = comparePrices(weigh)
   const byName = new Map<string, Offer>()
   const names = new Map<Offer, string>()
   for (const offer of new Set(lots.flatMap((lot) => lot.offers))) {
@@ -142,7 +144,7 @@ function openMarket({ limits }: ProvisionContext, lots: readonly Lot[]): Market 
   const open = lots.map((lot) => ({ lot, takes: taken(lot) })).filter(({ takes }) => takes.size > 0)
   const shapes = open.map(({ lot, takes }) => shapeOfLot(lot, takes))
   const offers = [...byName].toSorted(([, a], [, b]) => byPrice(a, b))
-  const all = offers.map(([name, own]) => machineOf(name, own))
+  const all = offers.map(([name, own]) => machineOf(name, own, weigh(own)))
   // A storm takes a place, so the next best place is worth having too.
   const machines = isCapped ? all : undominated({ shapes, machines: all })
   return {
@@ -180,22 +182,24 @@ function shapeOfLot({ need, apart, members }: Lot, takes: ReadonlySet<string>): 
 
 function machineOf(
   name: string,
-  { type, priceUsdPerHour }: Offer,
+  { type }: Offer,
+  usdPerHour: number,
 ): PackingProblem['machines'][number] {
   const { cpuMilli, memoryMib } = type.allocatable
-  const price = Math.max(priceUsdPerHour, LEAST_USD_PER_HOUR)
+  const price = Math.max(usdPerHour, LEAST_USD_PER_HOUR)
   return { name, cpuMilli, memoryMib, gpus: type.gpuCount, priceUsdPerHour: price }
 }
 
 /** What costs nothing is worth buying all the same. */
 const LEAST_USD_PER_HOUR = 1e-6
 
-const byPrice = inOrder<Offer>(
-  byKey((offer) => offer.priceUsdPerHour),
-  byKey((offer) => offer.type.name),
-  byKey((offer) => offer.zone),
-  (a, b) => byText(a.pool.name, b.pool.name),
-)
+const comparePrices = (weigh: Weigh): Compare<Offer> =>
+  inOrder(
+    byKey(weigh),
+    byKey((offer) => offer.type.name),
+    byKey((offer) => offer.zone),
+    (a, b) => byText(a.pool.name, b.pool.name),
+  )
 
 /** What a storm in that place may take of a lot, besides what is there already. */
 function mostOf(

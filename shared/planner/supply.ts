@@ -17,6 +17,7 @@ import { launchAll } from './launch-claims.ts'
 import { offersOf } from './offers.ts'
 import type { Want } from './fill.ts'
 import { place, type Placing } from './place.ts'
+import { openWeigh } from './place-history.ts'
 import { openPoolBook } from './pool-limits.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { provision } from './provision.ts'
@@ -57,7 +58,10 @@ export function supply(context: SupplyContext): Supply {
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())
-  const { reserved, rounds } = findPlaces(demands, { snapshot, board, offers, limits, ids })
+  const { reserved, rounds } = findPlaces(demands, {
+    ...{ snapshot, board, offers, limits, ids },
+    weigh: openWeigh(shortages, snapshot.nowMs),
+  })
   const launches = launchAll(
     rounds.flatMap((own) => own.claims),
     ids,
@@ -89,7 +93,7 @@ type Round = {
  */
 function findPlaces(
   demands: readonly Demand[],
-  context: WantContext & Pick<ProvisionContext, 'limits' | 'ids'>,
+  context: WantContext & Pick<ProvisionContext, 'limits' | 'ids' | 'weigh'>,
 ): { readonly reserved: Reserved; readonly rounds: readonly Round[] } {
   const rounds: Round[] = []
   let reserved = NOTHING_RESERVED

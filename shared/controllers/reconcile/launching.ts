@@ -17,6 +17,7 @@ import {
   type Launch,
   type LaunchRequest,
 } from '../../model/launch.ts'
+import { SPOT_INTERRUPTION } from '../../planner/place-history.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { InstanceType } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
@@ -210,6 +211,7 @@ function forgottenShortages(
 ): readonly Pick<Shortage, 'instanceType' | 'zone' | 'capacityType'>[] {
   return snapshot.shortages.filter(
     (known) =>
+      known.code !== SPOT_INTERRUPTION &&
       instances.some((own) => isAt(known, own, capacityType)) &&
       !shortages.some((fresh) => isAt(fresh, known, capacityType)),
   )
