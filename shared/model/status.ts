@@ -15,6 +15,8 @@ export const waitingSchema = z.object({
   sinceMs: z.int(),
   /** Set while nothing is on its way for them. */
   unschedulableSinceMs: z.int().optional(),
+  /** Set while some of them are guaranteed to its team and can be had nowhere. */
+  entitledSinceMs: z.int().optional(),
   reasons: z.array(reasonSchema),
 })
 
@@ -27,8 +29,12 @@ export const reservationSchema = z.object({
 })
 export type Reservation = z.infer<typeof reservationSchema>
 
-/** How often a workload had to give way, and when that began last. */
-export const reclaimsSchema = z.object({ count: z.int().min(1), lastMs: z.int() })
+/** How often a team's work had to give way for want of one resource, and when that began last. */
+export const reclaimsSchema = z.object({
+  dimension: z.enum(['cpuMilli', 'memoryMib', 'gpuMilli']),
+  count: z.int().min(1),
+  lastMs: z.int(),
+})
 export type Reclaims = z.infer<typeof reclaimsSchema>
 
 export const workloadStatusSchema = z.object({
@@ -44,6 +50,10 @@ export const workloadStatusSchema = z.object({
   allowed: z.int().optional(),
   /** Firm replicas that it has or had and lost, where that is more than `assigned`. */
   held: z.int().optional(),
+  /** The team that these numbers were counted for. */
+  team: z.string().optional(),
+  /** Replicas that run beyond what is guaranteed to them; absent where none do. */
+  borrowed: z.int().optional(),
   assigned: z.int(),
   running: z.int(),
   ready: z.int(),
@@ -57,7 +67,7 @@ export const workloadStatusSchema = z.object({
   /** Room that others make for it, kept from everybody else until it fits or the time is over. */
   reservations: z.array(reservationSchema).optional(),
   /** Absent until it first has to give way, and again once that is forgiven. */
-  reclaims: reclaimsSchema.optional(),
+  reclaims: z.array(reclaimsSchema).optional(),
 })
 export type WorkloadStatus = z.infer<typeof workloadStatusSchema>
 

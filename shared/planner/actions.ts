@@ -132,6 +132,8 @@ export type Refusal = {
   readonly version: string
   readonly count: number
   readonly reasons: readonly Reason[]
+  /** They are its team's by right, and could be had nowhere. */
+  readonly isEntitled?: boolean
 }
 
 export type Plan = {

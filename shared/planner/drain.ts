@@ -109,11 +109,14 @@ function rollForward(mine: readonly Replica[], { target, ledger }: Work): readon
       ),
     )
   let left = staying.length
+  let replaceable = old.length - target.stuck
   return old.flatMap((own) => {
+    if (replaceable <= 0) return []
     const ready = own.bound.readySinceMs !== undefined
     const allowed = ready ? ledger.grant() : left > ledger.floor
     if (!allowed) return []
     left -= 1
+    replaceable -= 1
     return stop(own, { code: 'Replaced', text: `version ${target.version} takes its place` })
   })
 }

@@ -135,12 +135,15 @@ function waitingMoments(context: NextContext): number[] {
 function* quotaMoments({ snapshot, draft, statuses }: NextContext): Iterable<readonly number[]> {
   for (const { reservations, reclaims } of statuses) {
     if (reservations !== undefined) yield reservations.map((own) => own.untilMs)
-    if (reclaims !== undefined) yield [borrowsAgainAtMs(reclaims), forgivenAtMs(reclaims)]
+    for (const own of reclaims ?? []) yield [borrowsAgainAtMs(own), forgivenAtMs(own)]
   }
   const sinceMs = statuses.flatMap((own) =>
-    own.waiting.flatMap((group) => group.unschedulableSinceMs ?? []),
+    own.waiting.flatMap((group) => group.entitledSinceMs ?? []),
   )
-  const preemptible = snapshot.workloads.filter((own) => own.spec.preemptible)
+  const onLoan = new Set(statuses.filter((own) => own.borrowed !== undefined).map(({ uid }) => uid))
+  const preemptible = snapshot.workloads.filter(
+    (own) => own.spec.preemptible || onLoan.has(own.uid),
+  )
   if (sinceMs.length === 0 || preemptible.length === 0) return
   yield sinceMs.map((ms) => ms + LIMITS.reclaimAfterMs)
   const replicas = replicasByUid(draft)

@@ -144,7 +144,7 @@ function holdsOne(type: InstanceType, { need }: Asks): boolean {
 }
 
 /** Why no machine on the market would do, pool by pool. */
-export function whyNothingFits(demand: Demand, snapshot: Snapshot): readonly Reason[] {
+export function whyNothingFits(demand: Asks, snapshot: Snapshot): readonly Reason[] {
   const { spec } = demand.target.workload
   if (spec.image !== undefined) return [NO_CONTAINER_RUNTIME]
   const pools = poolsFor(snapshot.pools, spec)
@@ -169,7 +169,7 @@ const takenTypes = remembered((catalog: readonly InstanceType[]) =>
   remembered(({ spec }: PoolItem) => catalog.filter((type) => poolTakes(spec, type))),
 )
 
-function whyNotPool(demand: Demand, pool: PoolItem, snapshot: Snapshot): Reason {
+function whyNotPool(demand: Asks, pool: PoolItem, snapshot: Snapshot): Reason {
   const types = takenTypes(snapshot.catalog)(pool)
   if (types.length === 0) {
     return { code: 'NoTypes', text: `pool ${pool.name} allows no known instance type` }
@@ -208,7 +208,7 @@ function whyNotPool(demand: Demand, pool: PoolItem, snapshot: Snapshot): Reason 
 }
 
 function whyTooLarge(
-  { need }: Demand,
+  { need }: Asks,
   pool: PoolItem,
   types: readonly InstanceType[],
 ): Reason | undefined {

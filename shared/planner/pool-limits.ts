@@ -97,6 +97,11 @@ export function openPoolBook(
   }
 }
 
+/** True when the pool may hold a machine of the offer, if it holds nothing else. */
+export function fitsAlone(offer: Offer): boolean {
+  return isInside(offer, { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, usdPerHour: 0 })
+}
+
 /** Phases of a machine that has not passed yet. */
 const COMING: readonly string[] = ['launching', 'booting', 'testing']
 
@@ -115,7 +120,8 @@ function isInside({ spec: { limits } }: PoolItem, { use, more }: More): boolean 
   )
 }
 
-function describeLimits({ spec: { limits } }: PoolItem): string {
+/** `cpu 4, $10/h` */
+export function describeLimits({ spec: { limits } }: PoolItem): string {
   const parts = [
     limits.cpu === undefined ? '' : `cpu ${formatMilli(parseMilli(limits.cpu) ?? 0)}`,
     limits.memory === undefined ? '' : `memory ${formatMib(parseMib(limits.memory) ?? 0)}`,

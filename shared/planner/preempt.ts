@@ -11,12 +11,13 @@
 import { byKey, byText, descending, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import { templateKey, type BoundReplica } from '../model/assignment.ts'
-import type { Reservation } from '../model/status.ts'
+import type { Reason, Reservation } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
 import { put, type Board, type Slot } from './board.ts'
 import { reportsByArn } from './facts.ts'
 import { roomByRules, type Want } from './fill.ts'
 import { binOf } from './place.ts'
+import type { Dimension } from './quota/policy.ts'
 import { NO_REPLICAS, replicasByUid } from './replicas.ts'
 import { weightOf } from './revision.ts'
 import {
@@ -31,12 +32,16 @@ import {
 export type PreemptContext = VictimContext & {
   readonly board: Board
   /** Those that found no place, each with why. */
-  readonly waiting: readonly { readonly want: Want; readonly refusal: Refusal }[]
+  readonly waiting: readonly Waiting[]
+  /** By workload uid: room that is kept for it already. */
+  readonly kept: ReadonlyMap<string, readonly Reservation[]>
 }
 
+type Waiting = { readonly want: Want; readonly refusal: Refusal }
+
 export type Reclaim = {
-  /** Uids of workloads that give way. */
-  readonly victims: ReadonlySet<string>
+  /** By the uids of workloads that gave up what they had borrowed: what of it was short. */
+  readonly borrowers: ReadonlyMap<string, ReadonlySet<Dimension>>
   /** By workload uid: room that is being made for it. */
   readonly reservations: ReadonlyMap<string, readonly Reservation[]>
 }
@@ -45,56 +50,112 @@ export type Preemption = Reclaim & {
   readonly actions: readonly Action[]
   /** Nodes on which room is being made. */
   readonly used: ReadonlySet<string>
+  /** Why nobody gives way for those that are left. */
+  readonly reasons: ReadonlyMap<Want, Reason>
 }
 
 const NOBODY: Preemption = {
-  ...{ victims: new Set(), reservations: new Map(), actions: [], used: new Set() },
+  ...{ borrowers: new Map(), reservations: new Map(), actions: [] },
+  ...{ used: new Set(), reasons: new Map() },
 }
 
 /** Takes off `left` of the wants what it makes room for. */
 export function preempt(context: PreemptContext): Preemption {
-  const entitled = context.waiting
-    .map((own) => ({ want: own.want, most: mostRooms(own, context) }))
-    .filter((own) => own.most > 0)
+  const entitled = context.waiting.filter(isEntitled)
   if (entitled.length === 0) return NOBODY
   const victims = openVictims(context)
-  if (victims.isEmpty) return NOBODY
+  const reasons = new Map<Want, Reason>()
   const scene: Scene = { board: context.board, victims, clearings: new Map() }
-  for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context))
-  const spent = new Map<string, number>()
-  let rooms = 0
-  for (const { want, most } of entitled) {
-    const { workload } = want.demand.target
-    const spentOf = (): number => spent.get(workload.uid) ?? 0
-    while (want.left > 0 && spentOf() < most && rooms < LIMITS.reclaimsPerPass) {
-      if (!makeRoom(scene, want)) break
-      want.left -= 1
-      rooms += 1
-      spent.set(workload.uid, spentOf() + 1)
-    }
+  const open = entitled.flatMap((waiting) => {
+    const { owed, why } = roomsOwed(waiting, { ...context, victims })
+    if (why !== undefined) reasons.set(waiting.want, why)
+    return owed > 0 ? [{ want: waiting.want, owed }] : []
+  })
+  if (open.length > 0 && !victims.isEmpty) {
+    for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context))
+    for (const want of clearFor(scene, open)) reasons.set(want, whyNobody(victims))
+    for (const clearing of scene.clearings.values()) letLive(scene, clearing)
   }
-  for (const clearing of scene.clearings.values()) letLive(scene, clearing)
-  return conclude([...scene.clearings.values()], context)
+  return { ...conclude([...scene.clearings.values()], context), reasons }
 }
 
-/**
- * For how many replicas of the want others may have to give way: by right, for a while already, not
- * for want of passes, and the fewer the more of them crash again and again.
- */
-function mostRooms(
-  { want, refusal }: PreemptContext['waiting'][number],
-  context: PreemptContext,
-): number {
-  const { target, isBorrowed } = want.demand
-  if (isBorrowed || target.mayReclaim === 0) return 0
-  if (refusal.reasons.some(({ code }) => code === 'Waiting')) return 0
-  const { nowMs, workloadStatuses } = context.snapshot
-  const status = workloadStatuses.find((own) => own.uid === target.workload.uid)
-  const waiting = status?.waiting.find((own) => own.version === target.version)
-  const sinceMs = waiting?.unschedulableSinceMs ?? Infinity
-  if (nowMs - sinceMs < LIMITS.reclaimAfterMs) return 0
-  return target.mayReclaim - crashingOf(target, context)
+/** By right, and not only because a pass buys no more. */
+function isEntitled({ want, refusal }: Waiting): boolean {
+  return !want.demand.isBorrowed && refusal.reasons.every(({ code }) => code !== 'Waiting')
 }
+
+type Owed = { readonly want: Want; readonly owed: number }
+
+/** Clears room as far as somebody gives way; those for whom nobody does are told. */
+function clearFor(scene: Scene, open: readonly Owed[]): readonly Want[] {
+  const spent = new Map<string, number>()
+  let rooms = 0
+  return open
+    .filter(({ want, owed }) => {
+      const { uid } = want.demand.target.workload
+      const spentOf = (): number => spent.get(uid) ?? 0
+      while (want.left > 0 && spentOf() < owed && rooms < LIMITS.reclaimsPerPass) {
+        if (!makeRoom(scene, want)) return true
+        want.left -= 1
+        rooms += 1
+        spent.set(uid, spentOf() + 1)
+      }
+      return false
+    })
+    .map((own) => own.want)
+}
+
+type OwedContext = PreemptContext & { readonly victims: VictimBook }
+
+/**
+ * For how many replicas of the want others have to give way now: by right, for a while already, and
+ * the fewer the more of them crash again and again. Where it is none, why.
+ */
+function roomsOwed({ want }: Waiting, context: OwedContext): { owed: number; why?: Reason } {
+  const { target } = want.demand
+  const { nowMs, workloadStatuses, teams } = context.snapshot
+  if (context.victims.isEmpty) {
+    const hasTeams = teams.some((own) => own.deletedAtMs === undefined)
+    return { owed: 0, ...(hasTeams ? { why: whyNobody(context.victims) } : {}) }
+  }
+  const { uid } = target.workload
+  const kept = context.kept.get(uid) ?? []
+  const owed = target.owed - kept.reduce((sum, own) => sum + own.count, 0)
+  if (owed <= 0) return { owed, why: TRANSIENT }
+  const crashing = crashingOf(target, context)
+  if (owed <= crashing) return { owed: 0, why: CRASH_LOOP }
+  const status = workloadStatuses.find((own) => own.uid === uid)
+  const waiting = status?.waiting.find((own) => own.version === target.version)
+  const fromMs = (waiting?.entitledSinceMs ?? nowMs) + LIMITS.reclaimAfterMs
+  if (nowMs < fromMs) {
+    const text = `others may be asked to give way from ${isoOf(fromMs)} on`
+    return { owed: 0, why: { code: 'ReclaimPending', text } }
+  }
+  return { owed: owed - crashing }
+}
+
+const TRANSIENT: Reason = {
+  code: 'Transient',
+  text: 'it is one more for a while, and nobody gives way for that',
+}
+const CRASH_LOOP: Reason = {
+  code: 'CrashLoop',
+  text: 'others of it crash again and again, so nobody gives way for more',
+}
+
+/** Nobody that may be asked holds what would do. */
+function whyNobody({ isEmpty, nextAtMs }: VictimBook): Reason {
+  if (nextAtMs !== undefined) {
+    const text = `who might give way has just begun, and may be asked from ${isoOf(nextAtMs)} on`
+    return { code: 'JustBegun', text }
+  }
+  const text = isEmpty
+    ? 'nobody runs on borrowed room'
+    : 'nobody who may be asked holds what it lacks'
+  return { code: 'NobodyGivesWay', text }
+}
+
+const isoOf = (ms: number): string => new Date(ms).toISOString()
 
 /** Its replicas of this version that came up again and again and are not ready. */
 function crashingOf(
@@ -193,7 +254,10 @@ function letLive({ victims }: Scene, clearing: Clearing): void {
   })
 }
 
-function conclude(clearings: readonly Clearing[], context: PreemptContext): Preemption {
+function conclude(
+  clearings: readonly Clearing[],
+  context: PreemptContext,
+): Omit<Preemption, 'reasons'> {
   const { nowMs } = context.snapshot
   const reservations = new Map<string, Reservation[]>()
   for (const { slot, victims, wants } of clearings) {
@@ -207,14 +271,23 @@ function conclude(clearings: readonly Clearing[], context: PreemptContext): Pree
       reservations.set(uid, [...known, { node: slot.node, count, untilMs }])
     }
   }
+  const gone = clearings.flatMap((own) => own.victims)
   return {
-    victims: new Set(
-      clearings.flatMap((own) => own.victims.map(({ target }) => target.workload.uid)),
-    ),
+    borrowers: onLoanOf(gone),
     reservations,
     actions: clearings.flatMap(stopsOf),
     used: new Set(clearings.map((own) => own.slot.node)),
   }
+}
+
+function onLoanOf(victims: readonly Victim[]): Reclaim['borrowers'] {
+  const borrowers = new Map<string, Set<Dimension>>()
+  for (const { because, target, onLoan } of victims) {
+    if (because !== 'Reclaimed') continue
+    const { uid } = target.workload
+    borrowers.set(uid, new Set([...(borrowers.get(uid) ?? []), ...onLoan]))
+  }
+  return borrowers
 }
 
 function stopsOf({ victims, wants }: Clearing): readonly Action[] {

@@ -7,12 +7,13 @@
 import { sameMembers } from '../base/equal.ts'
 import { byText, groupBy } from '../base/order.ts'
 import { remembered, rememberedPair } from '../base/remembered.ts'
-import { countOf } from '../model/quantities.ts'
-import type { Assignment, BoundReplica } from '../model/assignment.ts'
+import { countOf, type Resources } from '../model/quantities.ts'
+import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 import type { Draft } from './fold.ts'
+import { weightOf } from './revision.ts'
 
 export type Replica = { readonly bound: BoundReplica; readonly node: Node }
 type Replicas = ReadonlyMap<string, readonly Replica[]>
@@ -133,6 +134,14 @@ export function isAvailable(replica: Replica, spec: WorkloadSpec, nowMs: number)
   if (!isRunning(replica) || readySinceMs === undefined) return false
   return nowMs - readySinceMs >= spec.rollout.minReadySeconds * 1000
 }
+
+/** What the replica takes of its node: as it was bound, whatever its spec says by now. */
+export function needOfBound({ bound, node }: Replica, { assignments }: Draft): Resources {
+  const template = assignments.get(node.name)?.templates[templateKey(bound)]
+  return template === undefined ? NOTHING_NEEDED : weightOf(template).need
+}
+
+const NOTHING_NEEDED: Resources = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, diskMib: 0 }
 
 export function desiredOf(workload: WorkloadItem): number {
   return workload.deletedAtMs === undefined ? (workload.spec.replicas ?? 0) : 0

@@ -7,12 +7,12 @@
 import { sameJson } from '../base/equal.ts'
 import type { Condition } from '../model/node.ts'
 import type { PoolItem } from '../model/spec-item.ts'
-import type { PoolStatus, Reason, WorkloadStatus } from '../model/status.ts'
+import type { PoolStatus, Reason, Reclaims, WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
 import type { Reclaim } from './preempt.ts'
-import { afterReclaim, forgivenAtMs } from './quota/cool-down.ts'
+import { coolDownsOf, forgivenAtMs } from './quota/cool-down.ts'
 import {
   availableOf,
   desiredOf,
@@ -92,7 +92,10 @@ type Facts = {
   readonly quota: QuotaFacts | undefined
 }
 
-type QuotaFacts = Pick<WorkloadStatus, 'allowed' | 'held' | 'reservations' | 'reclaims'>
+type QuotaFacts = Pick<
+  WorkloadStatus,
+  'allowed' | 'held' | 'borrowed' | 'reservations' | 'reclaims'
+>
 
 /**
  * Statuses that say what is so, and the facts by which they do. Stamps that stand are kept, so what
@@ -137,6 +140,7 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     name: workload.name,
     uid: workload.uid,
     observedGeneration: workload.generation,
+    ...(workload.spec.team === undefined ? {} : { team: workload.spec.team }),
     version,
     desired,
     assigned: running.all.length,
@@ -159,19 +163,31 @@ function quotaOf(
   { context, old }: Known,
 ): QuotaFacts | undefined {
   const { uid } = workload
-  const { nowMs } = context.snapshot
-  const { allowed, held = 0 } = context.targets.get(uid) ?? {}
+  const { allowed, held = 0, reclaimable = 0 } = context.targets.get(uid) ?? {}
   const reservations = context.reclaim.reservations.get(uid)
-  const reclaims = context.reclaim.victims.has(uid)
-    ? afterReclaim(old?.reclaims, nowMs)
-    : old?.reclaims
+  const reclaims = reclaimsOf(workload, { context, old })
+  const borrowed = Math.max(0, reclaimable)
   const facts: QuotaFacts = {
     ...(allowed === undefined || allowed === desiredOf(workload) ? {} : { allowed }),
     ...(workload.spec.preemptible || held <= running.all.length ? {} : { held }),
     ...(reservations === undefined ? {} : { reservations: [...reservations] }),
-    ...(reclaims === undefined || nowMs >= forgivenAtMs(reclaims) ? {} : { reclaims }),
+    ...(borrowed === 0 ? {} : { borrowed }),
+    ...(reclaims.length === 0 ? {} : { reclaims: [...reclaims] }),
   }
   return Object.keys(facts).length === 0 ? undefined : facts
+}
+
+/** What of giving way is remembered. */
+function reclaimsOf({ uid, spec }: WorkloadItem, { context, old }: Known): readonly Reclaims[] {
+  const { snapshot, reclaim } = context
+  const now = [...(reclaim.borrowers.get(uid) ?? [])].map((dimension) =>
+    coolDownsOf(snapshot).afterReclaim(spec.team, dimension),
+  )
+  const before = (old?.reclaims ?? []).filter(
+    (own) =>
+      snapshot.nowMs < forgivenAtMs(own) && now.every((one) => one.dimension !== own.dimension),
+  )
+  return [...before, ...now]
 }
 
 type Waiting = WorkloadStatus['waiting'][number]
@@ -200,6 +216,9 @@ function waitingOf(workload: WorkloadItem, version: string, { context, old }: Kn
       count,
       sinceMs: known?.sinceMs ?? nowMs,
       ...(refusedCount === 0 ? {} : { unschedulableSinceMs: known?.unschedulableSinceMs ?? nowMs }),
+      ...(refused.some((own) => own.isEntitled === true)
+        ? { entitledSinceMs: known?.entitledSinceMs ?? nowMs }
+        : {}),
       reasons: [...refused.flatMap((own) => own.reasons), ...coming],
     },
   ]

@@ -67,17 +67,21 @@ export function supply(context: SupplyContext): Supply {
     ids,
   )
   const waiting = rounds.flatMap((own) => waitingOf(own.buying))
-  const made = preempt({ ...context, board, waiting })
+  const made = preempt({ ...context, board, waiting, kept: reserved.kept })
   const placed = [reserved, ...rounds.map((own) => own.placed)]
   return {
     actions: [...placed.flatMap((own) => own.actions), ...launches.actions, ...made.actions],
     refusals: waiting
       .filter(({ want }) => want.left > 0)
-      .map(({ want, refusal }) => ({ ...refusal, count: want.left })),
+      .map(({ want, refusal }) => {
+        const why = made.reasons.get(want) ?? []
+        const reasons = [...refusal.reasons, ...[why].flat()]
+        return { ...refusal, reasons, count: want.left, isEntitled: !want.demand.isBorrowed }
+      }),
     used: new Set([...placed.flatMap((own) => [...own.used]), ...launches.bought, ...made.used]),
     coming: sum([...rounds.map((own) => own.placed.coming), launches.coming]),
     blocked: limits.blocked,
-    reclaim: { victims: made.victims, reservations: merge(reserved.kept, made.reservations) },
+    reclaim: { ...made, reservations: merge(reserved.kept, made.reservations) },
   }
 }
 
@@ -132,7 +136,7 @@ const NOBODY_WAITS: Supply = {
   used: new Set(),
   coming: new Map(),
   blocked: new Set(),
-  reclaim: { victims: new Set(), reservations: new Map() },
+  reclaim: { borrowers: new Map(), reservations: new Map() },
 }
 
 const NOTHING_RESERVED: Reserved = {

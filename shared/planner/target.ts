@@ -32,7 +32,7 @@ export type Target = {
   readonly desired: number
   /** Replicas it may have by the teams' quotas; `desired` where there are none. */
   readonly allowed: number
-  /** Those of them that it has, or had and lost; 0 where there are no quotas. */
+  /** Firm replicas that it has, or had and lost; 0 where there are no quotas. */
   readonly held: number
   /** How many of those by right, whatever others need. */
   readonly guaranteed: number
@@ -42,14 +42,19 @@ export type Target = {
   readonly startBorrowed: number
   /** True when machines may be bought for what is borrowed. */
   readonly mayBuyBorrowed: boolean
-  /** For how many of those others may have to give way: for nothing borrowed, and for no surge. */
-  readonly mayReclaim: number
+  /**
+   * How many of those it is owed, so that others may have to give way: nothing borrowed, no surge,
+   * and nothing that takes the place of a replica that still runs.
+   */
+  readonly owed: number
   /** Replicas that run beyond its right, and give way to whoever is entitled to the room. */
   readonly reclaimable: number
   /** How many of those must come up on on-demand machines. */
   readonly startOnDemand: number
   /** Some of its replicas, on nodes that stay, are of another version. */
   readonly rolling: boolean
+  /** Older replicas whose place the newest version may not take: it needs more than is allowed. */
+  readonly stuck: number
 }
 
 export function target(snapshot: Snapshot, draft: Draft): readonly Target[] {
@@ -70,19 +75,22 @@ type Counted = { readonly workload: WorkloadItem; readonly running: Running }
 export type Entitlement = {
   readonly allowed: number
   readonly guaranteed: number
+  /** The same of its newest version alone, where older replicas need less than that. */
+  readonly newest?: { readonly allowed: number; readonly guaranteed: number }
+  readonly stuck?: number
   readonly held?: number
   readonly reclaimable?: number
   readonly mayBuyBorrowed?: boolean
 }
 
-export function targetWithin(
-  { workload, running: { staying } }: Counted,
-  { allowed, guaranteed, held = 0, reclaimable = 0, mayBuyBorrowed = false }: Entitlement,
-): Target {
+export function targetWithin({ workload, running }: Counted, entitlement: Entitlement): Target {
+  const { all, staying } = running
+  const { allowed, guaranteed } = entitlement
+  const newest = entitlement.newest ?? { allowed: Infinity, guaranteed }
   const { template, version } = revisionOf(workload.spec)
   const current = staying.filter((own) => own.bound.version === version).length
   const rolling = current < staying.length
-  const missing = allowed - current
+  const missing = Math.min(allowed, newest.allowed) - current
   const most = allowed + (rolling ? rollRoom(workload.spec, allowed).surge : 0)
   const lasting = rolling ? staying.filter((own) => own.bound.version === version) : staying
   const onDemand = lasting.filter((own) => own.node.capacityType === 'on-demand').length
@@ -90,14 +98,17 @@ export function targetWithin(
   const moving = Math.min(shortOfBase, baseRoom(workload.spec, allowed) + missing)
   const wanted = rolling ? Math.min(missing, most - staying.length) : Math.max(missing, moving)
   const start = Math.max(0, wanted)
+  const rights = Math.max(lasting.length, Math.min(guaranteed, newest.guaranteed))
   // One more than allowed for a while, as a surge, is no loan.
-  const borrowed = Math.min(lasting.length + start, allowed) - Math.max(lasting.length, guaranteed)
+  const borrowed = Math.min(lasting.length + start, allowed) - rights
   return {
-    ...{ workload, version, template, rolling, allowed, guaranteed, held, start },
-    reclaimable,
-    mayBuyBorrowed,
+    ...{ workload, version, template, rolling, allowed, guaranteed, start },
+    held: entitlement.held ?? 0,
+    stuck: entitlement.stuck ?? 0,
+    reclaimable: entitlement.reclaimable ?? 0,
+    mayBuyBorrowed: entitlement.mayBuyBorrowed ?? false,
     desired: desiredOf(workload),
-    mayReclaim: Math.max(0, Math.min(start, guaranteed - staying.length)),
+    owed: Math.max(0, Math.min(start, guaranteed - all.length)),
     startBorrowed: Math.max(0, borrowed),
     startOnDemand: Math.max(0, Math.min(start, shortOfBase)),
   }

@@ -6,7 +6,7 @@ import type { Amounts, TeamStatus } from '../model/status.ts'
 import type { Draft } from './fold.ts'
 import { DIMENSIONS, type Amount } from './quota/policy.ts'
 import { shareOf } from './quota/shares.ts'
-import { NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
+import { needOfBound, NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Target } from './target.ts'
 
@@ -27,10 +27,10 @@ export function teamStatuses({ teams, targets, draft }: TeamContext): readonly T
       const short = nothing()
       for (const { workload, guaranteed } of targets) {
         if (workload.spec.team !== name) continue
-        const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS).all.length
+        const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS).all
+        for (const own of running) add(used, needOfBound(own, draft), 1)
         const { need } = revisionOf(workload.spec)
-        add(used, need, running)
-        add(short, need, Math.max(0, guaranteed - running))
+        add(short, need, Math.max(0, guaranteed - running.length))
       }
       const borrowed = beyond(used, shareOf(team).guarantee)
       const meta = { kind: 'status', noun: 'team', name, uid } as const

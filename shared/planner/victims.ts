@@ -7,7 +7,6 @@
  * short.
  */
 import { byKey, descending, groupBy, inOrder } from '../base/order.ts'
-import { templateKey } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 import type { Resources } from '../model/quantities.ts'
@@ -16,18 +15,20 @@ import { deviceFit, withoutShares } from './devices.ts'
 import type { Want } from './fill.ts'
 import type { Draft } from './fold.ts'
 import { floorOf, openLedger } from './ledger.ts'
+import { DIMENSIONS, type Dimension } from './quota/policy.ts'
 import {
   isAvailable,
   isRunning,
+  needOfBound,
   NO_REPLICAS,
   replicasByUid,
   runningOf,
   type Replica,
 } from './replicas.ts'
-import { weightOf } from './revision.ts'
 import { slotSuits } from './slot-suits.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
+import { openTeamUse } from './team-use.ts'
 
 type Candidate = {
   readonly replica: Replica
@@ -37,11 +38,17 @@ type Candidate = {
 }
 
 /** `Reclaimed`: it ran on borrowed room. `Preempted`: its team has more important work. */
-export type Victim = Candidate & { readonly because: 'Reclaimed' | 'Preempted' }
+export type Victim = Candidate & {
+  readonly because: 'Reclaimed' | 'Preempted'
+  /** What is short and was borrowed. */
+  readonly onLoan: readonly Dimension[]
+}
 
 export type VictimBook = {
   /** No work in the herd may be preempted. */
   readonly isEmpty: boolean
+  /** When the first of those may go that have just begun; undefined where none has. */
+  readonly nextAtMs: number | undefined
   /**
    * The fewest on the slot's node whose end makes room for one more replica of the want, those to
    * go first first; undefined when all together would not.
@@ -58,25 +65,31 @@ export type VictimContext = {
 }
 
 export function openVictims(context: VictimContext): VictimBook {
-  const { candidates, left } = candidatesOf(context)
+  const { candidates, left, nextAtMs } = candidatesOf(context)
   const byNode = groupBy(candidates, (own) => own.replica.node.name)
+  const use = openTeamUse(context)
   const taken = new Set<Replica>()
-  const change = ({ target, because, isAvailable: isCounted }: Victim, by: 1 | -1): void => {
+  const change = (victim: Victim, by: 1 | -1): void => {
+    const { target, because } = victim
     const own = left.get(target.workload.uid)
     if (own === undefined) return
+    use.change(target.workload.spec.team, victim.need, by)
     if (because === 'Reclaimed') own.borrowed += by
-    else if (isCounted) own.guaranteed += by
+    else if (victim.isAvailable) own.guaranteed += by
   }
-  const why = (
-    { target, isAvailable: isCounted }: Candidate,
-    want: Want,
-  ): Victim['because'] | undefined => {
-    const { workload } = want.demand.target
+  const victimOf = (candidate: Candidate, slot: Slot, want: Want): Victim | undefined => {
+    const { target, need } = candidate
+    const lacked = lackedOn(slot, want)
     const own = left.get(target.workload.uid)
-    if (own === undefined || target.workload.uid === workload.uid) return undefined
-    if (own.borrowed > 0) return 'Reclaimed'
-    if (!outranks(workload.spec, target.workload.spec)) return undefined
-    return isCounted && own.guaranteed <= 0 ? undefined : 'Preempted'
+    if (own === undefined || taken.has(candidate.replica) || !frees(candidate, lacked)) {
+      return undefined
+    }
+    const { spec } = target.workload
+    const onLoan = own.borrowed > 0 ? use.onLoan(spec.team, need, lacked) : []
+    if (onLoan.length > 0) return { ...candidate, onLoan, because: 'Reclaimed' }
+    if (!outranks(want.demand.target.workload.spec, spec)) return undefined
+    if (candidate.isAvailable && own.guaranteed <= 0) return undefined
+    return { ...candidate, onLoan, because: 'Preempted' }
   }
   const take = (victim: Victim): void => {
     taken.add(victim.replica)
@@ -87,17 +100,17 @@ export function openVictims(context: VictimContext): VictimBook {
     change(victim, 1)
   }
   return {
-    isEmpty: candidates.length === 0,
+    ...{ isEmpty: candidates.length === 0, nextAtMs, letLive },
     take: (victims) => victims.forEach(take),
-    letLive,
     choose: (slot, want) => {
+      const { uid } = want.demand.target.workload
       const chosen: Victim[] = []
       let cleared = slot
       for (const candidate of byNode.get(slot.node) ?? []) {
         if (slotSuits(cleared, want)) break
-        const because = taken.has(candidate.replica) ? undefined : why(candidate, want)
-        if (because === undefined || !helps(candidate, cleared, want)) continue
-        const victim = { ...candidate, because }
+        if (candidate.target.workload.uid === uid) continue
+        const victim = victimOf(candidate, cleared, want)
+        if (victim === undefined) continue
         take(victim)
         chosen.push(victim)
         cleared = without(cleared, victim)
@@ -110,9 +123,13 @@ export function openVictims(context: VictimContext): VictimBook {
 
 /** Inside one team: the more important, and of equals what can run by right alone. */
 function outranks(spec: WorkloadSpec, other: WorkloadSpec): boolean {
-  if (spec.team !== other.team) return false
+  if (spec.team !== other.team || !mayBePreempted(other)) return false
   if (spec.priority !== other.priority) return spec.priority > other.priority
   return !spec.preemptible && other.preemptible
+}
+
+function mayBePreempted(spec: WorkloadSpec): boolean {
+  return spec.preemptible
 }
 
 /** What a workload may still lose: of what it borrows, and of what is guaranteed to it. */
@@ -123,13 +140,15 @@ type Candidates = {
   readonly candidates: readonly Candidate[]
   /** By workload uid. */
   readonly left: ReadonlyMap<string, Left>
+  readonly nextAtMs: number | undefined
 }
 
 function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): Candidates {
   const replicas = replicasByUid(draft)
   const left = new Map<string, Left>()
+  let nextMs = Infinity
   const candidates = targets
-    .filter((own) => own.workload.spec.preemptible)
+    .filter((own) => mayBePreempted(own.workload.spec) || own.reclaimable > 0)
     .flatMap((target): readonly Candidate[] => {
       const { workload, reclaimable } = target
       const group = replicas.get(workload.uid) ?? NO_REPLICAS
@@ -139,14 +158,16 @@ function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): C
       const floor = floorOf(workload.spec, Math.min(allowed, target.guaranteed))
       const guaranteed = Math.min(ledger.available(), allowed) - floor
       left.set(workload.uid, { borrowed: reclaimable, guaranteed })
-      return group
-        .filter((own) => hasRun(own, nowMs))
-        .flatMap((own) => {
-          const template = draft.assignments.get(own.node.name)?.templates[templateKey(own.bound)]
-          if (template === undefined) return []
-          const { need } = weightOf(template)
-          return { replica: own, target, need, isAvailable: isAvailable(own, workload.spec, nowMs) }
-        })
+      return group.filter(isRunning).flatMap((own): readonly Candidate[] => {
+        const fromMs = own.bound.assignedAtMs + LIMITS.reclaimMinRuntimeMs
+        if (nowMs < fromMs) {
+          nextMs = Math.min(nextMs, fromMs)
+          return []
+        }
+        const need = needOfBound(own, draft)
+        const isCounted = isAvailable(own, workload.spec, nowMs)
+        return [{ replica: own, target, need, isAvailable: isCounted }]
+      })
     })
     .sort(
       inOrder(
@@ -156,22 +177,24 @@ function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): C
         byKey((own) => own.replica.bound.id),
       ),
     )
-  return { candidates, left }
+  return { candidates, left, nextAtMs: nextMs === Infinity ? undefined : nextMs }
 }
 
-function hasRun(replica: Replica, nowMs: number): boolean {
-  return isRunning(replica) && nowMs - replica.bound.assignedAtMs >= LIMITS.reclaimMinRuntimeMs
+type Lacked = readonly Dimension[]
+
+/** Where it has no place left for one more, all that anybody takes. */
+function lackedOn(slot: Slot, { demand: { need } }: Want): Lacked {
+  if (slot.replicas >= LIMITS.replicasPerNodeMax) return DIMENSIONS
+  const isShort = {
+    cpuMilli: slot.freeCpuMilli < need.cpuMilli,
+    memoryMib: slot.freeMemoryMib < need.memoryMib,
+    gpuMilli: deviceFit(slot.freeDevices, need.gpuMilli) === 0,
+  }
+  return DIMENSIONS.filter((own) => isShort[own])
 }
 
-/** True when the candidate's end frees something of which the slot has too little for the want. */
-function helps({ need, replica }: Candidate, slot: Slot, { demand }: Want): boolean {
-  return (
-    (need.cpuMilli > 0 && slot.freeCpuMilli < demand.need.cpuMilli) ||
-    (need.memoryMib > 0 && slot.freeMemoryMib < demand.need.memoryMib) ||
-    (replica.bound.gpus.length > 0 && deviceFit(slot.freeDevices, demand.need.gpuMilli) === 0) ||
-    slot.replicas >= LIMITS.replicasPerNodeMax
-  )
-}
+/** True when the candidate's end frees something of what is lacked. */
+const frees = ({ need }: Candidate, lacked: Lacked): boolean => lacked.some((own) => need[own] > 0)
 
 /** What one replica takes of its node. */
 type Taken = Pick<Candidate, 'need'> & { readonly replica: Pick<Replica, 'bound'> }

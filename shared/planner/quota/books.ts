@@ -4,11 +4,13 @@
 import { must } from '../../base/assert.ts'
 import { byKey, descending, inOrder } from '../../base/order.ts'
 import {
+  countOfLots,
   DIMENSIONS,
   type Amount,
   type Ask,
   type Dimension,
   type Grant,
+  type Lot,
   type QuotaQuestion,
   type Share,
 } from './policy.ts'
@@ -25,19 +27,30 @@ export type Books = {
   readonly accounts: readonly Account[]
   /** That of the ask's team; an empty one where it has none, or none that is known. */
   accountOf(ask: Ask): Account
-  grantOf(ask: Ask): Grant
-  /** Adds to the ask's grant and takes it off the account. */
-  guarantee(ask: Ask, count: number): void
-  /** Adds to the ask's grant and takes nothing off. */
-  lend(ask: Ask, count: number): void
+  /** Adds to the grant of the part's ask and takes it off the account. */
+  guarantee(part: Part, count: number): void
+  /** Adds to the grant of the part's ask and takes nothing off. */
+  lend(part: Part, count: number): void
   readonly grants: ReadonlyMap<string, Grant>
 }
 
+/**
+ * A part of an ask, as equal pieces: replicas that it has and may keep whatever happens, others
+ * that it has, what some of those need more as the spec stands now, and replicas it has not yet.
+ */
+export type Part = {
+  readonly ask: Ask
+  readonly kind: 'firm' | 'loose' | 'growth' | 'more'
+  /** Of one piece. */
+  readonly need: Amount
+  readonly count: number
+}
+
 const NOBODYS: Amount = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
-const NO_GRANT: Grant = { guaranteed: 0, borrowed: 0 }
+const NO_GRANT: Grant = { guaranteed: 0, borrowed: 0, grown: 0, grownOnLoan: 0 }
 
 export function openBooks({ shares, asks }: QuotaQuestion): Books {
-  const governed = DIMENSIONS.filter((own) => shares.some((s) => s.guarantee[own] !== Infinity))
+  const governed = governedBy(shares)
   const accounts = shares.map((share): Account => ({ share, left: { ...share.guarantee } }))
   const byTeam = new Map(accounts.map((own) => [own.share.team, own]))
   const nobodys: Account = {
@@ -45,26 +58,32 @@ export function openBooks({ shares, asks }: QuotaQuestion): Books {
     left: { ...NOBODYS },
   }
   const grants = new Map(asks.map((own) => [own.uid, NO_GRANT]))
-  const grantOf = ({ uid }: Ask): Grant => must(grants.get(uid), 'the grant of an ask')
   const accountOf = ({ team }: Ask): Account => byTeam.get(team ?? '') ?? nobodys
+  const add = ({ uid }: Ask, key: keyof Grant, count: number): void => {
+    const known = must(grants.get(uid), 'the grant of an ask')
+    grants.set(uid, { ...known, [key]: known[key] + count })
+  }
   return {
-    ...{ governed, accounts, grants, accountOf, grantOf },
-    guarantee: (ask, count) => {
+    ...{ governed, accounts, grants, accountOf },
+    guarantee: ({ ask, kind, need }, count) => {
       const { left } = accountOf(ask)
-      for (const own of governed) left[own] -= count * ask.need[own]
-      const known = grantOf(ask)
-      grants.set(ask.uid, { ...known, guaranteed: known.guaranteed + count })
+      for (const own of governed) left[own] -= count * need[own]
+      add(ask, kind === 'growth' ? 'grown' : 'guaranteed', count)
     },
-    lend: (ask, count) => {
-      const known = grantOf(ask)
-      grants.set(ask.uid, { ...known, borrowed: known.borrowed + count })
+    lend: ({ ask, kind }, count) => {
+      add(ask, kind === 'growth' ? 'grownOnLoan' : 'borrowed', count)
     },
   }
 }
 
-/** Replicas of the ask that fit into the amount, counted in the governed dimensions alone. */
+/** Dimensions that some quota names. */
+export function governedBy(shares: readonly Share[]): readonly Dimension[] {
+  return DIMENSIONS.filter((own) => shares.some((share) => share.guarantee[own] !== Infinity))
+}
+
+/** Pieces that fit into the amount, counted in the governed dimensions alone. */
 export function fitting(
-  { need }: Ask,
+  need: Amount,
   room: Readonly<Record<Dimension, number>>,
   governed: readonly Dimension[],
 ): number {
@@ -75,34 +94,54 @@ export function fitting(
   return Math.max(0, count)
 }
 
-/** The replicas of an ask that it has, or those it still waits for. */
-export type Part = { readonly ask: Ask; readonly count: number; readonly isHeld: boolean }
-
 /**
- * Who comes first: the more important, then what can only run by right, then what runs already,
- * then the oldest.
+ * Who comes first: the more important, then what can only run by right, then what runs already and
+ * what it needs more by now, then the oldest.
  */
 export function partsOf(asks: readonly Ask[]): readonly Part[] {
   return asks
     .flatMap((ask): Part[] => [
-      { ask, count: Math.min(ask.held, ask.wanted), isHeld: true },
-      { ask, count: Math.max(0, ask.wanted - ask.held), isHeld: false },
+      ...keptOf(ask),
+      ...ask.has.map((lot): Part => ({ ask, kind: 'growth', ...growthOf(lot, ask) })),
+      { ask, kind: 'more', need: ask.need, count: ask.wanted - countOfLots(ask.has) },
     ])
     .filter((own) => own.count > 0)
     .sort(
       inOrder(
         descending(byKey((own) => own.ask.priority)),
         byKey((own) => (own.ask.preemptible ? 1 : 0)),
-        byKey((own) => (own.isHeld ? 0 : 1)),
+        byKey((own) => ['firm', 'loose', 'growth', 'more'].indexOf(own.kind)),
         byKey((own) => own.ask.sinceMs),
         byKey((own) => own.ask.uid),
       ),
     )
 }
 
+/** The replicas it has, as far as they are wanted. */
+function keptOf(ask: Ask): readonly Part[] {
+  let [wanted, firm] = [ask.wanted, ask.firm]
+  return ask.has.flatMap(({ need, count }): Part[] => {
+    const kept = Math.min(count, wanted)
+    const fixed = Math.min(kept, firm)
+    wanted -= kept
+    firm -= fixed
+    return [
+      { ask, kind: 'firm', need, count: fixed },
+      { ask, kind: 'loose', need, count: kept - fixed },
+    ]
+  })
+}
+
+/** What one of the lot needs more by now, and how many do. */
+function growthOf({ need, count }: Lot, ask: Ask): Lot {
+  const growth = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
+  for (const own of DIMENSIONS) growth[own] = Math.max(0, ask.need[own] - need[own])
+  const isLarger = DIMENSIONS.some((own) => growth[own] > 0)
+  return { need: growth, count: isLarger ? count : 0 }
+}
+
 /** What runs and may not be stopped for others counts first, even where a quota was lowered. */
 export function guaranteeWhatStays(books: Books, parts: readonly Part[]): readonly Part[] {
-  const stays = ({ ask, isHeld }: Part): boolean => isHeld && !ask.preemptible
-  for (const { ask, count } of parts.filter(stays)) books.guarantee(ask, count)
-  return parts.filter((own) => !stays(own))
+  for (const part of parts) if (part.kind === 'firm') books.guarantee(part, part.count)
+  return parts.filter((own) => own.kind !== 'firm')
 }

@@ -11,35 +11,36 @@
  */
 import { fitting, guaranteeWhatStays, openBooks, partsOf, type Account } from './books.ts'
 import type { Books, Part } from './books.ts'
-import type { Ask, Dimension, QuotaPolicy } from './policy.ts'
+import type { Dimension, QuotaPolicy } from './policy.ts'
 
 export const guaranteedWithBorrowing: QuotaPolicy = (question) => {
   const books = openBooks(question)
   const parts = partsOf(question.asks)
   const beyond: Part[] = []
   for (const part of guaranteeWhatStays(books, parts)) {
-    const room = fitting(part.ask, books.accountOf(part.ask).left, books.governed)
+    const room = fitting(part.need, books.accountOf(part.ask).left, books.governed)
     const count = Math.min(part.count, room)
-    books.guarantee(part.ask, count)
+    books.guarantee(part, count)
     if (count < part.count) beyond.push({ ...part, count: part.count - count })
   }
   const borrowers = beyond.filter(
-    ({ ask }) => ask.preemptible && books.accountOf(ask).share.mayBorrow,
+    ({ ask, kind }) =>
+      (ask.preemptible || kind === 'loose') && books.accountOf(ask).share.mayBorrow,
   )
   const bank = openBank(books)
-  for (const { ask, count } of borrowers.filter((own) => own.isHeld)) {
-    for (let i = 0; i < count && bank.draw(ask); i += 1) books.lend(ask, 1)
+  for (const part of borrowers.filter((own) => own.kind === 'loose')) {
+    for (let i = 0; i < part.count && bank.draw(part); i += 1) books.lend(part, 1)
   }
   shareOut(
-    borrowers.filter((own) => !own.isHeld && !own.ask.isCoolingDown),
+    borrowers.filter((own) => own.kind !== 'loose' && !own.ask.isCoolingDown),
     { books, bank },
   )
   return books.grants
 }
 
 type Bank = {
-  /** Takes one replica's need off what others lend; false where there is not enough. */
-  draw(ask: Ask): boolean
+  /** Takes one piece off what others lend; false where there is not enough. */
+  draw(part: Part): boolean
   /** The largest part of all guarantees that the account has borrowed, by its weight. */
   burdenOf(account: Account): number
 }
@@ -59,19 +60,19 @@ function openBank({ governed, accounts, accountOf }: Books): Bank {
   }
   const lendersFor = (account: Account): readonly Account[] =>
     accounts.filter((own) => own !== account)
-  const hasRoom = (ask: Ask): boolean => {
+  const hasRoom = ({ ask, need }: Part): boolean => {
     const account = accountOf(ask)
     return governed.every((own) => {
       let room = Math.max(0, account.left[own])
       for (const lender of lendersFor(account)) room += spareOf(lender, own)
-      return room >= ask.need[own]
+      return room >= need[own]
     })
   }
-  const draw = (ask: Ask): boolean => {
-    if (!hasRoom(ask)) return false
-    const account = accountOf(ask)
+  const draw = (part: Part): boolean => {
+    if (!hasRoom(part)) return false
+    const account = accountOf(part.ask)
     for (const own of governed) {
-      let missing = ask.need[own]
+      let missing = part.need[own]
       const mine = Math.min(missing, Math.max(0, account.left[own]))
       account.left[own] -= mine
       missing -= mine
@@ -102,7 +103,7 @@ const LEAST_WEIGHT = 1e-6
 
 const finite = (amount: number): number => (amount === Infinity ? 0 : amount)
 
-/** One replica at a time to the team that has borrowed least for its weight. */
+/** One piece at a time to the team that has borrowed least for its weight. */
 function shareOut(
   parts: readonly Part[],
   { books, bank }: { readonly books: Books; readonly bank: Bank },
@@ -123,8 +124,8 @@ function shareOut(
     const queue = next === undefined ? undefined : queues.get(next.account)
     const part = queue?.shift()
     if (queue === undefined || part === undefined) return
-    if (!bank.draw(part.ask)) continue
-    books.lend(part.ask, 1)
+    if (!bank.draw(part)) continue
+    books.lend(part, 1)
     if (part.count > 1) queue.unshift({ ...part, count: part.count - 1 })
   }
 }

@@ -24,6 +24,13 @@ export type Share = {
   readonly mayBorrow: boolean
 }
 
+/** Equal replicas that a workload has. */
+export type Lot = {
+  /** Of one of them, as it was bound: not what its spec says by now. */
+  readonly need: Amount
+  readonly count: number
+}
+
 /** What one workload asks for. */
 export type Ask = {
   readonly uid: string
@@ -31,18 +38,27 @@ export type Ask = {
   readonly team: string | undefined
   readonly priority: number
   readonly preemptible: boolean
-  /** Of one replica. */
+  /** Of one replica as the spec stands. */
   readonly need: Amount
-  /** True while it has given way to others so lately that it must not borrow more. */
+  /** True while its team had to give way so lately that it must not borrow more of the kind. */
   readonly isCoolingDown: boolean
-  /** Replicas it has; `wanted` counts these too. */
-  readonly held: number
+  /** The replicas it has, the smallest first. */
+  readonly has: readonly Lot[]
+  /** How many of those may not be asked back, whatever the quota is by now. */
+  readonly firm: number
+  /** In all; `has` is among them. */
   readonly wanted: number
   readonly sinceMs: number
 }
 
 /** How many of an ask's replicas may run: `guaranteed` by right, `borrowed` as long as it lasts. */
-export type Grant = { readonly guaranteed: number; readonly borrowed: number }
+export type Grant = {
+  readonly guaranteed: number
+  readonly borrowed: number
+  /** Of those that it has and that need more as the spec stands now: how many may have it. */
+  readonly grown: number
+  readonly grownOnLoan: number
+}
 
 export type QuotaQuestion = { readonly shares: readonly Share[]; readonly asks: readonly Ask[] }
 
@@ -52,4 +68,8 @@ export type QuotaPolicy = (question: QuotaQuestion) => ReadonlyMap<string, Grant
 /** Resources as quotas count them. */
 export function amountOf({ cpuMilli, memoryMib, gpuMilli }: Resources): Amount {
   return { cpuMilli, memoryMib, gpuMilli }
+}
+
+export function countOfLots(lots: readonly Lot[]): number {
+  return lots.reduce((sum, own) => sum + own.count, 0)
 }

@@ -291,7 +291,7 @@ describe('reconcile', () => {
     expect(await herd.status('index')).toMatchObject({ ready: 2 })
     expect(await herd.status('crawl')).toMatchObject({ allowed: 1, ready: 1 })
     const before = (await herd.status('crawl'))?.reclaims
-    expect(before).toMatchObject({ count: 1 })
+    expect(before).toMatchObject([{ dimension: 'cpuMilli', count: 1 }])
     await herd.remove('workload', 'index')
     await herd.run(40)
     expect(await running(herd, 'crawl')).toBe(1)

@@ -122,15 +122,16 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('what a team is guaranteed gives way too', '7', {
     [planner('victims')]: {
-      replace: `if (own.borrowed > 0) return 'Reclaimed'`,
-      by: `if (own.borrowed > -9) return 'Reclaimed'`,
+      replace: `const onLoan = own.borrowed > 0 ? use.onLoan(spec.team, need, lacked) : []`,
+      by: `const onLoan = lacked`,
     },
   }),
   mutant('firm work gives way too', '7', {
     [planner('victims')]: {
-      replace: `    .filter((own) => own.workload.spec.preemptible)
+      replace: `  return spec.preemptible
 `,
-      by: ``,
+      by: `  return spec !== undefined
+`,
     },
   }),
   mutant('nobody gives way', '7', {
