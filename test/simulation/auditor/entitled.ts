@@ -5,14 +5,14 @@
  * quota covers, on a machine where nothing else is in the way.
  */
 import { typeByName } from '#shared/catalog/catalog.ts'
-import { templateKey, type Assignment } from '#shared/model/assignment.ts'
+import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
 import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
-import { desiredOf } from './available.ts'
+import { desiredOf, floorOf } from './available.ts'
 import { statusOf } from './items.ts'
-import { needOf, plus, roomOf, ZERO } from './needs.ts'
+import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
 import { isBeyond, quotasOf, times, type Quotas } from './quotas.ts'
 import type { Knowledge } from './rule.ts'
 import type { Scan } from './scan.ts'
@@ -63,6 +63,10 @@ const OF_THE_MARKET: ReadonlySet<string> = new Set([
   'PoolLimit',
   'Shortage',
   'InsufficientInstanceCapacity',
+  // What is said of those who might give way is no excuse.
+  'ReclaimPending',
+  'JustBegun',
+  'NobodyGivesWay',
 ])
 
 export function keptFromEntitled(view: View): readonly string[] {
@@ -77,9 +81,8 @@ export function keptFromEntitled(view: View): readonly string[] {
     const status = statuses.get(uid)
     if (status?.uid !== uid || !waitsInVain(status, view.atMs) || !isPlain(workload)) return []
     if (status.assigned >= desiredOf(workload) || status.ready < status.assigned) return []
-    const isEntitled = view.teams.some(
-      (own) => own.name === spec.team && own.deletedAtMs === undefined,
-    )
+    const live = view.teams.filter((own) => own.deletedAtMs === undefined)
+    const isEntitled = live.length === 0 || live.some((own) => own.name === spec.team)
     if (!isEntitled || !quotas.isCovered(workload)) return []
     const borrower = borrowerFor(workload, { view, quotas, reserved })
     return borrower === undefined ? [] : [`workload ${name} is entitled and waits; ${borrower}`]
@@ -119,27 +122,52 @@ type Herd = {
 
 function borrowerFor(workload: WorkloadItem, { view, quotas, reserved }: Herd): string | undefined {
   const need = needOf(workload.spec)
-  const byUid = new Map(view.workloads.map((own) => [own.uid, own.spec]))
+  const byUid = new Map(view.workloads.map((own) => [own.uid, own]))
   for (const body of view.bodies) {
     const node = view.nodes.get(body.node)
     if (node?.machine === undefined || reserved.has(node.name)) continue
     if (!isOpenTo(workload, node, view.pools)) continue
     const room = roomOf(node.machine)
-    const used = body.replicas.reduce((sum, own) => {
+    const takenOf = (own: BoundReplica): Amount => {
       const template = body.templates[templateKey(own)]
-      return template === undefined ? sum : plus(sum, needOf(template))
-    }, ZERO)
-    for (const { id, uid, order, assignedAtMs } of body.replicas) {
-      const spec = byUid.get(uid)
-      if (spec?.preemptible !== true || order !== 'run' || uid === workload.uid) continue
-      if (view.atMs - assignedAtMs < PATIENCE_MS || spec.team === workload.spec.team) continue
-      // Such a one is never within its quota, whatever else its team runs.
-      if (!isBeyond(needOf(spec), quotas.guaranteeOf(spec.team))) continue
-      const left = plus(used, times(needOf(spec), -1))
-      if (!isBeyond(plus(left, need), room)) return `${id} borrows on ${node.name}`
+      return template === undefined ? ZERO : needOf(template)
+    }
+    const used = body.replicas.map(takenOf).reduce(plus, ZERO)
+    for (const bound of body.replicas) {
+      const other = byUid.get(bound.uid)
+      if (other?.spec.preemptible !== true || bound.order !== 'run') continue
+      if (view.atMs - bound.assignedAtMs < PATIENCE_MS || other.uid === workload.uid) continue
+      const taken = takenOf(bound)
+      const lacked = DIMENSIONS.filter((own) => used[own] + need[own] > room[own])
+      const isBorrower = isOnLoan(lacked, { taken, guarantee: quotas.guaranteeOf(other.spec.team) })
+      if (!isBorrower && !isOutranked(other, workload, view)) continue
+      const left = plus(used, times(taken, -1))
+      if (isBeyond(plus(left, need), room)) continue
+      return `${bound.id} ${isBorrower ? 'borrows' : 'matters less'} on ${node.name}`
     }
   }
   return undefined
+}
+
+const DIMENSIONS = ['cpuMilli', 'memoryMib', 'gpuMilli'] as const
+
+type Taken = { readonly taken: Amount; readonly guarantee: Amount }
+
+/** Of what is lacked it takes alone more than its whole team is guaranteed. */
+function isOnLoan(
+  lacked: readonly (typeof DIMENSIONS)[number][],
+  { taken, guarantee }: Taken,
+): boolean {
+  return lacked.some((own) => taken[own] > guarantee[own])
+}
+
+/** Less important work of the same team, of which no replica is protected. */
+function isOutranked(other: WorkloadItem, workload: WorkloadItem, view: View): boolean {
+  const { team, priority } = other.spec
+  if (team !== workload.spec.team || priority >= workload.spec.priority) return false
+  const desired = desiredOf(other)
+  const ready = view.status(other)?.ready ?? 0
+  return floorOf(other.spec, 1) === 0 && ready > floorOf(other.spec, desired)
 }
 
 function isOpenTo(

@@ -48,6 +48,27 @@ describe('7 quota', () => {
     })
   })
 
+  it('counts replicas as they were bound, whatever the spec says by now', () => {
+    const edited = (quotaCpu: string, cpu: string): Hand => {
+      const hand = quota(quotaCpu)
+      hand.put('admin-api', workload({ team: 'red', preemptible: true, resources: { cpu } }))
+      return hand
+    }
+    expect(stopOne(edited('900m', '100m'), 'Reclaimed')).toBeUndefined()
+    expect(stopOne(edited('1', '4'), 'Reclaimed')).toMatchObject({ rule: RULE })
+  })
+
+  it('lets go a loan whose spec calls it firm by now, to whoever is entitled', () => {
+    const flipped = (): Hand => {
+      const hand = quota('500m')
+      hand.see({ kind: 'over', by: hand.pass(), how: 'ended' })
+      hand.put('admin-api', workload({ team: 'red', preemptible: false }))
+      return hand
+    }
+    expect(stopOne(flipped(), 'Reclaimed')).toBeUndefined()
+    expect(stopOne(flipped(), 'Preempted')).toMatchObject({ rule: RULE })
+  })
+
   it('counts what the pass has reclaimed already', () => {
     const hand = quota('500m')
     const by = hand.pass()
@@ -82,26 +103,46 @@ describe('7 quota', () => {
   it('lists who is entitled and waits while a borrower has the room', () => {
     const hand = quota('0')
     expect(hand.auditor.unsettled()).toEqual([])
-    const spec = { team: 'blue', replicas: 1, resources: { cpu: '1400m' }, command: ['x'] }
-    const index = { name: 'index', uid: 'u-index', spec: workloadSpecSchema.parse(spec) }
-    hand.put('admin-api', team('blue', '2'), {
-      ...workload({}, index),
-      ...keys.spec('workload', 'index'),
-    })
-    hand.world.capacity = 0
-    const reasons = [{ code: 'Shortage', text: '' }]
-    const waiting = [{ version: 'v', count: 1, sinceMs: 1, unschedulableSinceMs: 1, reasons }]
-    hand.wait(300_000)
-    hand.commit(hand.pass(), {
-      ...keys.status('workload', 'index'),
-      ...{ kind: 'status', noun: 'workload', name: 'index', uid: 'u-index', version: 'v' },
-      ...{ observedGeneration: 1, desired: 1, assigned: 0, running: 0, ready: 0, updated: 0 },
-      ...{ waiting, conditions: [], spotFailures: 0 },
-    })
+    hand.put('admin-api', team('blue', '2'))
+    indexWaits(hand, { team: 'blue' })
     expect(hand.auditor.unsettled()).toEqual([
       '7 quota: workload index is entitled and waits; web/1-1 borrows on n1',
     ])
     hand.put('admin-api', team('red', '1'))
     expect(hand.auditor.unsettled()).toEqual([])
   })
+
+  it('lists who waits while less important work of its team has the room', () => {
+    const spec = { replicas: 2, rollout: { maxUnavailable: 2 } }
+    const hand = quota('4', spec)
+    indexWaits(hand, { team: 'red', priority: 10 })
+    hand.commit(hand.pass(), status('web', { desired: 2, assigned: 2, running: 2, ready: 2 }))
+    expect(hand.auditor.unsettled()).toEqual([
+      '7 quota: workload index is entitled and waits; web/1-1 matters less on n1',
+    ])
+    hand.put('admin-api', workload({ team: 'red', preemptible: true, priority: 10, ...spec }))
+    expect(hand.auditor.unsettled()).toEqual([])
+  })
 })
+
+/** A workload `index` that has waited for the market for long. */
+function indexWaits(hand: Hand, spec: object): void {
+  const more = { replicas: 1, resources: { cpu: '1400m' }, command: ['x'], ...spec }
+  const index = { name: 'index', uid: 'u-index', spec: workloadSpecSchema.parse(more) }
+  hand.put('admin-api', { ...workload({}, index), ...keys.spec('workload', 'index') })
+  hand.world.capacity = 0
+  const reasons = [{ code: 'Shortage', text: '' }]
+  const waiting = [{ version: 'v', count: 1, sinceMs: 1, unschedulableSinceMs: 1, reasons }]
+  hand.wait(300_000)
+  hand.commit(hand.pass(), status('index', { desired: 1, assigned: 0, waiting }))
+}
+
+function status(name: string, numbers: object): Item {
+  return {
+    ...keys.status('workload', name),
+    ...{ kind: 'status', noun: 'workload', name, uid: `u-${name}`, version: 'v' },
+    ...{ observedGeneration: 1, running: 0, ready: 0, updated: 0 },
+    ...{ waiting: [], conditions: [], spotFailures: 0 },
+    ...numbers,
+  }
+}

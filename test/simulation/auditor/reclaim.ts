@@ -5,16 +5,17 @@
  * Sums are those of the pass's own scan. Where several readings of a quota are fair, only what
  * breaks all of them is told. Who is kept from what is `entitled.ts`.
  */
-import type { BoundReplica } from '#shared/model/assignment.ts'
+import { templateKey, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
 import { countOf } from '#shared/model/quantities.ts'
+import type { Template } from '#shared/model/version.ts'
 import type { Caller } from '../traffic.ts'
 import { desiredOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
 import { keptFromEntitled, viewNow, viewOf } from './entitled.ts'
-import { versionWanted } from './items.ts'
 import { needOf, plus, ZERO } from './needs.ts'
 import type { OpenPass } from './passes.ts'
+import { makePast, takenBy, type Past } from './past-use.ts'
 import { isBeyond, quotasOf, times } from './quotas.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
@@ -24,7 +25,7 @@ const GIVES_WAY: ReadonlySet<string> = new Set(['Reclaimed', 'Preempted'])
 
 /** What a pass has bound and sent away so far. */
 type Deeds = {
-  readonly bound: BoundReplica[]
+  readonly bound: Added[]
   readonly reclaimed: BoundReplica[]
   /** All that it has sent away for others. */
   givenWay: number
@@ -34,7 +35,7 @@ export function makeReclaim(knowledge: Knowledge): Rule {
   const { passes } = knowledge
   const deeds = new Map<string, Deeds>()
   const patience = makePatience()
-  const most = new Map<string, number>()
+  const past = makePast()
   const deedsOf = ({ label }: Caller): Deeds => {
     const known = deeds.get(label) ?? { bound: [], reclaimed: [], givenWay: 0 }
     deeds.set(label, known)
@@ -46,12 +47,15 @@ export function makeReclaim(knowledge: Knowledge): Rule {
         const pass = passes.of(by)
         if (pass?.scan === undefined) return undefined
         const done = deedsOf(by)
-        const judged = { pass, scan: pass.scan, done, most }
+        const judged = { pass, scan: pass.scan, done, past }
         return firstOf(changes.filter(isBody), (change) => {
-          const { added, stopped } = bodyChange(change)
+          const { added, stopped, after } = bodyChange(change)
+          const withTemplate = (bound: BoundReplica): Added => {
+            return { bound, template: after?.templates[templateKey(bound)] }
+          }
           const wrong = [
             ...stopped.map((bound) => wrongVictim(bound, judged)),
-            ...added.map((bound) => wrongBinding(bound, judged)),
+            ...added.map((bound) => wrongBinding(withTemplate(bound), judged)),
           ].find((text) => text !== undefined)
           return wrong === undefined ? undefined : { rule: RULE, text: `${by.label}: ${wrong}` }
         })
@@ -61,10 +65,7 @@ export function makeReclaim(knowledge: Knowledge): Rule {
         const done = deeds.get(by.label)
         deeds.delete(by.label)
         if (scan === undefined || scan.teams().length === 0) return undefined
-        for (const { uid } of scan.workloads()) {
-          const count = scan.replicasOf(uid).filter((own) => own.bound.order === 'run').length
-          most.set(uid, Math.max(most.get(uid) ?? 0, count))
-        }
+        past.note(scan)
         if (how !== 'ended') return undefined
         const isMoving = (done?.bound.length ?? 0) + (done?.givenWay ?? 0) > 0
         const found = isMoving ? [] : keptFromEntitled(viewOf(scan, knowledge))
@@ -93,17 +94,19 @@ type Judged = {
   readonly pass: OpenPass
   readonly scan: Scan
   readonly done: Deeds
-  /** By uid: how many of a workload ran at most, as any pass before this one saw it. */
-  readonly most: ReadonlyMap<string, number>
+  readonly past: Past
 }
 
-function wrongVictim(bound: BoundReplica, { scan, done }: Judged): string | undefined {
+function wrongVictim(bound: BoundReplica, { scan, done, past }: Judged): string | undefined {
   const code = bound.stopReason?.code ?? ''
   if (!GIVES_WAY.has(code)) return undefined
   done.givenWay += 1
   const workload = scan.workload(bound.workload)
   if (workload?.uid !== bound.uid) return undefined
-  if (!workload.spec.preemptible) return `${bound.id} was ${code}, and it may not be preempted`
+  const mayBeLoan = code === 'Reclaimed' && past.hasChangedTerms(workload)
+  if (!workload.spec.preemptible && !mayBeLoan) {
+    return `${bound.id} was ${code}, and it may not be preempted`
+  }
   if (code !== 'Reclaimed') return undefined
   done.reclaimed.push(bound)
   const { team } = workload.spec
@@ -112,45 +115,44 @@ function wrongVictim(bound: BoundReplica, { scan, done }: Judged): string | unde
   const before = scan
     .workloads()
     .filter((own) => own.spec.team === team)
-    .reduce((sum, own) => {
-      // Nodes that the pass itself found to be lost or over still counted when it read them.
-      const kept = scan
-        .replicasOf(own.uid)
-        .filter(
-          ({ bound: { id, order }, node }) => order === 'run' && !isOver(node) && !gone.has(id),
-        )
-      return plus(sum, times(needOf(own.spec), kept.length))
-    }, ZERO)
+    .flatMap((own) => scan.replicasOf(own.uid))
+    // Nodes that the pass itself found to be lost or over still counted when it read them.
+    .filter(({ bound: { id, order }, node }) => order === 'run' && !isOver(node) && !gone.has(id))
+  const used = takenBy(before)
   const guarantee = quotasOf(scan.teams(), []).guaranteeOf(team)
-  if (isBeyond(before, guarantee)) return undefined
-  const used = `cpu ${String(before.cpuMilli)} of ${String(guarantee.cpuMilli)} milli`
-  return `${bound.id} was reclaimed, and its team ${team ?? '(none)'} is within its quota (${used})`
+  if (isBeyond(used, guarantee)) return undefined
+  const told = `cpu ${String(used.cpuMilli)} of ${String(guarantee.cpuMilli)} milli`
+  return `${bound.id} was reclaimed, and its team ${team ?? '(none)'} is within its quota (${told})`
 }
 
+type Added = { readonly bound: BoundReplica; readonly template: Template | undefined }
+
 /**
- * Work that may not be preempted runs within its team's quota. Only plain growth is judged: a
- * roll-out, what moves and an on-demand base that is restored may have more for a while. Where the
- * quota was lowered below what ran, as many may run again.
+ * Work that may not be preempted runs within its team's quota, each replica counted as it was
+ * bound. Only plain growth and roll-outs are judged: what moves and an on-demand base that is
+ * restored may have more for a while. Where the quota was lowered below what ran, as much may run
+ * again.
  */
-function wrongBinding(bound: BoundReplica, { pass, scan, done, most }: Judged): string | undefined {
-  done.bound.push(bound)
+function wrongBinding(added: Added, { pass, scan, done, past }: Judged): string | undefined {
+  const { bound } = added
+  done.bound.push(added)
   const workload = scan.workload(bound.workload)
   if (workload?.uid !== bound.uid || workload.spec.preemptible) return undefined
   if (workload.spec.capacity.onDemandBase > 0) return undefined
   const { team } = workload.spec
-  const own = runningIn(scan, pass, bound.uid)
-  const isPlain = own.every(
-    ({ bound: { version }, node }) =>
-      version === versionWanted(workload) && !isLeaving(pass.written.get(node.name) ?? node),
+  const isMoving = runningIn(scan, pass, bound.uid).some(({ node }) =>
+    isLeaving(pass.written.get(node.name) ?? node),
   )
-  if (!isPlain) return undefined
+  if (isMoving) return undefined
   const firm = scan.workloads().filter((one) => one.spec.team === team && !one.spec.preemptible)
   let [used, allowance, had] = [ZERO, ZERO, ZERO]
   for (const one of firm) {
-    had = plus(had, times(needOf(one.spec), Math.min(desiredOf(one), most.get(one.uid) ?? 0)))
-    const bindings = done.bound.filter(({ uid }) => uid === one.uid).length
-    const count = Math.min(desiredOf(one), runningIn(scan, pass, one.uid).length + bindings)
-    used = plus(used, times(needOf(one.spec), count))
+    had = plus(had, past.mostOf(one))
+    const bindings = done.bound.filter((own) => own.bound.uid === one.uid)
+    const mine = [...runningIn(scan, pass, one.uid), ...bindings]
+    // Beyond the desired count a roll-out has more for a while: the smallest are let off.
+    const sizes = mine.map((own) => takenBy([own])).sort((a, b) => b.cpuMilli - a.cpuMilli)
+    used = sizes.slice(0, desiredOf(one)).reduce(plus, used)
     const { maxSurge } = one.spec.rollout
     const surge = countOf(maxSurge, { total: desiredOf(one), round: 'up' })
     allowance = plus(allowance, times(needOf(one.spec), surge + 1))

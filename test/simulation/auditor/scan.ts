@@ -5,15 +5,21 @@
  * into partitions at the first question.
  */
 import { groupBy } from '#shared/base/order.ts'
-import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
+import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
 import type { Report } from '#shared/model/report.ts'
 import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import type { Template } from '#shared/model/version.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item, Key } from '#shared/store/store.ts'
 import { beatOf, bodyOf, nodeOf, poolOf, reportOf, teamOf, workloadOf } from './items.ts'
 
-export type ScannedReplica = { readonly bound: BoundReplica; readonly node: Node }
+export type ScannedReplica = {
+  readonly bound: BoundReplica
+  readonly node: Node
+  /** What it was bound with; undefined where its assignment lacks it. */
+  readonly template: Template | undefined
+}
 
 export type Scan = {
   readonly atMs: number
@@ -77,7 +83,11 @@ function allReplicas(
 ): readonly ScannedReplica[] {
   return bodiesIn(items).flatMap((body) => {
     const node = nodes.get(body.node)
-    return node === undefined ? [] : body.replicas.map((bound) => ({ bound, node }))
+    if (node === undefined) return []
+    return body.replicas.map((bound) => ({
+      ...{ bound, node },
+      template: body.templates[templateKey(bound)],
+    }))
   })
 }
 
