@@ -213,6 +213,10 @@ export const LIMITS = {
   reclaimHoldMs: 60_000,
   /** Replicas that a pass clears room for: each asks every node who would have to go there. */
   reclaimsPerPass: 50,
+  /** A team of weight zero comes last, and what is shared by weight is still a number. */
+  leastWeight: 1e-6,
+  /** Parts in which a deficit is dealt out: the share of a team is right to within one of them. */
+  deficitParts: 60,
   /** Who gave way borrows nothing for a minute, then 2, 4 … 64. */
   borrowCoolDownMs: 60_000,
   borrowCoolDownDoublings: 6,

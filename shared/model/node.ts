@@ -26,6 +26,7 @@ export const drainReasonSchema = z.enum([
   'Terminate',
   'Lost',
   'Impaired',
+  'Reclaimed',
   'OperatorDrain',
   'Retest',
   'PoolDeleted',

@@ -13,21 +13,31 @@ import {
   parseMilli,
   type Resources,
 } from '../model/quantities.ts'
+import type { InstanceType } from '../model/machine.ts'
 import type { Node } from '../model/node.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { Reason } from '../model/status.ts'
 import type { Draft } from './fold.ts'
 import { shapeOf, type Offer } from './offers.ts'
+import { DIMENSIONS, type Dimension } from './quota/policy.ts'
 import type { Snapshot } from './snapshot.ts'
 
-type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
+export type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
+
+type Charge = { readonly largest: Resources; readonly dearestUsdPerHour: number }
+
+export type PoolChange = { readonly gone: readonly Node[]; readonly bought: readonly Offer[] }
 
 export type PoolBook = {
   /** True when one more machine of the offer may be bought now. */
   allows(offer: Offer): boolean
   /** True when one more machine may be bought that could be any the claim may bring. */
   holds(claim: Pick<Node, 'pool' | 'claim'>): boolean
-  charge(pool: string, claim: { largest: Resources; dearestUsdPerHour: number }): void
+  charge(pool: string, claim: Charge): void
+  /** True when it might, if the nodes were gone and the others had been bought. */
+  wouldAllow(offer: Offer, change: PoolChange): boolean
+  /** Of what the pool's limits leave too little for one more machine of the offer. */
+  shortFor(offer: Offer): readonly Dimension[]
   /** What stands in the way, in words. */
   reason(pool: string): Reason
   /** Pools at whose limit somebody waits. */
@@ -49,24 +59,16 @@ export function openPoolBook(
   const useOf = (pool: string): Use => {
     const known = uses.get(pool)
     if (known !== undefined) return known
-    const fresh: Use = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, usdPerHour: 0 }
+    const fresh: Use = { ...NO_USE }
     uses.set(pool, fresh)
     return fresh
   }
-  const count: PoolBook['charge'] = (pool, { largest, dearestUsdPerHour }) => {
-    const use = useOf(pool)
-    use.cpuMilli += largest.cpuMilli
-    use.memoryMib += largest.memoryMib
-    use.gpuMilli += largest.gpuMilli
-    use.usdPerHour += dearestUsdPerHour
+  const count: PoolBook['charge'] = (pool, charge) => {
+    add(useOf(pool), charge, 1)
   }
-  for (const { pool, phase, machine, claim } of draft.nodes.values()) {
-    const type = machine === undefined ? undefined : types.get(machine.instanceType)
-    count(pool, {
-      largest: type === undefined ? claim.largest : shapeOf({ type }),
-      dearestUsdPerHour: machine?.priceUsdPerHour ?? claim.dearestUsdPerHour,
-    })
-    if (onTrial.has(pool) && COMING.includes(phase)) busy.add(pool)
+  for (const node of draft.nodes.values()) {
+    count(node.pool, chargeOf(node, types))
+    if (onTrial.has(node.pool) && COMING.includes(node.phase)) busy.add(node.pool)
   }
   return {
     charge: (pool, claim) => {
@@ -74,16 +76,32 @@ export function openPoolBook(
       if (onTrial.has(pool)) busy.add(pool)
     },
     blocked,
-    allows: (offer) => {
-      const { pool, priceUsdPerHour: usdPerHour } = offer
-      const more = { ...shapeOf(offer), usdPerHour }
-      return !busy.has(pool.name) && isInside(pool, { use: useOf(pool.name), more })
-    },
     holds: ({ pool: name, claim }) => {
       const pool = pools.get(name)
-      const more = { ...claim.largest, usdPerHour: claim.dearestUsdPerHour }
-      return !busy.has(name) && pool !== undefined && isInside(pool, { use: useOf(name), more })
+      if (busy.has(name) || pool === undefined) return false
+      const use = { ...useOf(name) }
+      add(use, claim, 1)
+      return isBelow(pool, use)
     },
+    wouldAllow: (offer, { gone, bought }) => {
+      const use = { ...useOf(offer.pool.name) }
+      for (const node of gone) {
+        if (node.pool === offer.pool.name) add(use, chargeOf(node, types), -1)
+      }
+      for (const own of bought) {
+        const charge = { largest: shapeOf(own), dearestUsdPerHour: own.priceUsdPerHour }
+        if (own.pool.name === offer.pool.name) add(use, charge, 1)
+      }
+      return !busy.has(offer.pool.name) && isInside(offer, use)
+    },
+    shortFor: (offer) => {
+      const use = useOf(offer.pool.name)
+      const alone = (own: Dimension): Use => ({ ...NO_USE, [own]: use[own] })
+      const short = DIMENSIONS.filter((own) => !isInside(offer, alone(own)))
+      // Where money is short, whatever is given up helps.
+      return isInside(offer, { ...NO_USE, usdPerHour: use.usdPerHour }) ? short : DIMENSIONS
+    },
+    allows: (offer) => !busy.has(offer.pool.name) && isInside(offer, useOf(offer.pool.name)),
     reason: (name) => {
       if (busy.has(name)) {
         const text = `machines of pool ${name} fail their burn-in: they are tried one at a time`
@@ -99,24 +117,45 @@ export function openPoolBook(
 
 /** True when the pool may hold a machine of the offer, if it holds nothing else. */
 export function fitsAlone(offer: Offer): boolean {
-  return isInside(offer, { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, usdPerHour: 0 })
+  return isInside(offer, NO_USE)
+}
+
+const NO_USE: Use = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, usdPerHour: 0 }
+
+/** A machine counts as it is, a claim at its most. */
+function chargeOf({ machine, claim }: Node, types: ReadonlyMap<string, InstanceType>): Charge {
+  const type = machine === undefined ? undefined : types.get(machine.instanceType)
+  return {
+    largest: type === undefined ? claim.largest : shapeOf({ type }),
+    dearestUsdPerHour: machine?.priceUsdPerHour ?? claim.dearestUsdPerHour,
+  }
+}
+
+function add(use: Use, { largest, dearestUsdPerHour }: Charge, by: 1 | -1): void {
+  for (const own of DIMENSIONS) use[own] += by * largest[own]
+  use.usdPerHour += by * dearestUsdPerHour
 }
 
 /** Phases of a machine that has not passed yet. */
 const COMING: readonly string[] = ['launching', 'booting', 'testing']
 
-type More = { readonly use: Readonly<Use>; readonly more: Readonly<Use> }
+/** True when one more machine of the offer stays below the pool's limits. */
+function isInside(offer: Offer, before: Use): boolean {
+  const use = { ...before }
+  add(use, { largest: shapeOf(offer), dearestUsdPerHour: offer.priceUsdPerHour }, 1)
+  return isBelow(offer.pool, use)
+}
 
-function isInside({ spec: { limits } }: PoolItem, { use, more }: More): boolean {
+function isBelow({ spec: { limits } }: PoolItem, use: Use): boolean {
   const cpu = limits.cpu === undefined ? Infinity : (parseMilli(limits.cpu) ?? 0)
   const memory = limits.memory === undefined ? Infinity : (parseMib(limits.memory) ?? 0)
   const gpu = limits.gpu === undefined ? Infinity : (parseMilli(limits.gpu) ?? 0)
   const cost = limits.costPerHour ?? Infinity
   return (
-    use.cpuMilli + more.cpuMilli <= cpu &&
-    use.memoryMib + more.memoryMib <= memory &&
-    use.gpuMilli + more.gpuMilli <= gpu &&
-    use.usdPerHour + more.usdPerHour <= cost + 1e-9
+    use.cpuMilli <= cpu &&
+    use.memoryMib <= memory &&
+    use.gpuMilli <= gpu &&
+    use.usdPerHour <= cost + 1e-9
   )
 }
 

@@ -16,7 +16,10 @@ import type { Action, Refusal } from './actions.ts'
 import { put, type Board, type Slot } from './board.ts'
 import { reportsByArn } from './facts.ts'
 import { roomByRules, type Want } from './fill.ts'
+import { openLimitRoom, type Emptied, type LimitRoom } from './limit-room.ts'
+import type { Offer } from './offers.ts'
 import { binOf } from './place.ts'
+import type { PoolBook } from './pool-limits.ts'
 import type { Dimension } from './quota/policy.ts'
 import { NO_REPLICAS, replicasByUid } from './replicas.ts'
 import { weightOf } from './revision.ts'
@@ -35,9 +38,15 @@ export type PreemptContext = VictimContext & {
   readonly waiting: readonly Waiting[]
   /** By workload uid: room that is kept for it already. */
   readonly kept: ReadonlyMap<string, readonly Reservation[]>
+  readonly limits: PoolBook
 }
 
-type Waiting = { readonly want: Want; readonly refusal: Refusal }
+type Waiting = {
+  readonly want: Want
+  readonly refusal: Refusal
+  /** What would do, if it might be bought. */
+  readonly offers: readonly Offer[]
+}
 
 export type Reclaim = {
   /** By the uids of workloads that gave up what they had borrowed: what of it was short. */
@@ -65,18 +74,22 @@ export function preempt(context: PreemptContext): Preemption {
   if (entitled.length === 0) return NOBODY
   const victims = openVictims(context)
   const reasons = new Map<Want, Reason>()
-  const scene: Scene = { board: context.board, victims, clearings: new Map() }
+  const { board, draft, limits } = context
+  const clearings = new Map<string, Clearing>()
+  const isCleared = (node: string): boolean => clearings.has(node)
+  const limitRoom = openLimitRoom({ draft, limits, victims, slots: board.slots, isCleared })
+  const scene: Scene = { board, victims, clearings, limitRoom }
   const open = entitled.flatMap((waiting) => {
     const { owed, why } = roomsOwed(waiting, { ...context, victims })
     if (why !== undefined) reasons.set(waiting.want, why)
-    return owed > 0 ? [{ want: waiting.want, owed }] : []
+    return owed > 0 ? [{ ...waiting, owed }] : []
   })
   if (open.length > 0 && !victims.isEmpty) {
-    for (const slot of scene.board.slots) Object.assign(slot, afterStops(slot, context))
-    for (const want of clearFor(scene, open)) reasons.set(want, whyNobody(victims))
-    for (const clearing of scene.clearings.values()) letLive(scene, clearing)
+    for (const slot of board.slots) Object.assign(slot, afterStops(slot, context))
+    for (const [want, why] of clearFor(scene, open)) reasons.set(want, why)
+    for (const clearing of clearings.values()) letLive(scene, clearing)
   }
-  return { ...conclude([...scene.clearings.values()], context), reasons }
+  return { ...conclude(scene, context), reasons }
 }
 
 /** By right, and not only because a pass buys no more. */
@@ -84,25 +97,38 @@ function isEntitled({ want, refusal }: Waiting): boolean {
   return !want.demand.isBorrowed && refusal.reasons.every(({ code }) => code !== 'Waiting')
 }
 
-type Owed = { readonly want: Want; readonly owed: number }
+type Owed = Waiting & { readonly owed: number }
 
-/** Clears room as far as somebody gives way; those for whom nobody does are told. */
-function clearFor(scene: Scene, open: readonly Owed[]): readonly Want[] {
+/**
+ * Clears room as far as somebody gives way: on a node, or else below the limit of a pool. Those for
+ * whom nobody does, or who wait for it, are told.
+ */
+function clearFor(scene: Scene, open: readonly Owed[]): ReadonlyMap<Want, Reason> {
   const spent = new Map<string, number>()
+  const told = new Map<Want, Reason>()
   let rooms = 0
-  return open
-    .filter(({ want, owed }) => {
-      const { uid } = want.demand.target.workload
-      const spentOf = (): number => spent.get(uid) ?? 0
-      while (want.left > 0 && spentOf() < owed && rooms < LIMITS.reclaimsPerPass) {
-        if (!makeRoom(scene, want)) return true
-        want.left -= 1
-        rooms += 1
-        spent.set(uid, spentOf() + 1)
-      }
-      return false
-    })
-    .map((own) => own.want)
+  for (const { want, owed, offers } of open) {
+    const { uid } = want.demand.target.workload
+    let coming = 0
+    const isDone = (): boolean =>
+      want.left <= coming || (spent.get(uid) ?? 0) >= owed || rooms >= LIMITS.reclaimsPerPass
+    const spend = (): void => {
+      spent.set(uid, (spent.get(uid) ?? 0) + 1)
+      rooms += 1
+    }
+    while (!isDone() && makeRoom(scene, want)) {
+      want.left -= 1
+      spend()
+    }
+    while (!isDone()) {
+      const why = scene.limitRoom.make(want, offers)
+      told.set(want, why ?? told.get(want) ?? whyNobody(scene.victims))
+      if (why === undefined) break
+      coming += 1
+      spend()
+    }
+  }
+  return told
 }
 
 type OwedContext = PreemptContext & { readonly victims: VictimBook }
@@ -204,6 +230,7 @@ type Scene = {
   readonly board: Board
   readonly victims: VictimBook
   readonly clearings: Map<string, Clearing>
+  readonly limitRoom: LimitRoom
 }
 
 type Way = { readonly slot: Slot; readonly victims: readonly Victim[] }
@@ -255,9 +282,10 @@ function letLive({ victims }: Scene, clearing: Clearing): void {
 }
 
 function conclude(
-  clearings: readonly Clearing[],
+  { clearings: all, limitRoom: { emptied } }: Scene,
   context: PreemptContext,
 ): Omit<Preemption, 'reasons'> {
+  const clearings = [...all.values()]
   const { nowMs } = context.snapshot
   const reservations = new Map<string, Reservation[]>()
   for (const { slot, victims, wants } of clearings) {
@@ -271,11 +299,17 @@ function conclude(
       reservations.set(uid, [...known, { node: slot.node, count, untilMs }])
     }
   }
-  const gone = clearings.flatMap((own) => own.victims)
+  const gone = [...clearings, ...emptied].flatMap((own) => own.victims)
   return {
     borrowers: onLoanOf(gone),
     reservations,
-    actions: clearings.flatMap(stopsOf),
+    actions: [
+      ...clearings.flatMap(stopsOf),
+      ...emptied.flatMap((own) => [
+        ...stopsOf({ victims: own.victims, wants: [own.want] }),
+        drainOf(own, nowMs),
+      ]),
+    ],
     used: new Set(clearings.map((own) => own.slot.node)),
   }
 }
@@ -290,7 +324,19 @@ function onLoanOf(victims: readonly Victim[]): Reclaim['borrowers'] {
   return borrowers
 }
 
-function stopsOf({ victims, wants }: Clearing): readonly Action[] {
+/** Nobody else is to take what is left of the node. */
+function drainOf({ node, victims, want }: Emptied, nowMs: number): Action {
+  const graceSeconds = Math.max(0, ...victims.map((own) => own.replica.bound.graceSeconds))
+  const { name } = want.demand.target.workload
+  const text = `${name} needs its room below the limit of pool ${node.pool}`
+  return {
+    ...{ kind: 'drain', node: node.name, because: 'Reclaimed' },
+    deadlineMs: nowMs + graceSeconds * 1000,
+    reason: { code: 'Reclaimed', text },
+  }
+}
+
+function stopsOf({ victims, wants }: Pick<Clearing, 'victims' | 'wants'>): readonly Action[] {
   const names = [...new Set(wants.map((own) => own.demand.target.workload.name))].sort(byText)
   const text = `${names.join(', ')} needs the room`
   return victims.map(({ replica: { bound, node }, because }) => {

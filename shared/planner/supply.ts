@@ -5,11 +5,14 @@
  * Most passes have nobody to place. Then there is nothing to look at, neither the room on every
  * node nor the market.
  */
+import { groupBy } from '../base/order.ts'
 import type { Shortage } from '../model/facts.ts'
+import type { Reason } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
-import { makeBoard } from './board.ts'
+import { makeBoard, type Board } from './board.ts'
 import type { BrakeBook } from './brake.ts'
 import type { ClaimDraft } from './claims.ts'
+import { isUnfair, partsByDeficit } from './deficit.ts'
 import { demandsOf, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
 import type { IdMaker } from './ids.ts'
@@ -18,11 +21,11 @@ import { offersOf } from './offers.ts'
 import type { Want } from './fill.ts'
 import { place, type Placing } from './place.ts'
 import { openWeigh } from './place-history.ts'
-import { openPoolBook } from './pool-limits.ts'
+import { openPoolBook, type PoolBook } from './pool-limits.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { provision } from './provision.ts'
-import { preempt, type PreemptContext, type Reclaim } from './preempt.ts'
 import { refusalOf } from './refusals.ts'
+import { preempt, type PreemptContext, type Reclaim } from './preempt.ts'
 import { serveReserved, type Reserved } from './reserved.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
@@ -51,31 +54,67 @@ export type SupplyContext = {
 }
 
 export function supply(context: SupplyContext): Supply {
-  const { snapshot, draft, brakes, ids } = context
   const demands = demandsOf(context.targets)
   if (demands.length === 0) return NOBODY_WAITS
+  const together = seek(demands, context)
+  if (!isUnfair(demands, shortOf(together))) return conclude(together, context)
+  const shared = seek(demands, context, (all) => partsByDeficit(all, context))
+  const short = shortOf(shared).map((own) => own.target.workload)
+  const teams = new Set(short.map((own) => own.spec.team))
+  return conclude(shared, context, new Set(teams.size > 1 ? short.map(({ uid }) => uid) : []))
+}
+
+type Sought = {
+  readonly board: Board
+  readonly limits: PoolBook
+  readonly reserved: Reserved
+  readonly rounds: readonly Round[]
+}
+
+type Split = (demands: readonly Demand[]) => readonly (readonly Demand[])[]
+
+function seek(demands: readonly Demand[], context: SupplyContext, split?: Split): Sought {
+  const { snapshot, draft, brakes, ids } = context
   const board = makeBoard(snapshot, draft, demands)
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())
-  const { reserved, rounds } = findPlaces(demands, {
-    ...{ snapshot, board, offers, limits, ids },
-    weigh: openWeigh(shortages, snapshot.nowMs),
-  })
+  const weigh = openWeigh(shortages, snapshot.nowMs)
+  const found = findPlaces(demands, { snapshot, board, offers, limits, ids, weigh }, split)
+  return { ...found, board, limits }
+}
+
+/** Who is left because there is no more to be had: sold out, or beyond a limit. */
+function shortOf({ rounds, limits }: Sought): readonly Demand[] {
+  const last = rounds.at(-1)?.buying
+  return (last?.wants ?? [])
+    .filter((want) => want.left > 0 && !want.demand.isBorrowed)
+    .filter((want) => (last?.offersFor.get(want) ?? []).every((own) => !limits.allows(own)))
+    .map((own) => own.demand)
+}
+
+/** `sharing`: uids of workloads that are left of a deficit that was shared. */
+function conclude(
+  { board, limits, reserved, rounds }: Sought,
+  context: SupplyContext,
+  sharing: ReadonlySet<string> = new Set(),
+): Supply {
   const launches = launchAll(
     rounds.flatMap((own) => own.claims),
-    ids,
+    context.ids,
   )
   const waiting = rounds.flatMap((own) => waitingOf(own.buying))
-  const made = preempt({ ...context, board, waiting, kept: reserved.kept })
+  const made = preempt({ ...context, board, limits, waiting, kept: reserved.kept })
   const placed = [reserved, ...rounds.map((own) => own.placed)]
+  const isShort = ({ demand }: Want): boolean =>
+    !demand.isBorrowed && sharing.has(demand.target.workload.uid)
   return {
     actions: [...placed.flatMap((own) => own.actions), ...launches.actions, ...made.actions],
     refusals: waiting
       .filter(({ want }) => want.left > 0)
       .map(({ want, refusal }) => {
-        const why = made.reasons.get(want) ?? []
-        const reasons = [...refusal.reasons, ...[why].flat()]
+        const why = [made.reasons.get(want) ?? [], isShort(want) ? DEFICIT : []].flat()
+        const reasons = [...refusal.reasons, ...why]
         return { ...refusal, reasons, count: want.left, isEntitled: !want.demand.isBorrowed }
       }),
     used: new Set([...placed.flatMap((own) => [...own.used]), ...launches.bought, ...made.used]),
@@ -85,36 +124,81 @@ export function supply(context: SupplyContext): Supply {
   }
 }
 
+const DEFICIT: Reason = {
+  code: 'Deficit',
+  text: 'there is too little for all that is guaranteed; the teams share it by weight',
+}
+
 type Round = {
   readonly placed: Placing
   readonly claims: readonly ClaimDraft[]
   readonly buying: ProvisionContext
 }
 
+type Places = { readonly reserved: Reserved; readonly rounds: readonly Round[] }
+
+/** Part by part, and what is left of them once more, so that each of them is told why. */
+function findPlaces(demands: readonly Demand[], context: RoundContext, split?: Split): Places {
+  const { snapshot } = context
+  const hasReserved = snapshot.workloadStatuses.some((own) => own.reservations !== undefined)
+  const { reserved, rest } = hasReserved
+    ? takeReserved(demands, context)
+    : { reserved: NOTHING_RESERVED, rest: demands }
+  const rounds: Round[] = []
+  const claims: ClaimDraft[] = []
+  if (split === undefined) seekRounds(rest, { context, rounds, claims })
+  else {
+    for (const part of split(rest)) seekRounds(part, { context, rounds, claims })
+    const left = rounds.flatMap(({ buying }) => buying.wants.flatMap(takeLeft))
+    seekRounds(together(left), { context, rounds, claims })
+  }
+  return { reserved, rounds }
+}
+
+type RoundContext = WantContext & Pick<ProvisionContext, 'limits' | 'ids' | 'weigh'>
+
+function takeReserved(
+  demands: readonly Demand[],
+  context: RoundContext,
+): { readonly reserved: Reserved; readonly rest: readonly Demand[] } {
+  const { nowMs, workloadStatuses } = context.snapshot
+  const serving = { ...context, ...wantsOf(demands, context), nowMs }
+  const reserved = serveReserved(serving, workloadStatuses)
+  return { reserved, rest: serving.wants.flatMap(takeLeft) }
+}
+
+type Found = {
+  readonly context: RoundContext
+  readonly rounds: Round[]
+  readonly claims: ClaimDraft[]
+}
+
 /**
  * Round by round, until one finds nothing. What a round has placed and bought may fill a zone or
  * carry a pool to its limit, and then those that are left may go where they might not before.
  */
-function findPlaces(
-  demands: readonly Demand[],
-  context: WantContext & Pick<ProvisionContext, 'limits' | 'ids' | 'weigh'>,
-): { readonly reserved: Reserved; readonly rounds: readonly Round[] } {
-  const rounds: Round[] = []
-  let reserved = NOTHING_RESERVED
-  const claims: ClaimDraft[] = []
+function seekRounds(demands: readonly Demand[], { context, rounds, claims }: Found): void {
   let waiting = demands
   while (waiting.length > 0) {
     const buying = { ...context, ...wantsOf(waiting, context) }
     const before = claims.length
-    const { nowMs, workloadStatuses } = context.snapshot
-    if (rounds.length === 0) reserved = serveReserved({ ...buying, nowMs }, workloadStatuses)
-    const placed = place({ ...buying, nowMs })
+    const placed = place({ ...buying, nowMs: context.snapshot.nowMs })
     provision(buying, claims)
     rounds.push({ placed, claims: claims.slice(before), buying })
     if (placed.used.size === 0 && claims.length === before) break
     waiting = buying.wants.flatMap(takeLeft)
   }
-  return { reserved, rounds }
+}
+
+/** Equal demands as one again. */
+function together(demands: readonly Demand[]): readonly Demand[] {
+  const keyOf = ({ target, capacity, isBorrowed }: Demand): string =>
+    `${target.workload.uid}|${capacity}|${String(isBorrowed)}`
+  return [...groupBy(demands, keyOf).values()].flatMap((group) => {
+    const [first] = group
+    const count = group.reduce((sum, own) => sum + own.count, 0)
+    return first === undefined ? [] : [{ ...first, count }]
+  })
 }
 
 /** What is left of the want, for the next round to find a place for. */
@@ -127,7 +211,10 @@ function takeLeft(want: Want): readonly Demand[] {
 function waitingOf(buying: ProvisionContext): PreemptContext['waiting'] {
   return buying.wants
     .filter((want) => want.left > 0)
-    .map((want) => ({ want, refusal: refusalOf(want, buying) }))
+    .map((want) => ({
+      ...{ want, refusal: refusalOf(want, buying) },
+      offers: buying.offersFor.get(want) ?? [],
+    }))
 }
 
 const NOBODY_WAITS: Supply = {

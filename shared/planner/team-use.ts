@@ -31,17 +31,9 @@ export function openTeamUse({ snapshot, draft, targets }: TeamUseContext): TeamU
   const shares = snapshot.teams.filter((own) => own.deletedAtMs === undefined).map(shareOf)
   const governed = governedBy(shares)
   const guarantees = new Map(shares.map((own) => [own.team, own.guarantee]))
-  const used = new Map<string, Record<Dimension, number>>()
+  const used = usedByTeam({ draft, targets })
   const change: TeamUse['change'] = (team = '', need, by) => {
-    const amounts = used.get(team) ?? { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
-    for (const own of DIMENSIONS) amounts[own] += by * need[own]
-    used.set(team, amounts)
-  }
-  const replicas = replicasByUid(draft)
-  for (const { uid, spec } of targets.map((own) => own.workload)) {
-    for (const own of runningOf(replicas.get(uid) ?? NO_REPLICAS).staying) {
-      change(spec.team, amountOf(needOfBound(own, draft)), 1)
-    }
+    add(used, { team, need, by })
   }
   const mostOf = (team: string | undefined, own: Dimension): number => {
     if (!governed.includes(own)) return Infinity
@@ -57,4 +49,26 @@ export function openTeamUse({ snapshot, draft, targets }: TeamUseContext): TeamU
       return among.filter((own) => takes.includes(own) && (over.includes(own) || isUncounted(own)))
     },
   }
+}
+
+type Used = Map<string, Record<Dimension, number>>
+
+/** By team, `''` where there is none: what its replicas take of nodes that stay. */
+export function usedByTeam({ draft, targets }: Omit<TeamUseContext, 'snapshot'>): Used {
+  const used: Used = new Map()
+  const replicas = replicasByUid(draft)
+  for (const { uid, spec } of targets.map((own) => own.workload)) {
+    for (const own of runningOf(replicas.get(uid) ?? NO_REPLICAS).staying) {
+      add(used, { team: spec.team ?? '', need: amountOf(needOfBound(own, draft)), by: 1 })
+    }
+  }
+  return used
+}
+
+type Change = { readonly team: string; readonly need: Amount; readonly by: 1 | -1 }
+
+function add(used: Used, { team, need, by }: Change): void {
+  const amounts = used.get(team) ?? { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
+  for (const own of DIMENSIONS) amounts[own] += by * need[own]
+  used.set(team, amounts)
 }

@@ -54,9 +54,13 @@ export type VictimBook = {
    * go first first; undefined when all together would not.
    */
   choose(slot: Slot, want: Want): readonly Victim[] | undefined
+  /** All that run on the slot's node, where each of them has what is lacked on loan. */
+  chooseAll(slot: Slot, lack: Lack): readonly Victim[] | undefined
   take(victims: readonly Victim[]): void
   letLive(victim: Victim): void
 }
+
+export type Lack = { readonly want: Want; readonly lacked: readonly Dimension[] }
 
 export type VictimContext = {
   readonly snapshot: Snapshot
@@ -77,9 +81,8 @@ export function openVictims(context: VictimContext): VictimBook {
     if (because === 'Reclaimed') own.borrowed += by
     else if (victim.isAvailable) own.guaranteed += by
   }
-  const victimOf = (candidate: Candidate, slot: Slot, want: Want): Victim | undefined => {
+  const victimOf = (candidate: Candidate, { want, lacked }: Lack): Victim | undefined => {
     const { target, need } = candidate
-    const lacked = lackedOn(slot, want)
     const own = left.get(target.workload.uid)
     if (own === undefined || taken.has(candidate.replica) || !frees(candidate, lacked)) {
       return undefined
@@ -109,7 +112,7 @@ export function openVictims(context: VictimContext): VictimBook {
       for (const candidate of byNode.get(slot.node) ?? []) {
         if (slotSuits(cleared, want)) break
         if (candidate.target.workload.uid === uid) continue
-        const victim = victimOf(candidate, cleared, want)
+        const victim = victimOf(candidate, { want, lacked: lackedOn(cleared, want) })
         if (victim === undefined) continue
         take(victim)
         chosen.push(victim)
@@ -117,6 +120,17 @@ export function openVictims(context: VictimContext): VictimBook {
       }
       chosen.forEach(letLive)
       return slotSuits(cleared, want) ? needed(chosen, cleared, want) : undefined
+    },
+    chooseAll: ({ node, replicas }, lack) => {
+      const chosen: Victim[] = []
+      for (const candidate of byNode.get(node) ?? []) {
+        const victim = victimOf(candidate, lack)
+        if (victim?.because !== 'Reclaimed') break
+        take(victim)
+        chosen.push(victim)
+      }
+      chosen.forEach(letLive)
+      return chosen.length === replicas ? chosen : undefined
     },
   }
 }
@@ -180,10 +194,8 @@ function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): C
   return { candidates, left, nextAtMs: nextMs === Infinity ? undefined : nextMs }
 }
 
-type Lacked = readonly Dimension[]
-
 /** Where it has no place left for one more, all that anybody takes. */
-function lackedOn(slot: Slot, { demand: { need } }: Want): Lacked {
+function lackedOn(slot: Slot, { demand: { need } }: Want): Lack['lacked'] {
   if (slot.replicas >= LIMITS.replicasPerNodeMax) return DIMENSIONS
   const isShort = {
     cpuMilli: slot.freeCpuMilli < need.cpuMilli,
@@ -194,7 +206,8 @@ function lackedOn(slot: Slot, { demand: { need } }: Want): Lacked {
 }
 
 /** True when the candidate's end frees something of what is lacked. */
-const frees = ({ need }: Candidate, lacked: Lacked): boolean => lacked.some((own) => need[own] > 0)
+const frees = ({ need }: Candidate, lacked: Lack['lacked']): boolean =>
+  lacked.some((own) => need[own] > 0)
 
 /** What one replica takes of its node. */
 type Taken = Pick<Candidate, 'need'> & { readonly replica: Pick<Replica, 'bound'> }

@@ -9,6 +9,7 @@
  * Source: the semantics of Kueue's cohorts (nominal quota, lending limit), figures and faults of
  * its peers in `research/lifecycle.md` §3.
  */
+import { LIMITS } from '../../model/limits.ts'
 import { fitting, guaranteeWhatStays, openBooks, partsOf, type Account } from './books.ts'
 import type { Books, Part } from './books.ts'
 import type { Dimension, QuotaPolicy } from './policy.ts'
@@ -94,12 +95,10 @@ function openBank({ governed, accounts, accountOf }: Books): Bank {
     burdenOf: (account) => {
       const amounts = amountsIn(borrowed, account)
       const parts = governed.map((own) => amounts[own] / Math.max(1, totals.get(own) ?? 0))
-      return Math.max(0, ...parts) / Math.max(account.share.weight, LEAST_WEIGHT)
+      return Math.max(0, ...parts) / Math.max(account.share.weight, LIMITS.leastWeight)
     },
   }
 }
-
-const LEAST_WEIGHT = 1e-6
 
 const finite = (amount: number): number => (amount === Infinity ? 0 : amount)
 

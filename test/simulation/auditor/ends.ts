@@ -24,6 +24,7 @@ const UNHURRIED: ReadonlySet<string> = new Set([
   'Empty',
   'OperatorDrain',
   'PoolDeleted',
+  'Reclaimed',
   'Retest',
   'Terminate',
 ])

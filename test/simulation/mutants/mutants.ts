@@ -104,8 +104,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('claims do not count towards limits', '6', {
     [planner('pool-limits')]: {
-      replace: `    count(pool, {`,
-      by: `    if (machine !== undefined) count(pool, {`,
+      replace: `    count(node.pool, chargeOf(node, types))`,
+      by: `    if (node.machine !== undefined) count(node.pool, chargeOf(node, types))`,
     },
   }),
   mutant('a claim is charged as its smallest candidate', '6', {
@@ -131,6 +131,12 @@ export const MUTANTS: readonly Mutant[] = [
       replace: `  return spec.preemptible
 `,
       by: `  return spec !== undefined
+`,
+    },
+    [planner('applicants')]: {
+      replace: `  if (spec.preemptible) return 0
+`,
+      by: `  if (count >= 0) return 0
 `,
     },
   }),
