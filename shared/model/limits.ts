@@ -213,6 +213,8 @@ export const LIMITS = {
   reclaimHoldMs: 60_000,
   /** Replicas that a pass clears room for: each asks every node who would have to go there. */
   reclaimsPerPass: 50,
+  /** What a team borrowed counts against it, half as much after each such time. */
+  loanHalfLifeMs: 86_400_000,
   /** A team of weight zero comes last, and what is shared by weight is still a number. */
   leastWeight: 1e-6,
   /** Parts in which a deficit is dealt out: the share of a team is right to within one of them. */

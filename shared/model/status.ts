@@ -82,6 +82,16 @@ export const poolStatusSchema = z.object({
 })
 export type PoolStatus = z.infer<typeof poolStatusSchema>
 
+/** What a team has borrowed so far, as a part of all that is guaranteed to anybody. */
+export const loansSchema = z.object({
+  /** What it borrows since then. */
+  part: z.number(),
+  /** What it had borrowed in the time before, on average, the later the more. */
+  before: z.number(),
+  sinceMs: z.int(),
+})
+export type Loans = z.infer<typeof loansSchema>
+
 const amountsSchema = z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpuMilli: z.int() })
 export type Amounts = z.infer<typeof amountsSchema>
 
@@ -97,6 +107,8 @@ export const teamStatusSchema = z.object({
   borrowed: amountsSchema,
   /** What is guaranteed to it and wanted, and has no place so far. */
   short: amountsSchema,
+  /** Absent until it first borrows. */
+  loans: loansSchema.optional(),
 })
 export type TeamStatus = z.infer<typeof teamStatusSchema>
 

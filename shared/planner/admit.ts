@@ -13,7 +13,7 @@ import { applicantsOf, type Applicant, type ApplicantContext } from './applicant
 import { whyHopeless } from './hopeless.ts'
 import { guaranteedWithBorrowing } from './quota/guaranteed-with-borrowing.ts'
 import { countOfLots, type Ask, type Grant } from './quota/policy.ts'
-import { shareOf } from './quota/shares.ts'
+import { shareOf, sharesOf } from './quota/shares.ts'
 import { whyNotAllowed } from './quota/why.ts'
 import type { Snapshot } from './snapshot.ts'
 import { targetWithin, type Entitlement, type Target } from './target.ts'
@@ -29,7 +29,7 @@ export function admit(context: ApplicantContext): Admission {
   if (teams.length === 0) return { admitted: targets, refused: [] }
   const applicants = applicantsOf(context)
   const asks = applicants.map((own) => own.ask)
-  const shares = teams.map(shareOf)
+  const shares = sharesOf(snapshot)
   const granted = guaranteedWithBorrowing({ shares, asks })
   // What a team waits for makes nothing that it has another team's to take; nor does what a machine
   // took with it, or is about to, and what is to have a place again.

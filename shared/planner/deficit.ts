@@ -17,7 +17,7 @@ import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 import { usedByTeam } from './team-use.ts'
 
-export type DeficitContext = {
+type DeficitContext = {
   readonly snapshot: Snapshot
   readonly draft: Draft
   readonly targets: readonly Target[]

@@ -15,7 +15,7 @@ import type { Snapshot } from './snapshot.ts'
 import type { Reason } from '../model/status.ts'
 import type { Target } from './target.ts'
 
-export type HopeContext = { readonly snapshot: Snapshot; readonly draft: Draft }
+type HopeContext = { readonly snapshot: Snapshot; readonly draft: Draft }
 
 export function isHopeless(target: Target, { snapshot, draft }: HopeContext): boolean {
   const { image } = target.template

@@ -16,7 +16,7 @@ import type { Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
 import type { Victim, VictimBook } from './victims.ts'
 
-export type LimitScene = {
+type LimitScene = {
   readonly draft: Draft
   readonly limits: Pick<PoolBook, 'allows' | 'wouldAllow' | 'shortFor'>
   readonly victims: VictimBook

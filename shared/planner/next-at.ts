@@ -8,11 +8,12 @@ import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { PoolSpec } from '../model/pool.ts'
 import type { Beat } from '../model/report.ts'
-import type { WorkloadStatus } from '../model/status.ts'
+import type { TeamStatus, WorkloadStatus } from '../model/status.ts'
 import { stopAtMs } from './drain.ts'
 import { beatsByArn, poolsByName } from './facts.ts'
 import type { Draft } from './fold.ts'
 import { borrowsAgainAtMs, forgivenAtMs } from './quota/cool-down.ts'
+import { forgottenAtMs } from './quota/loans.ts'
 import { NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from './retire.ts'
 import { BEATING } from './silence.ts'
@@ -22,6 +23,7 @@ export type NextContext = {
   readonly snapshot: Snapshot
   readonly draft: Draft
   readonly statuses: readonly WorkloadStatus[]
+  readonly teamStatuses: readonly TeamStatus[]
   /** When the brakes that held somebody back let go of something. */
   readonly brakeEndsMs: readonly number[]
   readonly isCutOff: boolean
@@ -132,7 +134,11 @@ function waitingMoments(context: NextContext): number[] {
 }
 
 /** When somebody may have to give way, may borrow again, or is given up waiting for. */
-function* quotaMoments({ snapshot, draft, statuses }: NextContext): Iterable<readonly number[]> {
+function* quotaMoments(context: NextContext): Iterable<readonly number[]> {
+  const { snapshot, draft, statuses } = context
+  yield context.teamStatuses.flatMap(({ loans }) =>
+    loans === undefined ? [] : [forgottenAtMs(loans)],
+  )
   for (const { reservations, reclaims } of statuses) {
     if (reservations !== undefined) yield reservations.map((own) => own.untilMs)
     for (const own of reclaims ?? []) yield [borrowsAgainAtMs(own), forgivenAtMs(own)]

@@ -83,10 +83,14 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
   const context = { snapshot, draft, refusals, coming, targets, reclaim, braked }
   const workloads = workloadStatuses(context)
   const pools = poolStatuses(context)
-  const teams = teamStatuses({ teams: snapshot.teams, targets: found.targets, draft })
+  const { nowMs, teamStatuses: before } = snapshot
+  const teams = teamStatuses({
+    ...{ teams: snapshot.teams, targets: found.targets, draft, before, nowMs },
+  })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
   const brakeEndsMs = brakes.endsMs()
-  const next = nextAtMs({ snapshot, draft, statuses: workloads, brakeEndsMs, isCutOff })
+  const told = { statuses: workloads, teamStatuses: teams }
+  const next = nextAtMs({ snapshot, draft, ...told, brakeEndsMs, isCutOff })
   return {
     epoch: snapshot.pass.epoch,
     nowMs: snapshot.nowMs,

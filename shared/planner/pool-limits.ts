@@ -22,11 +22,11 @@ import { shapeOf, type Offer } from './offers.ts'
 import { DIMENSIONS, type Dimension } from './quota/policy.ts'
 import type { Snapshot } from './snapshot.ts'
 
-export type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
+type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
 
 type Charge = { readonly largest: Resources; readonly dearestUsdPerHour: number }
 
-export type PoolChange = { readonly gone: readonly Node[]; readonly bought: readonly Offer[] }
+type PoolChange = { readonly gone: readonly Node[]; readonly bought: readonly Offer[] }
 
 export type PoolBook = {
   /** True when one more machine of the offer may be bought now. */

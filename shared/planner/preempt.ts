@@ -259,6 +259,7 @@ const byHarm = inOrder<Way>(
   byKey((own) => own.victims.filter((victim) => victim.because === 'Preempted').length),
   byKey((own) => own.victims.length),
   byKey((own) => own.victims.reduce((sum, { target }) => sum + target.workload.spec.priority, 0)),
+  byKey((own) => own.victims.reduce((sum, { gaveWay }) => sum + gaveWay, 0)),
   // The newest, as on one node: what has run for long has more to lose.
   descending(byKey((own) => Math.min(...own.victims.map((one) => one.replica.bound.assignedAtMs)))),
   (a, b) => byText(a.slot.node, b.slot.node),

@@ -4,6 +4,8 @@
 import type { TeamItem } from '../model/spec-item.ts'
 import type { Amounts, TeamStatus } from '../model/status.ts'
 import type { Draft } from './fold.ts'
+import { partOfAll } from './quota/books.ts'
+import { loansFrom } from './quota/loans.ts'
 import { DIMENSIONS, type Amount } from './quota/policy.ts'
 import { shareOf } from './quota/shares.ts'
 import { needOfBound, NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
@@ -15,27 +17,34 @@ export type TeamContext = {
   /** Of all workloads, after quotas were applied. */
   readonly targets: readonly Target[]
   readonly draft: Draft
+  /** As people were told last. */
+  readonly before: readonly TeamStatus[]
+  readonly nowMs: number
 }
 
-export function teamStatuses({ teams, targets, draft }: TeamContext): readonly TeamStatus[] {
+export function teamStatuses(context: TeamContext): readonly TeamStatus[] {
+  const { targets, draft, before, nowMs } = context
   const replicas = replicasByUid(draft)
-  return teams
-    .filter((own) => own.deletedAtMs === undefined)
-    .map((team) => {
-      const { name, uid, generation } = team
-      const used = nothing()
-      const short = nothing()
-      for (const { workload, guaranteed } of targets) {
-        if (workload.spec.team !== name) continue
-        const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS).all
-        for (const own of running) add(used, needOfBound(own, draft), 1)
-        const { need } = revisionOf(workload.spec)
-        add(short, need, Math.max(0, guaranteed - running.length))
-      }
-      const borrowed = beyond(used, shareOf(team).guarantee)
-      const meta = { kind: 'status', noun: 'team', name, uid } as const
-      return { ...meta, observedGeneration: generation, used, borrowed, short }
-    })
+  const teams = context.teams.filter((own) => own.deletedAtMs === undefined)
+  const shares = teams.map(shareOf)
+  return teams.map((team) => {
+    const { name, uid, generation } = team
+    const used = nothing()
+    const short = nothing()
+    for (const { workload, guaranteed } of targets) {
+      if (workload.spec.team !== name) continue
+      const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS).all
+      for (const own of running) add(used, needOfBound(own, draft), 1)
+      const { need } = revisionOf(workload.spec)
+      add(short, need, Math.max(0, guaranteed - running.length))
+    }
+    const borrowed = beyond(used, shareOf(team).guarantee)
+    const meta = { kind: 'status', noun: 'team', name, uid } as const
+    const old = before.find((own) => own.uid === uid)?.loans
+    const loans = loansFrom(old, partOfAll(borrowed, shares), nowMs)
+    const numbers = { observedGeneration: generation, used, borrowed, short }
+    return { ...meta, ...numbers, ...(loans === undefined ? {} : { loans }) }
+  })
 }
 
 function beyond(used: Amounts, quota: Amount): Amounts {

@@ -12,7 +12,7 @@ import { needOfBound, NO_REPLICAS, replicasByUid, runningOf } from './replicas.t
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 
-export type TeamUse = {
+type TeamUse = {
   /**
    * Those of the dimensions in which a replica of the team that takes so much runs on loan. What no
    * quota counts is on loan with whatever is.
@@ -21,7 +21,7 @@ export type TeamUse = {
   change(team: string | undefined, need: Amount, by: 1 | -1): void
 }
 
-export type TeamUseContext = {
+type TeamUseContext = {
   readonly snapshot: Snapshot
   readonly draft: Draft
   readonly targets: readonly Target[]

@@ -35,6 +35,8 @@ type Candidate = {
   readonly target: Target
   readonly need: Resources
   readonly isAvailable: boolean
+  /** How often its workload has given way lately: whoever did is spared where another will do. */
+  readonly gaveWay: number
 }
 
 /** `Reclaimed`: it ran on borrowed room. `Preempted`: its team has more important work. */
@@ -60,7 +62,7 @@ export type VictimBook = {
   letLive(victim: Victim): void
 }
 
-export type Lack = { readonly want: Want; readonly lacked: readonly Dimension[] }
+type Lack = { readonly want: Want; readonly lacked: readonly Dimension[] }
 
 export type VictimContext = {
   readonly snapshot: Snapshot
@@ -157,8 +159,10 @@ type Candidates = {
   readonly nextAtMs: number | undefined
 }
 
-function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): Candidates {
+function candidatesOf({ snapshot, draft, targets }: VictimContext): Candidates {
+  const { nowMs } = snapshot
   const replicas = replicasByUid(draft)
+  const reclaims = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own.reclaims ?? []]))
   const left = new Map<string, Left>()
   let nextMs = Infinity
   const candidates = targets
@@ -166,6 +170,8 @@ function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): C
     .flatMap((target): readonly Candidate[] => {
       const { workload, reclaimable } = target
       const group = replicas.get(workload.uid) ?? NO_REPLICAS
+      const counts = (reclaims.get(workload.uid) ?? []).map((own) => own.count)
+      const gaveWay = Math.max(0, ...counts)
       const allowed = target.allowed - reclaimable
       const ledger = openLedger({ workload, allowed }, runningOf(group), nowMs)
       // Protected is what is left to it by right once the more important work has its own.
@@ -180,13 +186,14 @@ function candidatesOf({ snapshot: { nowMs }, draft, targets }: VictimContext): C
         }
         const need = needOfBound(own, draft)
         const isCounted = isAvailable(own, workload.spec, nowMs)
-        return [{ replica: own, target, need, isAvailable: isCounted }]
+        return [{ replica: own, target, need, isAvailable: isCounted, gaveWay }]
       })
     })
     .sort(
       inOrder(
         byKey((own) => (own.target.reclaimable > 0 ? 0 : 1)),
         byKey((own) => own.target.workload.spec.priority),
+        byKey((own) => own.gaveWay),
         descending(byKey((own) => own.replica.bound.assignedAtMs)),
         byKey((own) => own.replica.bound.id),
       ),

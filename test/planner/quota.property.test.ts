@@ -17,6 +17,8 @@ import { plan } from '#shared/planner/plan.ts'
 import { newWorld, tell, type World } from '../scenarios/world.ts'
 
 const TEAMS = ['red', 'green', 'blue']
+/** How many random days are watched for work that is started in vain; a thousand take minutes. */
+const DAYS = Number(process.env['DAYS'] ?? 60)
 /** Each node has room for three replicas of one CPU. */
 const NODES = 4
 
@@ -165,6 +167,25 @@ describe('quotas of teams', () => {
         expect(2 ** (times - 2)).toBeLessThanOrEqual((world.nowMs - beganMs) / 60_000)
       }),
       { numRuns: 15 },
+    )
+  })
+
+  it('never start what they soon send away: while nobody asks for anything else, none goes twice', () => {
+    fc.assert(
+      fc.property(days, (day) => {
+        const world = worldOf(day, ['1', '1', '1'])
+        for (const { team, preemptible, replicas, minutes } of day.hours) {
+          ask(world, { team, kind: preemptible ? 'loose' : 'firm', replicas, cpu: '1' })
+          const started = new Set<string>()
+          settle(world, (86_400_000 * minutes) / (20 * day.hours.length), (made) => {
+            for (const own of made.actions) {
+              if (own.kind === 'bind') started.add(own.replica.id)
+              if (own.kind === 'stop' && isReclaim(own)) expect(started).not.toContain(own.replica)
+            }
+          })
+        }
+      }),
+      { numRuns: DAYS },
     )
   })
 

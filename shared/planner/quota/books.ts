@@ -54,7 +54,7 @@ export function openBooks({ shares, asks }: QuotaQuestion): Books {
   const accounts = shares.map((share): Account => ({ share, left: { ...share.guarantee } }))
   const byTeam = new Map(accounts.map((own) => [own.share.team, own]))
   const nobodys: Account = {
-    share: { team: '', guarantee: NOBODYS, lend: NOBODYS, weight: 1, mayBorrow: true },
+    share: { team: '', guarantee: NOBODYS, lend: NOBODYS, weight: 1, mayBorrow: true, debt: 0 },
     left: { ...NOBODYS },
   }
   const grants = new Map(asks.map((own) => [own.uid, NO_GRANT]))
@@ -79,6 +79,18 @@ export function openBooks({ shares, asks }: QuotaQuestion): Books {
 /** Dimensions that some quota names. */
 export function governedBy(shares: readonly Share[]): readonly Dimension[] {
   return DIMENSIONS.filter((own) => shares.some((share) => share.guarantee[own] !== Infinity))
+}
+
+/** All that is guaranteed to anybody, where it is counted. */
+export function totalOf(shares: readonly Share[], own: Dimension): number {
+  const amounts = shares.map((share) => share.guarantee[own])
+  return amounts.reduce((sum, amount) => sum + (amount === Infinity ? 0 : amount), 0)
+}
+
+/** The largest part of all guarantees that such an amount is. */
+export function partOfAll(amount: Amount, shares: readonly Share[]): number {
+  const parts = governedBy(shares).map((own) => amount[own] / Math.max(1, totalOf(shares, own)))
+  return Math.max(0, ...parts)
 }
 
 /** Pieces that fit into the amount, counted in the governed dimensions alone. */

@@ -21,14 +21,14 @@ export function forgivenAtMs(reclaims: Reclaims): number {
   return borrowsAgainAtMs(reclaims) + LIMITS.borrowForgivenAfterMs
 }
 
-export type CoolDowns = {
+type CoolDowns = {
   /** When the team may borrow such an amount again; undefined where it may now. */
   endsAtMs(team: string | undefined, need: Amount): number | undefined
   /** What is remembered once it gives way now. Several that go in one cool-down count once. */
   afterReclaim(team: string | undefined, dimension: Dimension): Reclaims
 }
 
-export type CoolDownContext = {
+type CoolDownContext = {
   readonly nowMs: number
   readonly workloads: readonly WorkloadItem[]
   readonly workloadStatuses: readonly WorkloadStatus[]

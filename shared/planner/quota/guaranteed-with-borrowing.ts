@@ -4,14 +4,14 @@
  * Only preemptible work borrows, because what is lent is asked back. What a team waits for counts
  * as used by it, so nothing is lent that its owner is about to need. Borrowers that run keep what
  * they have; what is left goes replica by replica to the team that has borrowed least for its
- * weight.
+ * weight, now and lately.
  *
  * Source: the semantics of Kueue's cohorts (nominal quota, lending limit), figures and faults of
  * its peers in `research/lifecycle.md` §3.
  */
 import { LIMITS } from '../../model/limits.ts'
-import { fitting, guaranteeWhatStays, openBooks, partsOf, type Account } from './books.ts'
-import type { Books, Part } from './books.ts'
+import { fitting, guaranteeWhatStays, openBooks, partOfAll, partsOf } from './books.ts'
+import type { Account, Books, Part } from './books.ts'
 import type { Dimension, QuotaPolicy } from './policy.ts'
 
 export const guaranteedWithBorrowing: QuotaPolicy = (question) => {
@@ -42,7 +42,7 @@ export const guaranteedWithBorrowing: QuotaPolicy = (question) => {
 type Bank = {
   /** Takes one piece off what others lend; false where there is not enough. */
   draw(part: Part): boolean
-  /** The largest part of all guarantees that the account has borrowed, by its weight. */
+  /** The largest part of all guarantees that it has borrowed, now and lately, by its weight. */
   burdenOf(account: Account): number
 }
 
@@ -87,20 +87,15 @@ function openBank({ governed, accounts, accountOf }: Books): Bank {
     }
     return true
   }
-  const total = (own: Dimension): number =>
-    accounts.reduce((sum, { share }) => sum + finite(share.guarantee[own]), 0)
-  const totals = new Map(governed.map((own) => [own, total(own)]))
+  const shares = accounts.map((own) => own.share)
   return {
     draw,
     burdenOf: (account) => {
-      const amounts = amountsIn(borrowed, account)
-      const parts = governed.map((own) => amounts[own] / Math.max(1, totals.get(own) ?? 0))
-      return Math.max(0, ...parts) / Math.max(account.share.weight, LIMITS.leastWeight)
+      const part = partOfAll(amountsIn(borrowed, account), shares)
+      return (part + account.share.debt) / Math.max(account.share.weight, LIMITS.leastWeight)
     },
   }
 }
-
-const finite = (amount: number): number => (amount === Infinity ? 0 : amount)
 
 /** One piece at a time to the team that has borrowed least for its weight. */
 function shareOut(

@@ -22,6 +22,8 @@ export type Share = {
   readonly lend: Amount
   readonly weight: number
   readonly mayBorrow: boolean
+  /** What it has borrowed lately, as a part of all that is guaranteed to anybody. */
+  readonly debt: number
 }
 
 /** Equal replicas that a workload has. */
