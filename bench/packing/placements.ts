@@ -7,8 +7,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { assert, must } from '#shared/base/assert.ts'
-import { takeDevices, withoutShares } from '#shared/planner/devices.ts'
 import type { Packing } from '#shared/planner/packing/problem.ts'
+import { packShares } from '#shared/planner/packing/shares.ts'
 import type { NamedProblem, Replica } from './data.ts'
 
 export type Placement = {
@@ -42,16 +42,18 @@ export function placementsOf(
   return placements
 }
 
-/** Largest shares first: that is how they fit. */
+/** Whole devices first; parts as the packing found that they fit. */
 function onDevices(replicas: readonly Replica[], gpus: number): Placement['replicas'] {
-  let devices: readonly number[] = Array<number>(gpus).fill(1000)
-  return replicas
-    .toSorted((a, b) => b.gpuMilli - a.gpuMilli)
-    .map(({ id, gpuMilli }) => {
-      const shares = must(takeDevices(devices, gpuMilli), 'devices for each replica')
-      devices = withoutShares(devices, shares)
-      return { id, gpus: shares.map(({ index, milli }) => [index, milli] as const) }
-    })
+  const parts = replicas.map(({ gpuMilli }) => gpuMilli).filter((own) => own > 0 && own < 1000)
+  const wholes = replicas.reduce((sum, { gpuMilli }) => sum + Math.floor(gpuMilli / 1000), 0)
+  const deviceOf = must(packShares(parts, gpus - wholes), 'devices for each replica')
+  let [part, whole] = [0, gpus - wholes]
+  return replicas.map(({ id, gpuMilli }) => {
+    if (gpuMilli === 0) return { id, gpus: [] }
+    if (gpuMilli < 1000) return { id, gpus: [[deviceOf[part++] ?? 0, gpuMilli]] as const }
+    const own = Array.from({ length: gpuMilli / 1000 }, () => [whole++, 1000] as const)
+    return { id, gpus: own }
+  })
 }
 
 /** Throws InvariantError for the first thing that is wrong. */

@@ -6,13 +6,7 @@
  */
 import highsModule, { type Highs, type Model } from 'highs'
 import { DroverError } from '../base/errors.ts'
-import type {
-  BestFilling,
-  Column,
-  Cover,
-  Knapsack,
-  Solver,
-} from '../planner/packing/linear-program.ts'
+import type { Column, Cover, Solver } from '../planner/packing/linear-program.ts'
 
 export class SolverError extends DroverError {
   constructor(seen: unknown) {
@@ -57,39 +51,7 @@ async function load(): Promise<Solver> {
         model.dispose()
       }
     },
-    bestFilling: (knapsack, nodesMax) => bestFilling(highs, knapsack, nodesMax),
   }
-}
-
-function bestFilling(highs: Highs, { room, items }: Knapsack, nodesMax: number): BestFilling {
-  const model = highs.createModel()
-  try {
-    model.options.set({
-      ...{ output_flag: false, mip_max_nodes: nodesMax, mip_rel_gap: FILLING_GAP },
-    })
-    for (const own of room) model.addRow(-highs.infinity, own, { indices: [], values: [] })
-    for (const [i, { worth, needs, most }] of items.entries()) {
-      const rows = [...needs.keys()].filter((r) => (needs[r] ?? 0) > 0)
-      const values = rows.map((r) => needs[r] ?? 0)
-      model.addCol(-worth, 0, most, { indices: rows, values })
-      model.changeColIntegrality(i, highs.constants.variableType.integer)
-    }
-    const counts = [...solutionOf(highs, model)].map(Math.round)
-    const bound = -Number(model.info.get('mip_dual_bound'))
-    const isWhole = counts.length === items.length && fits(counts, { room, items })
-    return { counts: isWhole ? counts : undefined, bound: Number.isNaN(bound) ? Infinity : bound }
-  } finally {
-    model.dispose()
-  }
-}
-
-const FILLING_GAP = 5e-4
-
-function fits(counts: readonly number[], { room, items }: Knapsack): boolean {
-  return room.every((own, r) => {
-    const used = items.reduce((sum, { needs }, i) => sum + (counts[i] ?? 0) * (needs[r] ?? 0), 0)
-    return used <= own
-  })
 }
 
 /** Whole covers are not searched further once they are proven to be this near the best. */

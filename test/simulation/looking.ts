@@ -13,5 +13,5 @@ export const LOOKING: {
   readonly budget: GenerateBudget
 } = {
   solver: () => Promise.resolve(loaded),
-  budget: { roundsMax: 4, nodesMax: 2_000, exactRoundsMax: 0, exactNodesMax: 0 },
+  budget: { roundsMax: 4, nodesMax: 2_000 },
 }

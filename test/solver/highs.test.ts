@@ -37,15 +37,4 @@ describe('the solver', () => {
     expect(uses?.map(Math.round)).toEqual(Float64Array.of(1, 1))
     expect(solver.wholeCover({ least: [1], columns: [] }, 1_000)).toBeUndefined()
   })
-
-  it('fills a knapsack, and says what no filling can exceed', () => {
-    const items = [
-      { worth: 60, needs: [10, 5], most: 1 },
-      { worth: 100, needs: [20, 1], most: 1 },
-      { worth: 120, needs: [30, 1], most: 1 },
-    ]
-    const { counts, bound } = solver.bestFilling({ room: [50, 10], items }, 1_000)
-    expect(counts).toEqual([0, 1, 1])
-    expect(bound).toBeCloseTo(220, 0)
-  })
 })

@@ -7,29 +7,23 @@
  * the machine costs; every one found is a new pattern. Prices are held back towards the best ones
  * so far, which keeps them from swinging. Whatever the prices are, no fleet is cheaper than all
  * replicas at their price, divided by the most that any machine is worth beyond its cost: the bound
- * holds whenever the search is stopped.
+ * holds whenever the search is stopped. Far from the end only fillings worth a good deal more than
+ * their machine matter, and to prove that there are none is quick; so what is looked for follows
+ * the gap between the program's cost and the bound.
  *
  * Source: Gilmore and Gomory (1961); Farley, A note on bounding a class of linear programming
  * problems (1990); Wentges, Weighted Dantzig–Wolfe decomposition (1997).
  */
-import { makeMachineFiller, type Filling, type MachineFiller } from './fill-machine.ts'
+import { makeMachineFiller, type MachineFiller } from './fill-machine.ts'
 import type { Cover, Solver } from './linear-program.ts'
-import {
-  cheapestAlone,
-  mostAlone,
-  RESOURCES,
-  type PackingProblem,
-  type Pattern,
-} from './problem.ts'
+import { cheapestAlone, type PackingProblem, type Pattern } from './problem.ts'
+import { makeSharesBook } from './shares.ts'
 
 export type GenerateBudget = {
-  /** Rounds of one linear program and one look at every machine. */
+  /** Rounds of one linear program and one look or two at every machine. */
   readonly roundsMax: number
   /** Unfinished fillings looked at, in all. */
   readonly nodesMax: number
-  /** Times that the solver itself fills the machines that are still in doubt, and its nodes. */
-  readonly exactRoundsMax: number
-  readonly exactNodesMax: number
 }
 
 export type Generated = {
@@ -44,16 +38,18 @@ export type Generated = {
 
 /** The share of the best prices so far in those that are tried. */
 const HOLD_BACK = 0.3
-/** Fillings that go on at a time in the first rounds; more once nothing is found with so few. */
-const FIRST_WIDTH = 16
+/** Fillings that go on at a time in the first rounds; more once so few leave a doubt. */
+const FIRST_WIDTH = 64
 const WIDTH_GROWTH = 4
-const WIDTH_MAX = 4_096
-/** From here on the solver is asked instead, where it may be. */
-const WIDTH_IN_DOUBT = 64
-/** A filling must be worth so much more than its machine to count as news. */
-const GAIN = 1 + 1e-6
+const WIDTH_MAX = 65_536
+/** Cells of the tables that bound fillings, for each shape. */
+const CELLS = 1_000
+/** A pattern must be worth this share of its price beyond it to count as news. */
+const LEAST_SLACK = 1e-6
+/** Of the gap between the program's cost and the bound, what a filling must be worth beyond. */
+const SLACK = 0.25
 /** Closer than this the bound and the cost are the same. */
-const CLOSE = 1e-4
+const CLOSE = 2e-4
 
 /** Every shape must fit on some machine. */
 export function generate(
@@ -63,53 +59,41 @@ export function generate(
 ): Generated {
   const cover = solver.openCover(problem.shapes.map((own) => own.count))
   try {
-    return search(problem, openPatterns(problem, cover), { cover, budget, solver })
+    return search(problem, openPatterns(problem, cover), { cover, budget })
   } finally {
     cover.close()
   }
 }
 
-type Means = {
-  readonly cover: Cover
-  readonly budget: GenerateBudget
-  readonly solver: Solver
-}
+type Means = { readonly cover: Cover; readonly budget: GenerateBudget }
 
 function search(
   problem: PackingProblem,
   patterns: PatternBook,
-  { cover, budget, solver }: Means,
+  { cover, budget: { roundsMax, nodesMax } }: Means,
 ): Generated {
-  const fillers = problem.machines.map((own) => makeMachineFiller(problem.shapes, own))
-  const ask = askSolver(problem, solver, budget.exactNodesMax)
-  const widest = budget.exactRoundsMax > 0 ? WIDTH_IN_DOUBT : WIDTH_MAX
+  const lookAround = makeLookAround(problem)
   let solved = cover.solve()
-  let best: Priced | undefined
-  let [width, nodes, exactRounds] = [FIRST_WIDTH, 0, 0]
-  const look = (worth: Float64Array, exact?: Exact): number => {
-    const looked = lookAround(problem, fillers, { worth, width, exact })
+  let best: Priced = { boundUsdPerHour: 0, fair: solved.duals }
+  let [width, nodes] = [FIRST_WIDTH, 0]
+  const gap = (): number => Math.min(1, solved.cost / best.boundUsdPerHour - 1)
+  const look = (worth: Float64Array, slack = SLACK * Math.max(CLOSE, gap())): number => {
+    const looked = lookAround(worth, { width, slack })
     nodes += looked.nodes
-    if (best === undefined || looked.boundUsdPerHour > best.boundUsdPerHour) best = looked
+    if (looked.boundUsdPerHour > best.boundUsdPerHour) best = looked
     return looked.fillings.filter((own) => patterns.add(own, solved.duals)).length
   }
-  for (let round = 0; round < budget.roundsMax && nodes < budget.nodesMax; round += 1) {
-    let added = best === undefined ? 0 : look(between(best.fair, solved.duals))
+  for (let round = 0; round < roundsMax && nodes < nodesMax; round += 1) {
+    let added = look(between(best.fair, solved.duals))
+    const { boundUsdPerHour } = best
     if (added === 0) added = look(solved.duals)
-    if (added === 0 && width < widest) {
-      width *= WIDTH_GROWTH
-      continue
-    }
-    if (added === 0 && exactRounds < budget.exactRoundsMax) {
-      exactRounds += 1
-      added = look(solved.duals, ask)
-    }
-    if (added === 0) break
-    solved = cover.solve()
-    if (solved.cost - (best?.boundUsdPerHour ?? 0) < CLOSE * solved.cost) break
+    if (added > 0) solved = cover.solve()
+    else if (best.boundUsdPerHour === boundUsdPerHour) width *= WIDTH_GROWTH
+    if (width > WIDTH_MAX || gap() < CLOSE) break
   }
+  if (gap() < CLOSE) look(solved.duals, LEAST_SLACK)
   const { uses, duals } = solved
-  const boundUsdPerHour = best?.boundUsdPerHour ?? 0
-  return { patterns: patterns.all, uses, worth: duals, boundUsdPerHour }
+  return { patterns: patterns.all, uses, worth: duals, boundUsdPerHour: best.boundUsdPerHour }
 }
 
 type Priced = {
@@ -121,64 +105,33 @@ type Priced = {
 type Looked = Priced & { readonly fillings: readonly Pattern[]; readonly nodes: number }
 
 type Look = {
-  readonly worth: Float64Array
   readonly width: number
-  /** Settles what the machine's own search leaves in doubt. */
-  readonly exact: Exact | undefined
+  /** The share of its price that a machine must be worth beyond it. */
+  readonly slack: number
 }
-
-type Exact = (machine: number, worth: Float64Array) => Pick<Filling, 'counts' | 'bound'>
 
 /** Fills every machine at these prices. */
-function lookAround(
-  { shapes, machines }: PackingProblem,
-  fillers: readonly MachineFiller[],
-  { worth, width, exact }: Look,
-): Looked {
-  const fillings: Pattern[] = []
-  let [nodes, dearest] = [0, 1]
+function makeLookAround({
+  shapes,
+  machines,
+}: PackingProblem): (worth: Float64Array, options: Look) => Looked {
+  const book = makeSharesBook()
+  const fillers = machines.map((own) => makeMachineFiller(shapes, own, book))
   const counts = Int32Array.from(shapes, (own) => own.count)
-  const take = (machine: number, found: Pick<Filling, 'counts' | 'bound'>): number => {
-    if (found.counts !== undefined) fillings.push({ machine, counts: found.counts })
-    return found.bound
-  }
-  machines.forEach(({ priceUsdPerHour }, machine) => {
-    const limits = { width, above: priceUsdPerHour * GAIN }
-    const found = fillers[machine]?.({ worth, counts }, limits)
-    if (found === undefined) return
-    nodes += found.nodes
-    let bound = take(machine, found)
-    const isInDoubt = bound > Math.max(found.worth, priceUsdPerHour) * (1 + CLOSE)
-    if (exact !== undefined && isInDoubt) {
-      bound = Math.min(bound, take(machine, exact(machine, worth)))
-    }
-    dearest = Math.max(dearest, bound / priceUsdPerHour)
-  })
-  const total = shapes.reduce((sum, { count }, i) => sum + count * (worth[i] ?? 0), 0)
-  const fair = worth.map((own) => own / dearest)
-  return { fillings, nodes, boundUsdPerHour: total / dearest, fair }
-}
-
-/** Has the solver fill a machine, devices counted in all. */
-function askSolver({ shapes, machines }: PackingProblem, solver: Solver, nodesMax: number): Exact {
-  return (machine, worth) => {
-    const own = machines[machine]
-    if (own === undefined) return { counts: undefined, bound: 0 }
-    const some = shapes.flatMap((shape, i) => (mostAlone(shape, own) > 0 ? [{ shape, i }] : []))
-    const items = some.map(({ shape, i }) => ({
-      worth: worth[i] ?? 0,
-      needs: RESOURCES.map(({ need }) => need(shape)),
-      most: mostAlone(shape, own),
-    }))
-    const room = RESOURCES.map((resource) => resource.room(own))
-    const found = solver.bestFilling({ room, items }, nodesMax)
-    const isWhole = own.gpus <= 1 || shapes.every(({ gpuMilli }) => gpuMilli % 1000 === 0)
-    if (found.counts === undefined || !isWhole) return { counts: undefined, bound: found.bound }
-    const counts = new Int32Array(shapes.length)
-    some.forEach(({ i }, k) => {
-      counts[i] = found.counts?.[k] ?? 0
+  return (worth: Float64Array, { width, slack }: Look): Looked => {
+    const fillings: Pattern[] = []
+    let [nodes, dearest] = [0, 1]
+    machines.forEach(({ priceUsdPerHour }, machine) => {
+      const fill = fillers[machine] as MachineFiller
+      const above = priceUsdPerHour * (1 + slack)
+      const found = fill({ worth, counts }, { width, above, cells: CELLS })
+      if (found.counts !== undefined) fillings.push({ machine, counts: found.counts })
+      nodes += found.nodes
+      dearest = Math.max(dearest, found.bound / priceUsdPerHour)
     })
-    return { counts, bound: found.bound }
+    const total = shapes.reduce((sum, { count }, i) => sum + count * (worth[i] ?? 0), 0)
+    const fair = worth.map((own) => own / dearest)
+    return { fillings, nodes, boundUsdPerHour: total / dearest, fair }
   }
 }
 
@@ -216,7 +169,7 @@ function openPatterns({ shapes, machines }: PackingProblem, cover: Cover): Patte
     add: (pattern, duals) => {
       const cost = machines[pattern.machine]?.priceUsdPerHour ?? Infinity
       const worth = pattern.counts.reduce((sum, n, i) => sum + n * (duals[i] ?? 0), 0)
-      return worth > cost * GAIN && put(pattern, cost)
+      return worth > cost * (1 + LEAST_SLACK) && put(pattern, cost)
     },
   }
 }

@@ -36,27 +36,6 @@ export type Solver = {
    * undefined where none was found.
    */
   wholeCover(problem: WholeCover, nodesMax: number): Float64Array | undefined
-  /** A filling of one machine that is worth most, or nearly, within so many nodes. */
-  bestFilling(knapsack: Knapsack, nodesMax: number): BestFilling
-}
-
-export type Knapsack = {
-  /** By resource. */
-  readonly room: readonly number[]
-  /** By item. */
-  readonly items: readonly {
-    readonly worth: number
-    /** By resource. */
-    readonly needs: readonly number[]
-    readonly most: number
-  }[]
-}
-
-export type BestFilling = {
-  /** By item; undefined where none was found. */
-  readonly counts: readonly number[] | undefined
-  /** No filling is worth more; Infinity where nothing was proven. */
-  readonly bound: number
 }
 
 export type WholeCover = {

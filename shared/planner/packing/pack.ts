@@ -21,12 +21,10 @@ export type PackBudget = GenerateBudget & {
  */
 export const BUDGETS = {
   '5s': {
-    ...{ roundsMax: 400, nodesMax: 3_000_000, wholeNodesMax: 0 },
-    ...{ exactRoundsMax: 0, exactNodesMax: 0 },
+    ...{ roundsMax: 400, nodesMax: 6_000_000, wholeNodesMax: 0 },
   },
   '60s': {
-    ...{ roundsMax: 2_000, nodesMax: 15_000_000, wholeNodesMax: 2_000 },
-    ...{ exactRoundsMax: 8, exactNodesMax: 200 },
+    ...{ roundsMax: 2_000, nodesMax: 60_000_000, wholeNodesMax: 2_000 },
   },
 } as const satisfies Readonly<Record<string, PackBudget>>
 
