@@ -2,13 +2,13 @@
  * Parts of devices on one machine: how many devices they need, and which goes onto which.
  *
  * A bin packing problem, tiny and asked over and over, so each set of shares is looked at once:
- * best fit decreasing first, and a search with a limit where their sum might do with fewer devices.
+ * a bound by sums, best fit decreasing, and a short search where that takes more than the bound.
  *
  * Source: Martello and Toth, Knapsack Problems (1990), chapter 8.
  */
 const DEVICE_MILLI = 1000
 /** Steps of the search for one set of shares. */
-const STEPS_MAX = 2_000
+const STEPS_MAX = 200
 
 export type Shares = {
   /** Thousandths of a device, largest first. */
@@ -48,12 +48,26 @@ export function makeSharesBook(): SharesBook {
 }
 
 function devicesFor(milli: readonly number[]): Pick<Shares, 'atLeast' | 'atMost'> {
-  let atLeast = Math.ceil(milli.reduce((sum, own) => sum + own, 0) / DEVICE_MILLI)
+  let atLeast = devicesBySums(milli)
   for (let devices = atLeast; ; devices += 1) {
     const found = pack(milli, devices)
     if (found.devices !== undefined) return { atLeast, atMost: devices }
     if (found.isProven && atLeast === devices) atLeast += 1
   }
+}
+
+/** The bound L2: shares below a limit left out, those over half a device have one each. */
+function devicesBySums(milli: readonly number[]): number {
+  const half = DEVICE_MILLI / 2
+  const overHalf = milli.filter((own) => own > half)
+  const smaller = milli.filter((own) => own <= half)
+  const withLimit = (limit: number): number => {
+    const company = overHalf.filter((own) => own <= DEVICE_MILLI - limit)
+    const room = company.reduce((sum, own) => sum + DEVICE_MILLI - own, 0)
+    const need = smaller.reduce((sum, own) => sum + (own >= limit ? own : 0), 0)
+    return overHalf.length + Math.max(0, Math.ceil((need - room) / DEVICE_MILLI))
+  }
+  return [0, ...new Set(smaller)].reduce((most, limit) => Math.max(most, withLimit(limit)), 0)
 }
 
 /**
@@ -90,12 +104,10 @@ function pack(milli: readonly number[], devices: number): Packed {
   const place = (k: number): boolean => {
     const share = milli[k]
     if (share === undefined) return true
-    const tried = new Set<number>()
-    const fullestFirst = [...left.keys()].sort((a, b) => (left[a] ?? 0) - (left[b] ?? 0) || a - b)
-    for (const device of fullestFirst) {
-      const room = left[device] ?? 0
-      if (room < share || tried.has(room)) continue
-      tried.add(room)
+    for (let room = share; ; room += 1) {
+      const device = fullestWith(left, room)
+      if (device === undefined) return false
+      room = left[device] as number
       steps += 1
       if (steps > STEPS_MAX) return false
       left[device] = room - share
@@ -103,9 +115,18 @@ function pack(milli: readonly number[], devices: number): Packed {
       if (place(k + 1)) return true
       left[device] = room
     }
-    return false
   }
   return place(0)
     ? { devices: deviceOf, isProven: true }
     : { devices: undefined, isProven: steps <= STEPS_MAX }
+}
+
+/** The device with the least room that is no less than this. */
+function fullestWith(left: readonly number[], room: number): number | undefined {
+  let best: number | undefined
+  for (let device = 0; device < left.length; device += 1) {
+    const own = left[device] as number
+    if (own >= room && (best === undefined || own < (left[best] as number))) best = device
+  }
+  return best
 }
