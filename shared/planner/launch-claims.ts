@@ -3,6 +3,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { byText, groupBy } from '../base/order.ts'
+import { onceFor } from '../base/remembered.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import type { ClaimDraft } from './claims.ts'
@@ -32,14 +33,17 @@ export function launchAll(claims: readonly ClaimDraft[], ids: IdMaker): Launches
 
 /** As far as one launch may hold them. */
 function groupClaims(claims: readonly ClaimDraft[]): readonly (readonly ClaimDraft[])[] {
-  const keys = new Map<ClaimDraft['candidates'], string>()
-  const keyOf = ({ node, candidates }: ClaimDraft): string => {
-    const known = keys.get(candidates)
-    const key = known ?? `${node.pool} ${node.capacityType} ${node.claim.places.join(' ')}`
-    keys.set(candidates, key)
-    return key
-  }
-  return [...groupBy(claims, keyOf).values()].flatMap((group) => {
+  const numbers = new Map<string, number>()
+  const keyOf = onceFor((candidates: ClaimDraft['candidates']): number => {
+    const places = candidates.map(({ pool, capacityType, type, zone }) =>
+      [pool.name, capacityType, type.name, zone].join('/'),
+    )
+    const key = places.join(' ')
+    const number = numbers.get(key) ?? numbers.size
+    numbers.set(key, number)
+    return number
+  })
+  return [...groupBy(claims, ({ candidates }) => keyOf(candidates)).values()].flatMap((group) => {
     const launches: ClaimDraft[][] = []
     for (let i = 0; i < group.length; i += LIMITS.claimsPerLaunch) {
       launches.push(group.slice(i, i + LIMITS.claimsPerLaunch))
