@@ -2,11 +2,12 @@
  * `npm run bench:planner`: how long a plan takes, and how that grows.
  *
  *   npm run bench:planner                          all cases
- *   npm run bench:planner -- --case burst          one of them: burst, steady or scaling
+ *   npm run bench:planner -- --case burst          one of them: burst, wide, steady or scaling
  *   npm run bench:planner -- --replicas 1000       other sizes, separated by commas
  *   npm run -s bench:planner -- --json > FILE      saves what `--compare FILE` sets others against
  *
  * `burst` is Karpenter's scheduling benchmark: everything arrives at once and the herd is empty.
+ * `wide` is the same with a shape for each workload, at growing sizes.
  * `steady` is a herd that has lost 1 % of its replicas; `scaling` is the same at growing sizes and
  * with a shape for each workload. A figure is the median of a few runs, or that of one long run. A
  * size that would keep everybody waiting is left out, and a line says so. What the plans came to is
@@ -83,19 +84,25 @@ function isTooLong(last: Row, replicas: number): boolean {
 
 /** The exponents of a case; undefined where there are too few sizes, or nothing ever rests. */
 function exponentsOf(rows: readonly Row[]): Exponents | undefined {
-  if (rows.length < 3 || rows.some((own) => own.restMs === undefined)) return undefined
-  const of = (key: keyof Exponents): Exponents[typeof key] => {
-    const points = rows.map((own) => ({ replicas: own.replicas, ms: own[key] ?? 0 }))
-    return { all: exponentOf(points), largest: exponentOf(points.slice(-2)) }
+  const of = (key: keyof Exponents): Exponents => {
+    const points = rows.flatMap((own) => {
+      const ms = own[key]
+      return ms === undefined ? [] : [{ replicas: own.replicas, ms }]
+    })
+    if (points.length < 4) return {}
+    return { [key]: { all: exponentOf(points), largest: exponentOf(points.slice(-2)) } }
   }
-  return { planMs: of('planMs'), restMs: of('restMs'), coldMs: of('coldMs') }
+  const found = { ...of('planMs'), ...of('restMs'), ...of('coldMs') }
+  return Object.keys(found).length === 0 ? undefined : found
 }
 
-function tellExponents(name: string, { planMs, restMs, coldMs }: Exponents): void {
-  const told = Object.entries({ plan: planMs, rest: restMs, cold: coldMs }).map(
-    ([what, { all, largest }]) =>
-      `${what} as replicas^${all.toFixed(2)} (^${largest.toFixed(2)} over the largest two)`,
-  )
+const MEASURED = { planMs: 'plan', restMs: 'rest', coldMs: 'cold' } as const
+
+function tellExponents(name: string, exponents: Exponents): void {
+  const told = Object.entries(exponents).map(([key, { all, largest }]) => {
+    const what = MEASURED[key as keyof Exponents]
+    return `${what} as replicas^${all.toFixed(2)} (^${largest.toFixed(2)} over the largest two)`
+  })
   say(`${name} grows: ${told.join(', ')}`)
 }
 

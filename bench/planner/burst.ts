@@ -9,6 +9,7 @@
  * Source: `makeDiversePods` of kubernetes-sigs/karpenter.
  */
 import { makeRandom } from '#shared/base/random.ts'
+import { must } from '#shared/base/assert.ts'
 import { groupBy } from '#shared/base/order.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
 import { auditHerd } from './audit.ts'
@@ -21,7 +22,16 @@ import {
   refusedBy,
   type Made,
 } from './snapshots.ts'
-import { drawShape, KINDS, pick, placementOf, workloadItem, type Kind } from './specs.ts'
+import {
+  drawOwnShape,
+  drawShape,
+  KINDS,
+  pick,
+  placementOf,
+  REPLICAS_PER_WORKLOAD,
+  workloadItem,
+  type Kind,
+} from './specs.ts'
 
 const SEED = 42
 const GROUPS = [...'abcdefg']
@@ -31,6 +41,7 @@ const ANTI_AFFINITY_GROUP = 'nginx'
 const PASSES_MS = 60_000
 
 export type Burst = {
+  readonly replicas: number
   readonly snapshot: Snapshot
   readonly made: Made
   readonly planMs: number
@@ -71,9 +82,26 @@ export function burstSnapshot(replicas: number): Snapshot {
   )
 }
 
+/** So many replicas in workloads of fifty, each of a shape of its own. */
+export function wideSnapshot(replicas: number): Snapshot {
+  const random = makeRandom(SEED)
+  return firstSnapshot(
+    Array.from({ length: Math.ceil(replicas / REPLICAS_PER_WORKLOAD) }, (_, i) => {
+      const kind = must(KINDS[i % KINDS.length], 'a kind')
+      return workloadItem({
+        name: `${kind}-${String(i)}`,
+        replicas: Math.min(REPLICAS_PER_WORKLOAD, replicas - i * REPLICAS_PER_WORKLOAD),
+        shape: drawOwnShape(random),
+        placement: placementOf(kind),
+      })
+    }),
+  )
+}
+
 /** Plans until every replica has a place, or nothing more is bought, or the time is over. */
-export function planBurst(replicas: number, tell: (text: string) => void): Burst {
-  let snapshot = burstSnapshot(replicas)
+export function planBurst(first: Snapshot, tell: (text: string) => void): Burst {
+  let snapshot = first
+  const replicas = snapshot.workloads.reduce((sum, { spec }) => sum + (spec.replicas ?? 0), 0)
   const passes: { ms: number; placed: number; peakHeapMib: number }[] = []
   for (;;) {
     const { value: made, ms, peakHeapMib } = timed(() => frozenPlan(snapshot))
@@ -84,7 +112,7 @@ export function planBurst(replicas: number, tell: (text: string) => void): Burst
     const isBuying = made.plan.actions.some((own) => own.kind === 'launch')
     if (placed === replicas || !isBuying || planMs > PASSES_MS) {
       return {
-        ...{ snapshot, made, planMs, placed, passes: passes.length },
+        ...{ replicas, snapshot, made, planMs, placed, passes: passes.length },
         peakHeapMib: Math.max(...passes.map((own) => own.peakHeapMib)),
         firstPassMs: passes[0]?.ms ?? 0,
         firstPassPlaced: passes[0]?.placed ?? 0,

@@ -1,13 +1,14 @@
 /**
  * What is measured, at which sizes.
  */
-import { makeRandom, type Random } from '#shared/base/random.ts'
+import { makeRandom } from '#shared/base/random.ts'
+import type { Snapshot } from '#shared/planner/snapshot.ts'
 import { medianOf } from '../measure/quantiles.ts'
-import { judgeBurst, planBurst } from './burst.ts'
+import { burstSnapshot, judgeBurst, planBurst, wideSnapshot } from './burst.ts'
 import { judgeChurn, planChurn, planCold, raiseHerd, type HerdOptions } from './herd.ts'
 import { liveHeapMib, repeat } from './measure.ts'
 import type { Row } from './report.ts'
-import { drawShape, type Shape } from './specs.ts'
+import { drawOwnShape, drawShape } from './specs.ts'
 
 export type Case = {
   readonly name: string
@@ -18,7 +19,18 @@ export type Case = {
 const CHURN_SEED = 7
 
 export const CASES: readonly Case[] = [
-  { name: 'burst', sizes: [1_000, 5_000, 20_000], measure: measureBurst },
+  {
+    name: 'burst',
+    sizes: [1_000, 5_000, 20_000],
+    measure: (replicas, tell) =>
+      measureBurst({ name: 'burst', first: () => burstSnapshot(replicas) }, tell),
+  },
+  {
+    name: 'wide',
+    sizes: [1_000, 3_000, 10_000, 30_000, 100_000],
+    measure: (replicas, tell) =>
+      measureBurst({ name: 'wide', first: () => wideSnapshot(replicas) }, tell),
+  },
   {
     name: 'steady',
     sizes: [100_000],
@@ -32,14 +44,15 @@ export const CASES: readonly Case[] = [
   },
 ]
 
-/** A shape that hardly another workload has; on average as large as those of the benchmark. */
-function drawOwnShape(random: Random): Shape {
-  return { cpuMilli: random.int(100, 1240), memoryMib: random.int(100, 2580) }
+type BurstCase = {
+  readonly name: string
+  /** Nobody has seen it before, each time. */
+  readonly first: () => Snapshot
 }
 
-function measureBurst(replicas: number, tell: (text: string) => void): Row {
+function measureBurst({ name, first }: BurstCase, tell: (text: string) => void): Row {
   const { last, figures } = repeat(
-    () => planBurst(replicas, tell),
+    () => planBurst(first(), tell),
     ({ planMs, firstPassMs, peakHeapMib }) => {
       return { spentMs: planMs, planMs, firstPassMs, peakHeapMib }
     },
@@ -47,9 +60,9 @@ function measureBurst(replicas: number, tell: (text: string) => void): Row {
   const heapMiB = liveHeapMib()
   const { workloads, nodes, usdPerHour, nodeSpreadMost, broken } = judgeBurst(last)
   const planMs = medianOf(figures.map((own) => own.planMs))
-  const { placed, passes, firstPassPlaced } = last
+  const { replicas, placed, passes, firstPassPlaced } = last
   return {
-    ...{ case: 'burst', replicas, nodes, planMs },
+    ...{ case: name, replicas, nodes, planMs },
     replicasPerSecond: (placed / planMs) * 1000,
     heapMiB,
     peakHeapMiB: medianOf(figures.map((own) => own.peakHeapMib)),

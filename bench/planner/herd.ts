@@ -18,11 +18,17 @@ import { claimOf, standUp, type Risen } from './machines.ts'
 import { ZONES } from './market.ts'
 import { timed } from './measure.ts'
 import { firstSnapshot, frozenPlan, later, refusedBy, type Made } from './snapshots.ts'
-import { KINDS, pick, placementOf, workloadItem, type Shape } from './specs.ts'
+import {
+  KINDS,
+  pick,
+  placementOf,
+  REPLICAS_PER_WORKLOAD,
+  workloadItem,
+  type Shape,
+} from './specs.ts'
 
 const SEED = 42
 const REPLICAS_PER_NODE = 10
-const REPLICAS_PER_WORKLOAD = 50
 /** Two thirds of a node of that size are asked for. */
 const VCPU = 10
 const GONE_SHARE = 0.01

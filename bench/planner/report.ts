@@ -39,7 +39,7 @@ export type Row = {
 }
 
 /** By what power of the replicas time grows: over all sizes, and over the largest two. */
-export type Exponents = Readonly<Record<'planMs' | 'restMs' | 'coldMs', Power>>
+export type Exponents = Readonly<Partial<Record<'planMs' | 'restMs' | 'coldMs', Power>>>
 type Power = { readonly all: number; readonly largest: number }
 
 type Ratios = { readonly planMs: number; readonly heapMiB: number }

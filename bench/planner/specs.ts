@@ -28,6 +28,14 @@ export function drawShape(random: Random): Shape {
   return { cpuMilli: pick(random, CPU_MILLI), memoryMib: pick(random, MEMORY_MIB) }
 }
 
+/** A shape that hardly another workload has; on average as large as those of the benchmark. */
+export function drawOwnShape(random: Random): Shape {
+  return { cpuMilli: random.int(100, 1240), memoryMib: random.int(100, 2580) }
+}
+
+/** Of a workload, where not the benchmark says how many. */
+export const REPLICAS_PER_WORKLOAD = 50
+
 export function pick<T>(random: Random, list: readonly T[]): T {
   return must(list[random.int(0, list.length - 1)], 'a choice')
 }

@@ -8,7 +8,7 @@
  * holds the content at nearly the best price, and is charged to the pool's limits as the dearest
  * and largest of them.
  */
-import { byKey, byText, inOrder, type Compare } from '../base/order.ts'
+import { byKey, byText, groupBy, inOrder, type Compare } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import { putMany, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { candidatesFor, makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
@@ -30,14 +30,8 @@ export function provision(context: ProvisionContext, claims: ClaimDraft[]): void
   const before = claims.length
   for (const wants of byRank(context.wants)) {
     buyTogether(context, wants, claims)
-    buy(
-      context,
-      lotsOf(
-        context,
-        wants.filter((own) => !sharesNode(own)),
-      ),
-      claims,
-    )
+    const others = wants.filter((own) => !sharesNode(own))
+    for (const lots of mixed(lotsOf(context, others))) buy(context, lots, claims)
     if (claims.length > before) return
   }
 }
@@ -84,6 +78,18 @@ function roomFor({ board }: ProvisionContext, offer: Offer, want: Want): number 
     memoryMib === 0 ? Infinity : Math.floor(bin.memoryMib / memoryMib),
     deviceFit(devices, gpuMilli),
     roomByRules(board, { ...bin, devices }, want),
+  )
+}
+
+/** The time it takes to fill a machine grows with the lots to choose from; the gain hardly does. */
+const LOTS_AT_ONCE = 128
+
+/** Few enough lots at a time, each time of every kind: what fills a machine well is a mixture. */
+function mixed(lots: readonly Lot[]): readonly (readonly Lot[])[] {
+  const parts = Math.ceil(lots.length / LOTS_AT_ONCE)
+  const byKind = lots.toSorted(byKey(({ need }) => need.cpuMilli / Math.max(1, need.memoryMib)))
+  return [...groupBy(byKind.entries(), ([i]) => i % parts).values()].map((part) =>
+    part.map(([, lot]) => lot),
   )
 }
 
