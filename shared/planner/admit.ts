@@ -11,9 +11,9 @@ import type { TeamItem } from '../model/spec-item.ts'
 import type { Refusal } from './actions.ts'
 import { applicantsOf, type Applicant, type ApplicantContext } from './applicants.ts'
 import { whyHopeless } from './hopeless.ts'
-import { guaranteedWithBorrowing } from './quota/guaranteed-with-borrowing.ts'
-import { countOfLots, type Ask, type Grant } from './quota/policy.ts'
-import { shareOf, sharesOf } from './quota/shares.ts'
+import { policyOf } from './quota/policies.ts'
+import { countOfLots, type Ask, type Grant, type Share } from './quota/policy.ts'
+import { sharesOf } from './quota/shares.ts'
 import { whyNotAllowed } from './quota/why.ts'
 import type { Snapshot } from './snapshot.ts'
 import { targetWithin, type Entitlement, type Target } from './target.ts'
@@ -30,10 +30,11 @@ export function admit(context: ApplicantContext): Admission {
   const applicants = applicantsOf(context)
   const asks = applicants.map((own) => own.ask)
   const shares = sharesOf(snapshot)
-  const granted = guaranteedWithBorrowing({ shares, asks })
+  const policy = policyOf(snapshot.settings)
+  const granted = policy.grant({ shares, asks })
   // What a team waits for makes nothing that it has another team's to take; nor does what a machine
   // took with it, or is about to, and what is to have a place again.
-  const kept = guaranteedWithBorrowing({ shares, asks: applicants.map((own) => own.runs) })
+  const kept = policy.grant({ shares, asks: applicants.map((own) => own.runs) })
   const byName = new Map(teams.map((own) => [own.name, own]))
   const found = applicants.map((own) => {
     const { uid, team } = own.ask
@@ -47,9 +48,7 @@ export function admit(context: ApplicantContext): Admission {
   })
   return {
     admitted: found.map((one) => one.target),
-    refused: found.flatMap(({ own, target }) =>
-      refusalOf(own, { target, asks, snapshot, team: byName.get(own.ask.team ?? '') }),
-    ),
+    refused: found.flatMap(({ own, target }) => refusalOf(own, { target, asks, shares, snapshot })),
   }
 }
 
@@ -87,17 +86,18 @@ type Refused = {
   /** As quotas leave it. */
   readonly target: Target
   readonly asks: readonly Ask[]
+  readonly shares: readonly Share[]
   readonly snapshot: Snapshot
-  readonly team: TeamItem | undefined
 }
 
 /** What quotas keep back, in words; nothing where they keep nothing back. */
-function refusalOf(own: Applicant, { target, asks, snapshot, team }: Refused): readonly Refusal[] {
+function refusalOf(own: Applicant, refused: Refused): readonly Refusal[] {
+  const { target, asks, shares, snapshot } = refused
   const { workload, version, start, desired } = own.target
   const missing = Math.min(start - target.start, desired - target.allowed)
   const count = Math.max(0, missing) + target.stuck
   if (count === 0) return []
-  const share = team === undefined ? undefined : shareOf(team)
+  const share = shares.find((one) => one.team === own.ask.team)
   const reasons = own.isHopeless
     ? whyHopeless(own.target, snapshot)
     : [whyNotAllowed({ ...own, share, asks })]

@@ -12,7 +12,7 @@ import type { Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
 import { governedBy } from './quota/books.ts'
 import { amountOf, type Amount, type Dimension, type Share } from './quota/policy.ts'
-import { shareOf } from './quota/shares.ts'
+import { sharesOf } from './quota/shares.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 import { usedByTeam } from './team-use.ts'
@@ -64,7 +64,7 @@ type Queue = {
 }
 
 function queuesOf(demands: readonly Demand[], context: DeficitContext): readonly Queue[] {
-  const shares = context.snapshot.teams.filter((own) => own.deletedAtMs === undefined).map(shareOf)
+  const shares = sharesOf(context.snapshot)
   const governed = governedBy(shares)
   const used = usedByTeam(context)
   const byTeam = groupBy(demands, (own) => own.target.workload.spec.team ?? '')

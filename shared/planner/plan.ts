@@ -83,10 +83,7 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
   const context = { snapshot, draft, refusals, coming, targets, reclaim, braked }
   const workloads = workloadStatuses(context)
   const pools = poolStatuses(context)
-  const { nowMs, teamStatuses: before } = snapshot
-  const teams = teamStatuses({
-    ...{ teams: snapshot.teams, targets: found.targets, draft, before, nowMs },
-  })
+  const teams = teamStatuses({ snapshot, targets: found.targets, draft })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
   const brakeEndsMs = brakes.endsMs()
   const told = { statuses: workloads, teamStatuses: teams }

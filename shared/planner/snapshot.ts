@@ -10,15 +10,18 @@ import type { Brake, Order, Pass, Shortage, Signal } from '../model/facts.ts'
 import type { Launch } from '../model/launch.ts'
 import type { InstanceType, ListedInstance, Offering } from '../model/machine.ts'
 import type { Node } from '../model/node.ts'
+import type { QuotaPolicyName } from '../model/quota-policy.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem, TeamItem, WorkloadItem } from '../model/spec-item.ts'
 import type { PoolStatus, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Verdict } from '../model/verdict.ts'
 
-/** Durations that an installation may set; everything else is in LIMITS. */
+/** What an installation may set; everything else is in LIMITS. */
 export type PlanSettings = {
   readonly lostAfterMs: number
   readonly bootDeadlineMs: number
+  /** How teams' quotas are shared out; by default each has its own and lends what it leaves. */
+  readonly quotaPolicy?: QuotaPolicyName
 }
 
 export type Listing = {

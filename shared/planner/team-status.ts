@@ -1,32 +1,29 @@
 /**
  * What each team uses of its quota, what it has borrowed, and what it is owed.
  */
-import type { TeamItem } from '../model/spec-item.ts'
 import type { Amounts, TeamStatus } from '../model/status.ts'
 import type { Draft } from './fold.ts'
 import { partOfAll } from './quota/books.ts'
 import { loansFrom } from './quota/loans.ts'
 import { DIMENSIONS, type Amount } from './quota/policy.ts'
-import { shareOf } from './quota/shares.ts'
+import { sharesOf } from './quota/shares.ts'
 import { needOfBound, NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import { revisionOf } from './revision.ts'
+import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 
 export type TeamContext = {
-  readonly teams: readonly TeamItem[]
+  readonly snapshot: Snapshot
   /** Of all workloads, after quotas were applied. */
   readonly targets: readonly Target[]
   readonly draft: Draft
-  /** As people were told last. */
-  readonly before: readonly TeamStatus[]
-  readonly nowMs: number
 }
 
 export function teamStatuses(context: TeamContext): readonly TeamStatus[] {
-  const { targets, draft, before, nowMs } = context
+  const { snapshot, targets, draft } = context
   const replicas = replicasByUid(draft)
-  const teams = context.teams.filter((own) => own.deletedAtMs === undefined)
-  const shares = teams.map(shareOf)
+  const teams = snapshot.teams.filter((own) => own.deletedAtMs === undefined)
+  const shares = sharesOf(snapshot)
   return teams.map((team) => {
     const { name, uid, generation } = team
     const used = nothing()
@@ -38,10 +35,10 @@ export function teamStatuses(context: TeamContext): readonly TeamStatus[] {
       const { need } = revisionOf(workload.spec)
       add(short, need, Math.max(0, guaranteed - running.length))
     }
-    const borrowed = beyond(used, shareOf(team).guarantee)
+    const borrowed = beyond(used, shares.find((own) => own.team === name)?.guarantee ?? used)
     const meta = { kind: 'status', noun: 'team', name, uid } as const
-    const old = before.find((own) => own.uid === uid)?.loans
-    const loans = loansFrom(old, partOfAll(borrowed, shares), nowMs)
+    const old = snapshot.teamStatuses.find((own) => own.uid === uid)?.loans
+    const loans = loansFrom(old, partOfAll(borrowed, shares), snapshot.nowMs)
     const numbers = { observedGeneration: generation, used, borrowed, short }
     return { ...meta, ...numbers, ...(loans === undefined ? {} : { loans }) }
   })

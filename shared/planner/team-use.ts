@@ -7,7 +7,7 @@
 import type { Draft } from './fold.ts'
 import { governedBy } from './quota/books.ts'
 import { amountOf, DIMENSIONS, type Amount, type Dimension } from './quota/policy.ts'
-import { shareOf } from './quota/shares.ts'
+import { sharesOf } from './quota/shares.ts'
 import { needOfBound, NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
@@ -28,7 +28,7 @@ type TeamUseContext = {
 }
 
 export function openTeamUse({ snapshot, draft, targets }: TeamUseContext): TeamUse {
-  const shares = snapshot.teams.filter((own) => own.deletedAtMs === undefined).map(shareOf)
+  const shares = sharesOf(snapshot)
   const governed = governedBy(shares)
   const guarantees = new Map(shares.map((own) => [own.team, own.guarantee]))
   const used = usedByTeam({ draft, targets })

@@ -95,6 +95,9 @@ const verbs: Readonly<Record<string, Verb>> = {
     const spec = teamSpecSchema.parse(documentOf(rest))
     replace(world.teams, { ...meta(world, name), noun: 'team', spec } satisfies TeamItem)
   },
+  settings: (world, words) => {
+    world.settings = { ...world.settings, ...documentOf(words) }
+  },
   delete: (world, [name]) => {
     const item = must(
       [...world.workloads, ...world.pools, ...world.teams].find((own) => own.name === name),

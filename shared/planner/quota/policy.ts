@@ -1,10 +1,11 @@
 /**
  * What a quota policy is asked, and what it answers: the place to plug in a firm's own.
  *
- * A policy sees teams and what their workloads ask for, as counts of equal replicas, and says how
- * many of each are guaranteed and how many run on what others leave idle. It is a pure function:
- * where the replicas go, what is bought for them and who must give way follows from its answer
- * elsewhere.
+ * A policy sees teams and what their workloads ask for, as counts of equal replicas, and says what
+ * each team may count on, how many replicas of each are guaranteed and how many run on what others
+ * leave idle. Both are pure functions: where the replicas go, what is bought for them and who must
+ * give way follows from its answers elsewhere. A new one gets a name in `model/quota-policy.ts` and
+ * a line in `policies.ts`, and `test/planner/policies.property.test.ts` says what it owes.
  */
 import type { Resources } from '../../model/quantities.ts'
 
@@ -64,8 +65,12 @@ export type Grant = {
 
 export type QuotaQuestion = { readonly shares: readonly Share[]; readonly asks: readonly Ask[] }
 
-/** By the uid of each ask. */
-export type QuotaPolicy = (question: QuotaQuestion) => ReadonlyMap<string, Grant>
+export type QuotaPolicy = {
+  /** What each team may count on, made of what its people wrote: the same teams. */
+  sharesOf(written: readonly Share[]): readonly Share[]
+  /** A grant for each ask, by its uid. The shares of the question are those of `sharesOf`. */
+  grant(question: QuotaQuestion): ReadonlyMap<string, Grant>
+}
 
 /** Resources as quotas count them. */
 export function amountOf({ cpuMilli, memoryMib, gpuMilli }: Resources): Amount {

@@ -1,30 +1,35 @@
 /**
- * A team's share as quota policies see it, from what its people wrote.
+ * Teams' shares as quota policies see them, from what their people wrote.
  */
 import { remembered } from '../../base/remembered.ts'
 import { parseMib, parseMilli } from '../../model/quantities.ts'
 import type { TeamItem } from '../../model/spec-item.ts'
 import type { TeamStatus } from '../../model/status.ts'
 import type { TeamSpec } from '../../model/team.ts'
+import type { QuotaPolicyName } from '../../model/quota-policy.ts'
 import { debtAt } from './loans.ts'
+import { policyOf } from './policies.ts'
 import type { Amount, Share } from './policy.ts'
 
-/** The teams' shares at that time. */
-export function sharesOf({ teams, teamStatuses, nowMs }: ShareContext): readonly Share[] {
+/** What the teams may count on at that time, by the policy of the installation. */
+export function sharesOf(context: ShareContext): readonly Share[] {
+  const { teams, teamStatuses, nowMs, settings } = context
   const loans = new Map(teamStatuses.map((own) => [own.uid, own.loans]))
-  return teams
+  const written = teams
     .filter((own) => own.deletedAtMs === undefined)
     .map((own) => ({ ...shareOf(own), debt: debtAt(loans.get(own.uid), nowMs) }))
+  return policyOf(settings).sharesOf(written)
 }
 
 type ShareContext = {
   readonly teams: readonly TeamItem[]
   readonly teamStatuses: readonly TeamStatus[]
   readonly nowMs: number
+  readonly settings: { readonly quotaPolicy?: QuotaPolicyName }
 }
 
-/** Its share, whatever it has borrowed so far. */
-export const shareOf = remembered(({ name, spec }: TeamItem): Share => {
+/** As its people wrote it, whatever it has borrowed so far. */
+const shareOf = remembered(({ name, spec }: TeamItem): Share => {
   return {
     debt: 0,
     team: name,
