@@ -1,7 +1,11 @@
 /**
  * Lambda `admin-api`: one HTTP request of API Gateway (payload 2.0), answered by the admin API.
  */
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import type {
+  APIGatewayProxyEventV2,
+  APIGatewayProxyEventV2WithIAMAuthorizer,
+  APIGatewayProxyStructuredResultV2,
+} from 'aws-lambda'
 import type { Hono } from 'hono'
 import manifest from '../package.json' with { type: 'json' }
 import { requireJson, requireVariable, type Environment } from '#shared/base/environment.ts'
@@ -11,9 +15,10 @@ import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
 import { makeAdminApi } from '#shared/controllers/admin-api/app.ts'
 import type { AdminApiPorts } from '#shared/controllers/admin-api/ports.ts'
 import { problem } from '#shared/controllers/admin-api/problem.ts'
+import type { Caller } from '#shared/controllers/admin-api/writers.ts'
 import { makeForesight } from '#shared/controllers/foresight.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
-import { LIMITS } from '#shared/model/limits.ts'
+import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { makeDynamoStore } from '#shared/store/aws/dynamo-store.ts'
@@ -26,7 +31,8 @@ export type AdminApiHandler = (
 export function makeHandler(app: Pick<Hono, 'fetch'>): AdminApiHandler {
   return async (event) => {
     const request = requestOf(event)
-    const response = request === undefined ? unreadable() : await app.fetch(request)
+    const caller: Caller = { arn: arnOf(event) }
+    const response = request === undefined ? unreadable() : await app.fetch(request, { caller })
     return {
       statusCode: response.status,
       headers: Object.fromEntries(response.headers),
@@ -34,6 +40,14 @@ export function makeHandler(app: Pick<Hono, 'fetch'>): AdminApiHandler {
       isBase64Encoded: false,
     }
   }
+}
+
+/** Who IAM let in, as API Gateway tells it. */
+function arnOf({ requestContext }: APIGatewayProxyEventV2): string | undefined {
+  const { authorizer } = requestContext as Partial<
+    APIGatewayProxyEventV2WithIAMAuthorizer['requestContext']
+  >
+  return authorizer?.iam.userArn
 }
 
 /** Undefined where no request can be made of it: a method or a header that the platform refuses. */
@@ -78,7 +92,7 @@ export function bindPorts(environment: Environment): AdminApiPorts {
     ...{ store, clock, log },
     ...{ solver: loadSolver, budget: BUDGETS['5s'] },
     settings: {
-      plan: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
+      plan: planSettingsOf(environment),
       zones: Object.keys(launch.subnets),
     },
   })

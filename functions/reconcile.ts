@@ -11,6 +11,7 @@ import { makeSqsQueue } from '#shared/cloud/aws/sqs-queue.ts'
 import { makeRetrySoon } from '#shared/cloud/aws/sqs-visibility.ts'
 import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
+import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { reconcile, type ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
 import {
   reconcileSettingsSchema,
@@ -76,6 +77,7 @@ export function bindPorts(environment: Environment): {
       launch: requireJson(environment, 'DROVER_LAUNCH', (value) =>
         launchSettingsSchema.parse(value),
       ),
+      plan: planSettingsOf(environment),
     }),
     retrySoon: makeRetrySoon({ queueUrl: wakeQueueUrl, log }),
   }

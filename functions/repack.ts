@@ -5,8 +5,8 @@ import { requireJson, requireVariable, type Environment } from '#shared/base/env
 import { makeLogger } from '#shared/base/log.ts'
 import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
+import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { repack, type RepackOutcome, type RepackPorts } from '#shared/controllers/repack.ts'
-import { LIMITS } from '#shared/model/limits.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { makeDynamoStore } from '#shared/store/aws/dynamo-store.ts'
@@ -29,7 +29,7 @@ export function bindPorts(environment: Environment): RepackPorts {
     log,
   })
   const settings = {
-    plan: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
+    plan: planSettingsOf(environment),
     zones: Object.keys(launch.subnets),
   }
   const clock = makeSystemClock()

@@ -35,6 +35,7 @@ export class Core extends Construct {
       DROVER_HISTORY_TABLE: this.tables.history.tableName,
       DROVER_WAKE_QUEUE_URL: this.queues.wakes.queueUrl,
       DROVER_DELAY_QUEUE_URL: this.queues.delayed.queueUrl,
+      DROVER_QUOTA_POLICY: this.settings.quotaPolicy,
     }
   }
 }

@@ -7,6 +7,7 @@
 import { z } from 'zod'
 import { DroverError } from '#shared/base/errors.ts'
 import { nameSchema } from '#shared/model/names.ts'
+import { quotaPolicySchema } from '#shared/model/quota-policy.ts'
 
 export class SettingsError extends DroverError {
   constructor(text: string, seen: unknown) {
@@ -37,6 +38,8 @@ const settingsSchema = z
      */
     vpcId: z.string().startsWith('vpc-').optional(),
     subnets: zoneSubnets.optional(),
+    /** How teams' quotas are shared out. */
+    quotaPolicy: quotaPolicySchema,
     /** Where alarms are sent, besides being shown in CloudWatch. */
     alarmTopicArn: z.string().startsWith('arn:').optional(),
     /** `false` leaves the code out, for tests that look at the template alone. */
@@ -51,7 +54,7 @@ export type Settings = z.infer<typeof settingsSchema>
 
 /** The settings as `contextOf` gives them; throws SettingsError naming every fault. */
 export function readSettings(contextOf: (name: string) => unknown): Settings {
-  const names = ['cluster', 'vpcId', 'subnets', 'alarmTopicArn', 'bundle']
+  const names = ['cluster', 'vpcId', 'subnets', 'quotaPolicy', 'alarmTopicArn', 'bundle']
   const seen = Object.fromEntries(names.map((name) => [name, contextOf(name)]))
   const parsed = settingsSchema.safeParse(seen)
   if (parsed.success) return parsed.data

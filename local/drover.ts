@@ -8,6 +8,7 @@
  */
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
+import { quotaPolicySchema, type QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import type { Store } from '#shared/store/store.ts'
 import { keys } from '#shared/store/keys.ts'
 import { tickBody } from '#shared/protocol/wake-message.ts'
@@ -43,6 +44,7 @@ export type DroverOptions = {
   readonly fresh?: boolean
   readonly marketFile?: string
   readonly speed?: number
+  readonly quotaPolicy?: QuotaPolicyName
   /** As where there is no engine for the platform: the herd lives in memory. */
   readonly inMemory?: boolean
   readonly log: Logger
@@ -131,6 +133,7 @@ async function startAll(
     cluster: state.cluster,
     zones: ec2.world.options.zones,
     ec2Url: ec2.url,
+    quotaPolicy: quotaPolicySchema.parse(options.quotaPolicy),
   })
   ways.interruption = functions.interruption
   await join({ state, pace, table, queues, ec2, functions, weather, log }, undo)

@@ -33,6 +33,7 @@ import {
 } from '#shared/controllers/reconcile/settings.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
+import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { invoke } from './invoke.ts'
 import { ACCOUNT, clientOf, CREDENTIALS, REGION } from './laptop.ts'
@@ -47,6 +48,7 @@ export type FunctionsOptions = {
   readonly table: Pick<LocalTable, 'store' | 'history'>
   readonly queues: LocalQueues
   readonly ec2Url: string
+  readonly quotaPolicy: QuotaPolicyName
   readonly log: Logger
 }
 
@@ -124,7 +126,8 @@ const SCHEDULED: EventBridgeEvent<'Scheduled Event', unknown> = {
   detail: {},
 }
 
-function settingsOf({ cluster, zones, pace }: FunctionsOptions): ReconcileSettings {
+function settingsOf(options: FunctionsOptions): ReconcileSettings {
+  const { cluster, zones, pace, quotaPolicy } = options
   const template = (id: string): { id: string; version: string } => ({ id, version: '1' })
   return reconcileSettingsSchema.parse({
     ...{ cluster, region: REGION, account: ACCOUNT },
@@ -136,7 +139,7 @@ function settingsOf({ cluster, zones, pace }: FunctionsOptions): ReconcileSettin
       },
       subnets: Object.fromEntries(zones.map((zone) => [zone, `subnet-${zone}`])),
     },
-    plan: { lostAfterMs: pace.lostAfterMs, bootDeadlineMs: pace.bootDeadlineMs },
+    plan: { lostAfterMs: pace.lostAfterMs, bootDeadlineMs: pace.bootDeadlineMs, quotaPolicy },
   })
 }
 

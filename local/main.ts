@@ -44,9 +44,9 @@ function start(
   options: StartOptions,
   rest: Pick<Parameters<typeof startDrover>[0], 'log'>,
 ): Promise<LocalDrover> {
-  const { port, stateDirectory, keepsState, fresh, speed, marketFile } = options
+  const { port, stateDirectory, keepsState, fresh, speed, quotaPolicy, marketFile } = options
   return startDrover({
-    ...{ port, stateDirectory, keepsState, fresh, speed },
+    ...{ port, stateDirectory, keepsState, fresh, speed, quotaPolicy },
     ...(marketFile === undefined ? {} : { marketFile }),
     ...rest,
   })

@@ -3,6 +3,7 @@
  * the one that was meant.
  */
 import { parseArgs } from 'node:util'
+import { quotaPolicySchema, type QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import { StartError } from './errors.ts'
 
 export type StartOptions = {
@@ -11,6 +12,7 @@ export type StartOptions = {
   readonly keepsState: boolean
   readonly fresh: boolean
   readonly speed: number
+  readonly quotaPolicy: QuotaPolicyName
   readonly marketFile?: string
   readonly help: boolean
 }
@@ -24,6 +26,8 @@ export const USAGE = `usage: npm start -- [options]
   --state DIR     where the herd is kept between runs (default .drover)
   --fresh         forget the herd that is kept there
   --market FILE   capacity, prices, boot times and failures of the emulated EC2
+  --quota-policy P  how teams' quotas are shared out: guaranteed-with-borrowing (default) or
+                  weighted-fair-share
   --speed N       shorten its waits N times (0.1 to ${String(SPEED_MAX)}, default 1)
 `
 
@@ -40,6 +44,7 @@ export function readOptions(argv: readonly string[]): StartOptions {
     keepsState: values.state !== undefined,
     fresh: values.fresh ?? false,
     speed: numberOf('--speed', values.speed ?? '1', { min: 0.1, max: SPEED_MAX, whole: false }),
+    quotaPolicy: policyOf(values['quota-policy']),
     ...(values.market === undefined ? {} : { marketFile: values.market }),
     help: values.help ?? false,
   }
@@ -52,6 +57,7 @@ type Parsed = {
     readonly fresh?: boolean | undefined
     readonly market?: string | undefined
     readonly speed?: string | undefined
+    readonly 'quota-policy'?: string | undefined
     readonly help?: boolean | undefined
   }
 }
@@ -66,6 +72,7 @@ function parsed(argv: readonly string[]): Parsed {
         fresh: { type: 'boolean' },
         market: { type: 'string' },
         speed: { type: 'string' },
+        'quota-policy': { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -73,6 +80,14 @@ function parsed(argv: readonly string[]): Parsed {
     const [text = ''] = (error instanceof Error ? error.message : String(error)).split('. ')
     throw new StartError('Misused', text.replace(/\.$/, ''), 'npm start -- --help')
   }
+}
+
+function policyOf(text: string | undefined): QuotaPolicyName {
+  const parsed = quotaPolicySchema.safeParse(text)
+  if (parsed.success) return parsed.data
+  const names = quotaPolicySchema.unwrap().options.join(' or ')
+  const told = `--quota-policy must be ${names}, not ${String(text)}`
+  throw new StartError('Misused', told, 'npm start -- --help')
 }
 
 type Range = { readonly min: number; readonly max: number; readonly whole: boolean }

@@ -48,12 +48,17 @@ export const apply: Command = {
 }
 
 type Outcome = { readonly target: Target<'workload' | 'pool' | 'team'> } & (
-  | { readonly kind: 'created' | 'changed' | 'unchanged'; readonly body: unknown }
+  | {
+      readonly kind: 'created' | 'changed' | 'unchanged'
+      readonly body: unknown
+      readonly warnings: readonly string[]
+    }
   | { readonly kind: 'refused'; readonly error: CliError }
 )
 
 const generationSchema = z.object({
   generation: z.int(),
+  warnings: z.array(z.object({ text: z.string() })).default([]),
   status: z.object({ deleting: z.boolean().optional() }).optional(),
 })
 
@@ -66,7 +71,9 @@ async function put(context: Context, { noun, name, body }: SpecDocument): Promis
     const after = await context.api.call({ method: 'PUT', path, body }, generationSchema)
     const isNew = before === undefined || before.value.status?.deleting === true
     const same = before?.value.generation === after.value.generation
-    return { target, kind: isNew ? 'created' : same ? 'unchanged' : 'changed', body: after.body }
+    const warnings = after.value.warnings.map((own) => own.text)
+    const kind = isNew ? 'created' : same ? 'unchanged' : 'changed'
+    return { target, kind, body: after.body, warnings }
   } catch (error) {
     if (!(error instanceof CliError) || error instanceof ConnectionError) throw error
     return { target, kind: 'refused', error }
@@ -81,6 +88,7 @@ function tell(context: Context, outcome: Outcome, withReasons: boolean): void {
   const name = textOf(outcome.target)
   if (outcome.kind !== 'refused') {
     context.line(`${name} ${paint(outcome.kind, outcome.kind === 'unchanged' ? 'dim' : 'green')}`)
+    for (const text of outcome.warnings) context.note(`  warning: ${text}`)
     return
   }
   context.line(`${name} ${paint('refused', 'red')}`)

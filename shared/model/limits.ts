@@ -23,6 +23,7 @@ export const LIMITS = {
   replicasMax: 10_000,
   envMaxEntries: 200,
   portsMax: 20,
+  principalsMax: 100,
   /** How often a spec's write is tried again when another writer was faster. */
   specWriteAttempts: 5,
   /** Templates kept of a workload, the last used first: what can be gone back to. */

@@ -8,7 +8,13 @@ import { notYet } from './not-yet.ts'
 import { countOrPercent, cpuQuantity, gpuQuantity, memoryQuantity } from './quantities.ts'
 
 export const taintSchema = z.strictObject({
-  key: z.string().min(1).describe('what a toleration names'),
+  key: z
+    .string()
+    .min(1)
+    .refine((key) => key !== TEAM_TAINT_KEY, {
+      error: 'is added by drover where a pool has a team: set team instead',
+    })
+    .describe('what a toleration names'),
   value: z.string().optional().describe('what a toleration may name too'),
   effect: z
     .literal('NoSchedule')
@@ -170,7 +176,10 @@ export const poolSpecSchema = z
 
 export type PoolSpec = z.infer<typeof poolSpecSchema>
 
-/** The pool's own taints, and the one its team owns. */
+/**
+ * The pool's own taints, and the one its team owns. None of them evicts anybody: what was bound
+ * while the pool was another's stays.
+ */
 export function taintsOf(pool: PoolSpec): readonly Taint[] {
   if (pool.team === undefined) return pool.taints
   return [...pool.taints, { key: TEAM_TAINT_KEY, value: pool.team, effect: 'NoSchedule' }]

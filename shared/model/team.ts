@@ -5,6 +5,7 @@
  * empty herd can launch.
  */
 import { z } from 'zod'
+import { LIMITS } from './limits.ts'
 import { cpuQuantity, gpuQuantity, memoryQuantity } from './quantities.ts'
 
 const amountSchema = z.strictObject({
@@ -28,8 +29,16 @@ export const teamSpecSchema = z
       .optional()
       .describe('how much of its unused quota others may use; without it, all'),
     weight: z.number().min(0).max(1_000).default(1).describe('its share of what can be borrowed'),
-    /** IAM ARNs that may write the team's workloads. */
-    principals: z.array(z.string()).default([]).describe('IAM ARNs that may write its workloads'),
+    /** A role covers its sessions. Not asked for in local mode, where nobody has an identity. */
+    principals: z
+      .array(
+        z.string().regex(/^arn:aws[a-z-]*:(iam|sts)::\d{12}:.+$/, {
+          error: 'must be the ARN of an IAM role, user or session',
+        }),
+      )
+      .max(LIMITS.principalsMax)
+      .default([])
+      .describe('IAM ARNs that may write its workloads; without any, whoever reaches the API'),
     maxPriority: z.int().optional().describe('no workload of it may have a higher priority'),
   })
   .meta({ id: 'TeamSpec' })

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod'
 import { LIMITS } from './limits.ts'
-import { nameSchema } from './names.ts'
+import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
 import { notYet } from './not-yet.ts'
 import {
   countOrPercent,
@@ -82,7 +82,13 @@ export const placementSchema = z.strictObject({
 })
 
 export const tolerationSchema = z.strictObject({
-  key: z.string().min(1).describe('the key of the taint it bears'),
+  key: z
+    .string()
+    .min(1)
+    .refine((key) => key !== TEAM_TAINT_KEY, {
+      error: 'comes with the team: a workload bears the taint of the pools its own team owns',
+    })
+    .describe('the key of the taint it bears'),
   /** Absent: tolerates every value of the key. */
   value: z.string().optional().describe('the value; without it, every value of the key'),
 })

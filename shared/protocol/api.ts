@@ -116,6 +116,12 @@ export const teamStatusAnswerSchema = z
   })
   .meta({ id: 'TeamStatus' })
 
+/** Only in the answer to a PUT. */
+const warningsSchema = z
+  .array(reasonAnswerSchema)
+  .optional()
+  .describe('what is accepted and cannot be kept as it stands: told when it is written')
+
 const identity = { name: z.string(), generation: z.int().min(1) }
 
 export const workloadObjectSchema = z
@@ -133,6 +139,7 @@ export const poolObjectSchema = z
     ...identity,
     spec: specAnswer('PoolSpec'),
     status: poolStatusAnswerSchema,
+    warnings: warningsSchema,
   })
   .meta({ id: 'PoolObject' })
 
@@ -142,6 +149,7 @@ export const teamObjectSchema = z
     ...identity,
     spec: specAnswer('TeamSpec'),
     status: teamStatusAnswerSchema,
+    warnings: warningsSchema,
   })
   .meta({ id: 'TeamObject' })
 

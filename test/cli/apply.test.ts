@@ -25,6 +25,20 @@ const file = async (name: string, text: string): Promise<string> => {
 const WEB = 'kind: Workload\nname: web\nreplicas: 2\ncommand: [node, web.mjs]\n'
 
 describe('drover apply', () => {
+  it('warns of guarantees that no pool could keep', async () => {
+    const path = await file(
+      'all.yaml',
+      'kind: Team\nname: t\nquota: {cpu: 8}\n---\nkind: Pool\nname: p\nlimits: {cpu: 4}\n',
+    )
+    expect(await run(`apply -f ${path}`)).toMatchInlineSnapshot(`
+      "pool/p created
+      team/t created
+      !   warning: team t is guaranteed cpu 8, and the pools it may use are limited to cpu 4
+      next: drover get pools
+      [exit 0]"
+    `)
+  })
+
   it('applies pools and teams before workloads, and says what came of each', async () => {
     const path = await file(
       'all.yaml',

@@ -5,7 +5,11 @@ const read = (context: Record<string, unknown>) => readSettings((name) => contex
 
 describe('the stack’s settings', () => {
   test('need nothing to be given', () => {
-    expect(read({})).toEqual({ cluster: 'drover', bundle: true })
+    expect(read({})).toEqual({
+      cluster: 'drover',
+      quotaPolicy: 'guaranteed-with-borrowing',
+      bundle: true,
+    })
   })
 
   test('read zones and their subnets', () => {

@@ -20,6 +20,7 @@ describe('options', () => {
       keepsState: false,
       fresh: false,
       speed: 1,
+      quotaPolicy: 'guaranteed-with-borrowing',
       help: false,
     })
   })
@@ -29,6 +30,7 @@ describe('options', () => {
     [['--port', ''], '--port must be a whole number'],
     [['--port', '70000'], '--port must be a whole number'],
     [['--speed', '0'], '--speed must be a number from 0.1 to 100, not "0"'],
+    [['--quota-policy', 'x'], '--quota-policy must be guaranteed-with-borrowing or weighted'],
     [['--spede', '2'], "Unknown option '--spede'"],
     [['extra'], "Unexpected argument 'extra'"],
     [['--port'], "Option '--port <value>' argument missing"],

@@ -7,6 +7,7 @@ import type { Problem, ProblemFault } from '#shared/protocol/api.ts'
 
 const TITLES = {
   400: 'Bad request',
+  403: 'Forbidden',
   404: 'Not found',
   405: 'Method not allowed',
   409: 'Conflict',

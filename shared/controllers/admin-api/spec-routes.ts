@@ -5,6 +5,7 @@ import type { Context, Hono } from 'hono'
 import { NOUNS, PLURAL_OF, type Noun } from '#shared/model/names.ts'
 import { NOT_YET } from '#shared/model/not-yet.ts'
 import { specItemSchema, type SpecItem } from '#shared/model/spec-item.ts'
+import type { Reason } from '#shared/model/status.ts'
 import { rolloutRequestSchema, scaleRequestSchema } from '#shared/protocol/api.ts'
 import { parseDocument } from '#shared/protocol/documents.ts'
 import { keys } from '#shared/store/keys.ts'
@@ -17,13 +18,15 @@ import {
   type Changed,
   type SpecName,
 } from './change-spec.ts'
-import { parseItem } from './herd.ts'
+import { parseItem, readPartition } from './herd.ts'
 import { isDeleted, objectOf, objectsOf } from './objects.ts'
 import type { AdminApiPorts } from './ports.ts'
 import { invalid, notFound, problem } from './problem.ts'
 import { record } from './record.ts'
 import { readIfMatch, readNeededBody, readPage, readRequest } from './request.ts'
 import { part, route } from './routing.ts'
+import { warningsOf } from './warnings.ts'
+import { refuseWriter, type RequestEnvironment, type Writing } from './writers.ts'
 
 export function addSpecRoutes(app: Hono, ports: AdminApiPorts): void {
   for (const noun of NOUNS) {
@@ -58,14 +61,41 @@ async function put(ports: AdminApiPorts, target: SpecName, context: Context): Pr
   if (!match.ok) return match.response
   const body = await readNeededBody(context.req.raw)
   if (!body.ok) return body.response
+  const writer = await writerOf(ports, context)
   const changed = await changeSpec(ports, { ...target, match: match.value }, (live): Change => {
     const replicas = live?.noun === 'workload' ? live.spec.replicas : undefined
     const kept = replicas === undefined ? {} : { replicas }
     const parsed = parseDocument(body.value, { ...target, ...kept })
-    if (parsed.ok) return { kind: 'store', document: parsed.document }
-    return { kind: 'refuse', response: invalid(parsed.faults, parsed.code) }
+    if (!parsed.ok) return { kind: 'refuse', response: invalid(parsed.faults, parsed.code) }
+    return allowed({ ...writer, live, next: parsed.document })
   })
   return answerChange(ports, changed)
+}
+
+type Writer = Pick<Writing, 'teams' | 'caller'>
+
+/** Who asks, and the teams whose principals may. */
+async function writerOf(ports: AdminApiPorts, context: Context): Promise<Writer> {
+  const { caller } = (context.env as RequestEnvironment) ?? {}
+  return { caller, teams: await readLive(ports, 'team') }
+}
+
+const allowed = (writing: Writing): Change => {
+  const response = refuseWriter(writing)
+  if (response !== undefined) return { kind: 'refuse', response }
+  return writing.next === undefined ? { kind: 'delete' } : { kind: 'store', document: writing.next }
+}
+
+/** All specs of the noun that are not deleted. */
+async function readLive<N extends Noun>(
+  ports: AdminApiPorts,
+  noun: N,
+): Promise<readonly Extract<SpecItem, { noun: N }>[]> {
+  const items = await readPartition(ports.store, keys.spec(noun, '').pk)
+  const specs = items.flatMap((item) => parseItem(ports, specItemSchema, item) ?? [])
+  return specs.filter(
+    (own): own is Extract<SpecItem, { noun: N }> => own.noun === noun && !isDeleted(own),
+  )
 }
 
 async function remove(ports: AdminApiPorts, target: SpecName, context: Context): Promise<Response> {
@@ -77,10 +107,11 @@ async function remove(ports: AdminApiPorts, target: SpecName, context: Context):
     return object === undefined ? notFound(nameOf(target)) : Response.json(object, { status: 202 })
   }
   if (standing === undefined) return notFound(nameOf(target))
+  const writer = await writerOf(ports, context)
   const changed = await changeSpec(ports, { ...target, match: match.value }, (live) =>
     live === undefined
       ? { kind: 'refuse', response: notFound(nameOf(target)) }
-      : { kind: 'delete' },
+      : allowed({ ...writer, live, next: undefined }),
   )
   return answerChange(ports, changed)
 }
@@ -90,11 +121,12 @@ async function scale(ports: AdminApiPorts, context: Context): Promise<Response> 
   const wanted = await readRequest(context.req.raw, scaleRequestSchema)
   if (!wanted.ok) return wanted.response
   if (!isName(target.name)) return notFound(nameOf(target))
+  const writer = await writerOf(ports, context)
   const changed = await changeSpec(ports, target, (live): Change => {
     if (live?.noun !== 'workload') return { kind: 'refuse', response: notFound(nameOf(target)) }
     if (live.spec.scale !== undefined) return { kind: 'refuse', response: scalesItself(target) }
     const spec = { ...live.spec, replicas: wanted.value.replicas }
-    return { kind: 'store', document: { noun: 'workload', name: target.name, spec } }
+    return allowed({ ...writer, live, next: { noun: 'workload', name: target.name, spec } })
   })
   return answerChange(ports, changed, `replicas set to ${String(wanted.value.replicas)}`)
 }
@@ -122,7 +154,16 @@ async function answerChange(ports: AdminApiPorts, changed: Changed, what = ''): 
   const { outcome, item } = changed
   if (outcome !== 'unchanged') await recordChange(ports, { outcome, item }, what)
   const status = outcome === 'created' ? 201 : outcome === 'deleted' ? 202 : 200
-  return Response.json(await objectOf(ports, item), { status })
+  const warnings = outcome === 'deleted' ? [] : await readWarnings(ports, item)
+  const object = await objectOf(ports, item)
+  return Response.json(warnings.length === 0 ? object : { ...object, warnings }, { status })
+}
+
+/** Of what the item has to do with. */
+async function readWarnings(ports: AdminApiPorts, item: SpecItem): Promise<readonly Reason[]> {
+  if (item.noun === 'workload') return []
+  const [teams, pools] = await Promise.all([readLive(ports, 'team'), readLive(ports, 'pool')])
+  return warningsOf({ teams, pools })
 }
 
 async function recordChange(

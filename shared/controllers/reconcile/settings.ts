@@ -9,6 +9,7 @@ import type { Fleet } from '../../cloud/fleet.ts'
 import type { Metrics } from '../../cloud/metrics.ts'
 import type { Queue } from '../../cloud/queue.ts'
 import { LIMITS } from '../../model/limits.ts'
+import { quotaPolicySchema } from '../../model/quota-policy.ts'
 import type { Store } from '../../store/store.ts'
 import { launchSettingsSchema } from '../launch-settings.ts'
 
@@ -22,6 +23,7 @@ export const reconcileSettingsSchema = z.strictObject({
     .strictObject({
       lostAfterMs: z.int().default(LIMITS.lostAfterMs),
       bootDeadlineMs: z.int().default(LIMITS.bootDeadlineMs),
+      quotaPolicy: quotaPolicySchema,
     })
     .prefault({}),
 })
