@@ -24,6 +24,8 @@ export const LIMITS = {
   envMaxEntries: 200,
   portsMax: 20,
   principalsMax: 100,
+  /** More headroom than that is cut into larger pieces. */
+  headroomPiecesMax: 1_000,
   /** How often a spec's write is tried again when another writer was faster. */
   specWriteAttempts: 5,
   /** Templates kept of a workload, the last used first: what can be gone back to. */

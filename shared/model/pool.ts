@@ -118,6 +118,13 @@ export const limitsSchema = z.strictObject({
   costPerHour: z.number().min(0).optional().describe('USD an hour of all its machines together'),
 })
 
+/** In pieces of one GPU, or else one CPU, or else 1 GiB, each on one machine. */
+const headroomSchema = z.strictObject({
+  cpu: cpuQuantity.optional().describe('CPUs'),
+  memory: memoryQuantity.optional().describe('memory'),
+  gpu: gpuQuantity.optional().describe('GPUs'),
+})
+
 const launchSchema = z.strictObject({
   ami: z.string().optional().describe('the image to boot'),
   amiParameter: notYet(z.string(), 'the SSM parameter that names the image'),
@@ -152,10 +159,9 @@ export const poolSpecSchema = z
       .max(50)
       .default([])
       .describe('only workloads that bear them are bound here'),
-    headroom: notYet(
-      limitsSchema.omit({ costPerHour: true }),
-      'room to keep free for what comes next',
-    ),
+    headroom: headroomSchema
+      .optional()
+      .describe('room that is bought and kept free for what comes next, and given up first'),
     burnIn: burnInSchema.prefault({}).describe('the test of every machine'),
     repack: repackSchema.prefault({}).describe('when to empty nodes to save money'),
     expireAfterSeconds: z

@@ -6,22 +6,24 @@
  * node nor the market.
  */
 import { groupBy } from '../base/order.ts'
+import { LIMITS } from '../model/limits.ts'
 import type { Shortage } from '../model/facts.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
-import { makeBoard, type Board } from './board.ts'
+import { makeBoard } from './board.ts'
 import type { BrakeBook } from './brake.ts'
 import type { ClaimDraft } from './claims.ts'
 import { isUnfair, partsByDeficit } from './deficit.ts'
 import { demandsOf, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
 import type { IdMaker } from './ids.ts'
+import { hasHeadroom, keepHeadroom } from './headroom.ts'
 import { launchAll } from './launch-claims.ts'
 import { offersOf } from './offers.ts'
 import type { Want } from './fill.ts'
 import { place, type Placing } from './place.ts'
 import { openWeigh } from './place-history.ts'
-import { openPoolBook, type PoolBook } from './pool-limits.ts'
+import { openPoolBook } from './pool-limits.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { provision } from './provision.ts'
 import { refusalOf } from './refusals.ts'
@@ -55,7 +57,7 @@ export type SupplyContext = {
 
 export function supply(context: SupplyContext): Supply {
   const demands = demandsOf(context.targets)
-  if (demands.length === 0) return NOBODY_WAITS
+  if (demands.length === 0 && !context.snapshot.pools.some(hasHeadroom)) return NOBODY_WAITS
   const together = seek(demands, context)
   if (!isUnfair(demands, shortOf(together))) return conclude(together, context)
   const shared = seek(demands, context, (all) => partsByDeficit(all, context))
@@ -64,9 +66,7 @@ export function supply(context: SupplyContext): Supply {
   return conclude(shared, context, new Set(teams.size > 1 ? short.map(({ uid }) => uid) : []))
 }
 
-type Sought = {
-  readonly board: Board
-  readonly limits: PoolBook
+type Sought = RoundContext & {
   readonly reserved: Reserved
   readonly rounds: readonly Round[]
 }
@@ -80,8 +80,8 @@ function seek(demands: readonly Demand[], context: SupplyContext, split?: Split)
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())
   const weigh = openWeigh(shortages, snapshot.nowMs)
-  const found = findPlaces(demands, { snapshot, board, offers, limits, ids, weigh }, split)
-  return { ...found, board, limits }
+  const seeking = { snapshot, board, offers, limits, ids, weigh }
+  return { ...seeking, ...findPlaces(demands, seeking, split) }
 }
 
 /** Who is left because there is no more to be had: sold out, or beyond a limit. */
@@ -95,21 +95,28 @@ function shortOf({ rounds, limits }: Sought): readonly Demand[] {
 
 /** `sharing`: uids of workloads that are left of a deficit that was shared. */
 function conclude(
-  { board, limits, reserved, rounds }: Sought,
+  sought: Sought,
   context: SupplyContext,
   sharing: ReadonlySet<string> = new Set(),
 ): Supply {
+  const { board, limits, reserved, rounds } = sought
   const launches = launchAll(
     rounds.flatMap((own) => own.claims),
     context.ids,
   )
   const waiting = rounds.flatMap((own) => waitingOf(own.buying))
   const made = preempt({ ...context, board, limits, waiting, kept: reserved.kept })
+  const spare = keepHeadroom(sought)
+  const more = launchAll(spare.claims, context.ids)
   const placed = [reserved, ...rounds.map((own) => own.placed)]
   const isShort = ({ demand }: Want): boolean =>
     !demand.isBorrowed && sharing.has(demand.target.workload.uid)
   return {
-    actions: [...placed.flatMap((own) => own.actions), ...launches.actions, ...made.actions],
+    actions: [
+      ...placed.flatMap((own) => own.actions),
+      ...[...launches.actions, ...more.actions].slice(0, LIMITS.launchesPerPass),
+      ...made.actions,
+    ],
     refusals: waiting
       .filter(({ want }) => want.left > 0)
       .map(({ want, refusal }) => {
@@ -117,7 +124,10 @@ function conclude(
         const reasons = [...refusal.reasons, ...why]
         return { ...refusal, reasons, count: want.left, isEntitled: !want.demand.isBorrowed }
       }),
-    used: new Set([...placed.flatMap((own) => [...own.used]), ...launches.bought, ...made.used]),
+    used: new Set([
+      ...placed.flatMap((own) => [...own.used]),
+      ...[...launches.bought, ...made.used, ...spare.used, ...more.bought],
+    ]),
     coming: sum([...rounds.map((own) => own.placed.coming), launches.coming]),
     blocked: limits.blocked,
     reclaim: { ...made, reservations: merge(reserved.kept, made.reservations) },

@@ -110,7 +110,7 @@ describe.each(Object.entries(POLICIES))('%s', (_name, policy) => {
     )
   })
 
-  it('hands out no more than all guarantees together, and each team its own before all else', () => {
+  it('hands out no more than all guarantees together, by right to each its own', () => {
     fc.assert(
       fc.property(shares, fresh, (written, asked) => {
         const { granted, counted } = grantsOf(policy, written, asked)

@@ -170,7 +170,7 @@ describe('quotas of teams', () => {
     )
   })
 
-  it('never send anyone away twice while nobody asks for anything else', () => {
+  it('never start what they send away again while nobody asks for anything else', () => {
     fc.assert(
       fc.property(days, (day) => {
         const world = worldOf(day, ['1', '1', '1'])

@@ -23,7 +23,7 @@ export type Writing = {
   readonly next: Document | undefined
 }
 
-/** Why the caller may not make this of the workload; undefined where it may, or it is no workload. */
+/** Why the caller may not make this of a workload; undefined where it may, or it is none. */
 export function refuseWriter(writing: Writing): Response | undefined {
   const { teams, caller, live, next } = writing
   const names = [live, next].flatMap((own) => (own?.noun === 'workload' ? [own.spec.team] : []))
