@@ -10,6 +10,7 @@ import type { Logger } from '#shared/base/log.ts'
 import type { Node } from '#shared/model/node.ts'
 import { proposalSchema, type Proposal } from '#shared/model/proposal.ts'
 import type { SpecItem } from '#shared/model/spec-item.ts'
+import { reasonText } from '../model/status.ts'
 import { boundOf, type Bound, type Planned } from '#shared/planner/bound.ts'
 import type { GenerateBudget } from '#shared/planner/packing/generate.ts'
 import type { Solver } from '#shared/planner/packing/linear-program.ts'
@@ -74,7 +75,7 @@ function planAnswer({ snapshot, plan: planned, draft }: Foreseen, bound?: Bound)
     unschedulable: planned.unschedulable.map(({ workload, count, reasons }) => ({
       workload,
       count,
-      reasons: [...reasons],
+      reasons: reasons.map((own) => ({ code: own.code, text: reasonText(own) })),
     })),
   }
 }

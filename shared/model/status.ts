@@ -6,8 +6,18 @@
 import { z } from 'zod'
 import { conditionSchema } from './node.ts'
 
-export const reasonSchema = z.object({ code: z.string(), text: z.string() })
+export const reasonSchema = z.object({
+  code: z.string(),
+  text: z.string(),
+  /** When it may be another by itself; the text is to be read with it. */
+  atMs: z.int().optional(),
+})
 export type Reason = z.infer<typeof reasonSchema>
+
+/** The text with its time, which is a stamp and no countdown. */
+export function reasonText({ text, atMs }: Reason): string {
+  return atMs === undefined ? text : `${text} at ${new Date(atMs).toISOString()}`
+}
 
 export const waitingSchema = z.object({
   version: z.string(),

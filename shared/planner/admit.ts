@@ -14,7 +14,7 @@ import { whyHopeless } from './hopeless.ts'
 import { policyOf } from './quota/policies.ts'
 import { countOfLots, type Ask, type Grant, type Share } from './quota/policy.ts'
 import { sharesOf } from './quota/shares.ts'
-import { whyNotAllowed } from './quota/why.ts'
+import { overGuarantee, whyNotAllowed } from './quota/why.ts'
 import type { Snapshot } from './snapshot.ts'
 import { targetWithin, type Entitlement, type Target } from './target.ts'
 
@@ -43,7 +43,10 @@ export function admit(context: ApplicantContext): Admission {
       kept: must(kept.get(uid), 'a grant for what runs'),
       team: byName.get(team ?? ''),
     })
-    const target = targetWithin({ ...own, workload: own.target.workload }, entitlement)
+    const share = shares.find((one) => one.team === team)
+    const over = own.ask.preemptible ? overGuarantee({ ask: own.ask, share, asks }) : ''
+    const { workload } = own.target
+    const target = targetWithin({ ...own, workload }, { ...entitlement, over })
     return { own, target }
   })
   return {

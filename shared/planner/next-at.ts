@@ -129,8 +129,11 @@ function waitingMoments(context: NextContext): number[] {
     .filter((own) => own.waiting.length > 0 && own.belowMinSinceMs !== undefined)
     .map((own) => (own.belowMinSinceMs ?? 0) + LIMITS.spotFallbackAfterMs)
   const shortages = waits ? snapshot.shortages.map((own) => own.untilMs) : []
+  const told = statuses.flatMap((own) =>
+    own.waiting.flatMap(({ reasons }) => reasons.flatMap(({ atMs }) => atMs ?? [])),
+  )
   const rest = isCutOff ? [snapshot.nowMs + LIMITS.unfinishedWakeMs] : []
-  return [...fallbacks, ...shortages, ...brakeEndsMs, ...rest]
+  return [...fallbacks, ...shortages, ...brakeEndsMs, ...told, ...rest]
 }
 
 /** When somebody may have to give way, may borrow again, or is given up waiting for. */

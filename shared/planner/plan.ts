@@ -12,6 +12,7 @@ import { openBrakes, type BrakeBook } from './brake.ts'
 import { drain } from './drain.ts'
 import { openFacts } from './facts.ts'
 import { draftOf, fold, type Draft } from './fold.ts'
+import { withFirstFreed } from './first-freed.ts'
 import { makeIds } from './ids.ts'
 import { settleLaunches } from './launches.ts'
 import { nextAtMs } from './next-at.ts'
@@ -80,18 +81,21 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
   const { snapshot, draft, refusals, coming, reclaim, brakes } = found
   const braked = new Set([...brakes.applied, ...brakes.onTrial()])
   const targets = new Map(found.targets.map((own) => [own.workload.uid, own]))
+  const byName = new Map(found.targets.map((own) => [own.workload.name, own]))
+  const { nowMs } = snapshot
+  const told = withFirstFreed(refusals, { draft, nowMs, targets: byName })
   const context = { snapshot, draft, refusals, coming, targets, reclaim, braked }
-  const workloads = workloadStatuses(context)
+  const workloads = workloadStatuses({ ...context, refusals: told })
   const pools = poolStatuses(context)
   const teams = teamStatuses({ snapshot, targets: found.targets, draft })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
   const brakeEndsMs = brakes.endsMs()
-  const told = { statuses: workloads, teamStatuses: teams }
-  const next = nextAtMs({ snapshot, draft, ...told, brakeEndsMs, isCutOff })
+  const statuses = { statuses: workloads, teamStatuses: teams }
+  const next = nextAtMs({ snapshot, draft, ...statuses, brakeEndsMs, isCutOff })
   return {
     epoch: snapshot.pass.epoch,
     nowMs: snapshot.nowMs,
-    unschedulable: refusals,
+    unschedulable: told,
     workloadStatuses: workloads,
     poolStatuses: pools,
     teamStatuses: teams,

@@ -154,8 +154,8 @@ function roomsOwed({ want }: Waiting, context: OwedContext): { owed: number; why
   const waiting = status?.waiting.find((own) => own.version === target.version)
   const fromMs = (waiting?.entitledSinceMs ?? nowMs) + LIMITS.reclaimAfterMs
   if (nowMs < fromMs) {
-    const text = `others may be asked to give way from ${isoOf(fromMs)} on`
-    return { owed: 0, why: { code: 'ReclaimPending', text } }
+    const text = 'others may be asked to give way'
+    return { owed: 0, why: { code: 'ReclaimPending', text, atMs: fromMs } }
   }
   return { owed: owed - crashing }
 }
@@ -172,16 +172,14 @@ const CRASH_LOOP: Reason = {
 /** Nobody that may be asked holds what would do. */
 function whyNobody({ isEmpty, nextAtMs }: VictimBook): Reason {
   if (nextAtMs !== undefined) {
-    const text = `who might give way has just begun, and may be asked from ${isoOf(nextAtMs)} on`
-    return { code: 'JustBegun', text }
+    const text = 'who might give way has just begun, and may be asked'
+    return { code: 'JustBegun', text, atMs: nextAtMs }
   }
   const text = isEmpty
     ? 'nobody runs on borrowed room'
     : 'nobody who may be asked holds what it lacks'
   return { code: 'NobodyGivesWay', text }
 }
-
-const isoOf = (ms: number): string => new Date(ms).toISOString()
 
 /** Its replicas of this version that came up again and again and are not ready. */
 function crashingOf(

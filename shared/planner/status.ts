@@ -7,7 +7,13 @@
 import { sameJson } from '../base/equal.ts'
 import type { Condition } from '../model/node.ts'
 import type { PoolItem } from '../model/spec-item.ts'
-import type { PoolStatus, Reason, Reclaims, WorkloadStatus } from '../model/status.ts'
+import {
+  reasonText,
+  type PoolStatus,
+  type Reason,
+  type Reclaims,
+  type WorkloadStatus,
+} from '../model/status.ts'
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
@@ -259,7 +265,7 @@ function conditionsOf(counts: Counts, old: readonly Condition[], nowMs: number):
             type: 'Unschedulable',
             status: true,
             reason: refused.reasons[0]?.code ?? 'Unschedulable',
-            text: refused.reasons.map((own) => own.text).join('; '),
+            text: refused.reasons.map(reasonText).join('; '),
           },
         ]),
   ]

@@ -121,7 +121,7 @@ function conclude(
       .filter(({ want }) => want.left > 0)
       .map(({ want, refusal }) => {
         const why = [made.reasons.get(want) ?? [], isShort(want) ? DEFICIT : []].flat()
-        const reasons = [...refusal.reasons, ...why]
+        const reasons = [...refusal.reasons.map((own) => whyBorrowed(own, want)), ...why]
         return { ...refusal, reasons, count: want.left, isEntitled: !want.demand.isBorrowed }
       }),
     used: new Set([
@@ -132,6 +132,13 @@ function conclude(
     blocked: limits.blocked,
     reclaim: { ...made, reservations: merge(reserved.kept, made.reservations) },
   }
+}
+
+/** Who borrows is told of what, and on whose account. */
+function whyBorrowed(reason: Reason, { demand }: Want): Reason {
+  if (reason.code !== 'NothingIdle' || demand.target.over === '') return reason
+  const text = `${demand.target.over} and nothing is idle on the machines there are`
+  return { ...reason, text }
 }
 
 const DEFICIT: Reason = {

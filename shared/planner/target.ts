@@ -42,6 +42,8 @@ export type Target = {
   readonly startBorrowed: number
   /** True when machines may be bought for what is borrowed. */
   readonly mayBuyBorrowed: boolean
+  /** Why it is borrowed, in words; empty where nothing is. */
+  readonly over: string
   /**
    * How many of those it is owed, so that others may have to give way: nothing borrowed, no surge,
    * and nothing that takes the place of a replica that still runs.
@@ -81,6 +83,7 @@ export type Entitlement = {
   readonly held?: number
   readonly reclaimable?: number
   readonly mayBuyBorrowed?: boolean
+  readonly over?: string
 }
 
 export function targetWithin({ workload, running }: Counted, entitlement: Entitlement): Target {
@@ -107,6 +110,7 @@ export function targetWithin({ workload, running }: Counted, entitlement: Entitl
     stuck: entitlement.stuck ?? 0,
     reclaimable: entitlement.reclaimable ?? 0,
     mayBuyBorrowed: entitlement.mayBuyBorrowed ?? false,
+    over: entitlement.over ?? '',
     desired: desiredOf(workload),
     owed: Math.max(0, Math.min(start, guaranteed - all.length)),
     startBorrowed: Math.max(0, borrowed),

@@ -1,6 +1,7 @@
 /**
  * A plan as lines that can be read aloud: one an action, its reason last.
  */
+import { reasonText } from '#shared/model/status.ts'
 import type { Action, Plan } from '#shared/planner/actions.ts'
 
 /** The plan's lines; `nothing` when it decides nothing. */
@@ -10,7 +11,7 @@ export function describePlan(plan: Plan): string[] {
     ...plan.unschedulable.map(
       (own) =>
         `wait ${own.workload} ×${String(own.count)}  ` +
-        own.reasons.map((reason) => `${reason.code}: ${reason.text}`).join('; '),
+        own.reasons.map((reason) => `${reason.code}: ${reasonText(reason)}`).join('; '),
     ),
     ...(plan.nextAtMs === undefined
       ? []

@@ -78,12 +78,18 @@ export function explainWaiting(status: WorkloadStatus, nowMs: number): Explained
       group.reasons.length > 0
         ? group.reasons
         : [{ code: 'Waiting', text: 'no reason is known yet' }]
-    const reasons = told.map(({ code, text }) => ({
+    const reasons = told.map(({ code, text, atMs }) => ({
       code,
-      text: `${text} (${phase} for ${since})`,
+      text: `${text}${soonOf(atMs, nowMs)} (${phase} for ${since})`,
     }))
     return { id, phase: 'waiting', reasons }
   })
+}
+
+/** ` in 12 min`, or nothing where no time is known. */
+function soonOf(atMs: number | undefined, nowMs: number): string {
+  if (atMs === undefined) return ''
+  return atMs <= nowMs ? ' now' : ` in ${ageOf(nowMs, atMs)}`
 }
 
 type Waiting = { id: string; group: WorkloadStatus['waiting'][number] }

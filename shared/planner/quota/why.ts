@@ -5,43 +5,54 @@ import { formatMib, formatMilli } from '../../model/quantities.ts'
 import type { Reason } from '../../model/status.ts'
 import { DIMENSIONS, type Ask, type Dimension, type Share } from './policy.ts'
 
-export type Refused = {
+export type Asking = {
   readonly ask: Ask
   /** Of its team; undefined where it has none that exists. */
   readonly share: Share | undefined
   readonly asks: readonly Ask[]
+}
+
+export type Refused = Asking & {
   /** When it may borrow again, where it had to give way lately. */
   readonly borrowsAgainAtMs: number | undefined
 }
 
-export function whyNotAllowed(refused: Refused): Reason {
-  return { code: 'TeamQuota', text: `${whyNotByRight(refused)}; ${whyNotBorrowed(refused)}` }
-}
-
-function whyNotByRight({ ask, share, asks }: Refused): string {
+/** `team batch is 3 CPUs over its guarantee of 1 CPU`, or what else is the matter with its right. */
+export function overGuarantee({ ask, share, asks }: Asking): string {
   if (ask.team === undefined) return 'it has no team, and only teams are guaranteed something'
   if (share === undefined) return `there is no team ${ask.team}, so nothing is guaranteed to it`
   const mine = asks.filter((own) => own.team === ask.team)
   const ratios = DIMENSIONS.filter((own) => share.guarantee[own] !== Infinity).map((own) => {
-    const asked = mine.reduce((sum, { need, wanted }) => sum + need[own] * wanted, 0)
-    const quota = share.guarantee[own]
-    return { own, asked, quota, ratio: asked / Math.max(1, quota) }
+    const asked = mine.reduce((sum, one) => sum + askedOf(one, own), 0)
+    const guarantee = share.guarantee[own]
+    return { own, asked, guarantee, ratio: asked / Math.max(1, guarantee) }
   })
   const [worst] = ratios.toSorted((a, b) => b.ratio - a.ratio)
-  if (worst === undefined || worst.asked <= worst.quota) {
-    return `team ${share.team} has nothing left of its quota`
+  if (worst === undefined || worst.asked <= worst.guarantee) {
+    return `team ${share.team} has nothing left of its guarantee`
   }
-  const over = TELL[worst.own](worst.asked - worst.quota)
-  return `team ${share.team} asks for ${over} over its quota of ${TELL[worst.own](worst.quota)}`
+  const { own, asked, guarantee } = worst
+  const over = TELL[own](asked - guarantee)
+  return `team ${share.team} is ${over} over its guarantee of ${TELL[own](guarantee)}`
 }
 
-function whyNotBorrowed({ ask, share, borrowsAgainAtMs }: Refused): string {
-  if (!ask.preemptible) return 'beyond that, only preemptible work runs'
-  if (share?.mayBorrow === false) return 'it borrows nothing'
-  if (ask.isCoolingDown && borrowsAgainAtMs !== undefined) {
-    return `it had to give way and borrows again at ${new Date(borrowsAgainAtMs).toISOString()}`
+/** All that it wants: nothing less than what it has. */
+function askedOf({ need, wanted, has }: Ask, own: Dimension): number {
+  const had = has.reduce((sum, lot) => sum + lot.need[own] * lot.count, 0)
+  return Math.max(had, need[own] * wanted)
+}
+
+export function whyNotAllowed(refused: Refused): Reason {
+  const { ask, share, borrowsAgainAtMs } = refused
+  const told = (why: string): Reason => {
+    return { code: 'TeamQuota', text: `${overGuarantee(refused)}${why}` }
   }
-  return 'no team has that much idle to lend'
+  if (!ask.preemptible) return told(', and beyond that only preemptible work runs')
+  if (share?.mayBorrow === false) return told(', and it borrows nothing')
+  if (ask.isCoolingDown && borrowsAgainAtMs !== undefined) {
+    return { ...told('; it had to give way, and borrows again'), atMs: borrowsAgainAtMs }
+  }
+  return told(' and nothing is idle that others lend')
 }
 
 const TELL: Readonly<Record<Dimension, (amount: number) => string>> = {

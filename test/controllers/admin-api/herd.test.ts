@@ -50,7 +50,10 @@ async function makeHerd(): Promise<World> {
         count: 3,
         sinceMs: START_MS - 300_000,
         unschedulableSinceMs: START_MS - 300_000,
-        reasons: [{ code: 'PoolLimit', text: 'pool general may cost no more' }],
+        reasons: [
+          { code: 'PoolLimit', text: 'pool general may cost no more' },
+          { code: 'FirstFreed', text: 'first to be freed: batch/7', atMs: START_MS + 720_000 },
+        ],
       },
     ],
   }
@@ -359,6 +362,10 @@ describe('replicas', () => {
                 "code": "PoolLimit",
                 "text": "pool general may cost no more (unschedulable for 5 min)",
               },
+              {
+                "code": "FirstFreed",
+                "text": "first to be freed: batch/7 in 12 min (unschedulable for 5 min)",
+              },
             ],
           },
           {
@@ -369,6 +376,10 @@ describe('replicas', () => {
                 "code": "PoolLimit",
                 "text": "pool general may cost no more (unschedulable for 5 min)",
               },
+              {
+                "code": "FirstFreed",
+                "text": "first to be freed: batch/7 in 12 min (unschedulable for 5 min)",
+              },
             ],
           },
           {
@@ -378,6 +389,10 @@ describe('replicas', () => {
               {
                 "code": "PoolLimit",
                 "text": "pool general may cost no more (unschedulable for 5 min)",
+              },
+              {
+                "code": "FirstFreed",
+                "text": "first to be freed: batch/7 in 12 min (unschedulable for 5 min)",
               },
             ],
           },
