@@ -80,15 +80,14 @@ export function explainWaiting(status: WorkloadStatus, nowMs: number): Explained
         : [{ code: 'Waiting', text: 'no reason is known yet' }]
     const reasons = told.map(({ code, text, atMs }) => ({
       code,
-      text: `${text}${soonOf(atMs, nowMs)} (${phase} for ${since})`,
+      text: atMs === undefined ? `${text} (${phase} for ${since})` : text + soonOf(atMs, nowMs),
     }))
     return { id, phase: 'waiting', reasons }
   })
 }
 
-/** ` in 12 min`, or nothing where no time is known. */
-function soonOf(atMs: number | undefined, nowMs: number): string {
-  if (atMs === undefined) return ''
+/** ` in 12 min` */
+function soonOf(atMs: number, nowMs: number): string {
   return atMs <= nowMs ? ' now' : ` in ${ageOf(nowMs, atMs)}`
 }
 

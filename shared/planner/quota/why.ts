@@ -17,7 +17,7 @@ export type Refused = Asking & {
   readonly borrowsAgainAtMs: number | undefined
 }
 
-/** `team batch is 3 CPUs over its guarantee of 1 CPU`, or what else is the matter with its right. */
+/** `team batch is 3 CPUs over its guarantee of 1 CPU`, or what else its right is short of. */
 export function overGuarantee({ ask, share, asks }: Asking): string {
   if (ask.team === undefined) return 'it has no team, and only teams are guaranteed something'
   if (share === undefined) return `there is no team ${ask.team}, so nothing is guaranteed to it`

@@ -364,7 +364,7 @@ describe('replicas', () => {
               },
               {
                 "code": "FirstFreed",
-                "text": "first to be freed: batch/7 in 12 min (unschedulable for 5 min)",
+                "text": "first to be freed: batch/7 in 12 min",
               },
             ],
           },
@@ -378,7 +378,7 @@ describe('replicas', () => {
               },
               {
                 "code": "FirstFreed",
-                "text": "first to be freed: batch/7 in 12 min (unschedulable for 5 min)",
+                "text": "first to be freed: batch/7 in 12 min",
               },
             ],
           },
@@ -392,7 +392,7 @@ describe('replicas', () => {
               },
               {
                 "code": "FirstFreed",
-                "text": "first to be freed: batch/7 in 12 min (unschedulable for 5 min)",
+                "text": "first to be freed: batch/7 in 12 min",
               },
             ],
           },

@@ -91,16 +91,9 @@ describe('guarantees beyond all limits', () => {
     const first = await world.send('PUT', '/v1/teams/search', search)
     expect(first.body).not.toHaveProperty('warnings')
     const pool = { kind: 'Pool', name: 'general', limits: { cpu: 10 } }
+    const text = 'team search is guaranteed cpu 16, and the pools it may use are limited to cpu 10'
     expect(await world.send('PUT', '/v1/pools/general', pool)).toMatchObject({
-      status: 201,
-      body: {
-        warnings: [
-          {
-            code: 'GuaranteeBeyondLimits',
-            text: 'team search is guaranteed cpu 16, and the pools it may use are limited to cpu 10',
-          },
-        ],
-      },
+      ...{ status: 201, body: { warnings: [{ code: 'GuaranteeBeyondLimits', text }] } },
     })
     const own = { kind: 'Pool', name: 'own', team: 'ads', limits: { cpu: 10 } }
     await world.send('PUT', '/v1/pools/own', own)
