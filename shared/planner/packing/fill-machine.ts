@@ -8,8 +8,9 @@
  *
  * Source: Kellerer, Pferschy, Pisinger, Knapsack Problems (2004), chapter 9.
  */
-import { mostAlone, RESOURCES, type MachineType, type Shape } from './problem.ts'
-import { openMarket, priceOf, type Goods, type Knapsack, type RoomPrices } from './room-prices.ts'
+import { asksForWhole, makeKnapsack, type Knapsack } from './knapsack.ts'
+import { mostAlone, type MachineType, type Shape } from './problem.ts'
+import { openMarket, priceOf, type Goods, type RoomPrices } from './room-prices.ts'
 import { makeRoomTables, mostToCome, type Left, type RoomTable } from './room-table.ts'
 import { makeSharesBook, type Shares, type SharesBook } from './shares.ts'
 
@@ -44,9 +45,6 @@ export type Wanted = {
 export type MachineFiller = (wanted: Wanted, limits: FillLimits) => Filling
 
 const EPSILON = 1e-9
-/** Devices are counted in these where parts of them are asked for, in no more units than that. */
-const GPU_UNIT_MILLI = 50
-const GPU_UNITS_MAX = 40
 
 /** Machines that are filled with the same shapes share the book. */
 export function makeMachineFiller(
@@ -54,14 +52,11 @@ export function makeMachineFiller(
   machine: MachineType,
   shared: SharesBook = makeSharesBook(),
 ): MachineFiller {
-  const room = RESOURCES.map((own) => own.room(machine))
-  const needs = RESOURCES.map((own) => Float64Array.from(shapes, own.need))
   const fitting = Int32Array.from(shapes, (shape) => mostAlone(shape, machine))
-  const knapsack = { room, needs }
+  const knapsack = makeKnapsack(shapes, machine)
   const market = openMarket(knapsack)
-  const gpuUnitMilli = gpuUnitFor(shapes, machine)
   // With one device at most, or whole ones alone, what is left of them in all says enough.
-  const book = machine.gpus <= 1 || gpuUnitMilli === 1000 ? undefined : shared
+  const book = machine.gpus <= 1 || asksForWhole(shapes) ? undefined : shared
   return ({ worth, counts }, limits) => {
     const { above } = limits
     const nothing = { worth: above, counts: undefined, bound: above, nodes: 0 }
@@ -71,25 +66,19 @@ export function makeMachineFiller(
     if (prices.bound <= above) return nothing
     const goods = withoutHopeless({ worth, most, some }, knapsack, { prices, above })
     const order = byEfficiency(goods, knapsack, prices)
-    const options = { order, prices: prices.each, cells: limits.cells, gpuUnitMilli }
+    const options = { order, prices: prices.each, cells: limits.cells }
     const tables = limits.cells === 0 ? [] : makeRoomTables(knapsack, goods, options)
-    const start = startOn(machine, book)
+    const start = startOn(knapsack, { gpus: machine.gpus, shares: book?.none })
     if (tables.some((table) => mostToCome(table, 0, start) <= above)) return nothing
     const rest = surplusAfter(order, goods, { knapsack, prices })
     const found = search(
-      { ...{ goods, knapsack, prices, order, tables, rest }, book, limits },
+      { ...{ shapes, goods, knapsack, prices, order }, ...{ tables, rest, book, limits } },
       start,
     )
     const filled = found.last === undefined ? undefined : countsOf(found.last, shapes.length)
     const bound = Math.max(found.best, found.missed)
     return { worth: found.best, counts: filled, bound, nodes: found.nodes }
   }
-}
-
-/** Whole devices where all that is asked for is whole. */
-function gpuUnitFor(shapes: readonly Shape[], machine: MachineType): number {
-  if (shapes.every((own) => own.gpuMilli % 1000 === 0)) return 1000
-  return Math.max(GPU_UNIT_MILLI, (machine.gpus * 1000) / GPU_UNITS_MAX)
 }
 
 type Hope = { readonly prices: RoomPrices; readonly above: number }
@@ -123,13 +112,16 @@ type Unfinished = Left & {
 
 type Step = { readonly shape: number; readonly count: number; readonly before: Step | undefined }
 
-function startOn(machine: MachineType, book: SharesBook | undefined): Unfinished {
-  const [cpu = 0, memory = 0, gpu = 0] = RESOURCES.map((own) => own.room(machine))
-  const left = { cpu, memory, gpu, devices: machine.gpus, shares: book?.none }
+type Devices = { readonly gpus: number; readonly shares: Shares | undefined }
+
+function startOn({ room }: Knapsack, { gpus, shares }: Devices): Unfinished {
+  const [cpu = 0, memory = 0, gpu = 0, parts = 0] = room
+  const left = { cpu, memory, gpu, parts, devices: gpus, shares }
   return { ...left, value: 0, bound: Infinity, last: undefined }
 }
 
 type Search = {
+  readonly shapes: readonly Shape[]
   readonly goods: Goods
   readonly knapsack: Knapsack
   readonly prices: RoomPrices
@@ -172,14 +164,15 @@ type Growth = { readonly given: Search; readonly depth: number; readonly next: U
 function grow(found: Found, own: Unfinished, { given, depth, next }: Growth): void {
   const { goods, knapsack, order, tables, book } = given
   const shape = order[depth] as number
-  const [cpu = 0, memory = 0, gpu = 0] = knapsack.needs.map((need) => need[shape] as number)
+  const [cpu = 0, memory = 0, gpu = 0, parts = 0] = knapsack.needs.map((need) => need[shape])
+  const [cpuPrice = 0, memoryPrice = 0, gpuPrice = 0, partsPrice = 0] = given.prices.each
   const each = goods.worth[shape] as number
-  const [cpuPrice = 0, memoryPrice = 0, gpuPrice = 0] = given.prices.each
   const unpriced = own.value + (given.rest[depth + 1] as number)
   let count = goods.most[shape] as number
   if (cpu * count > own.cpu) count = Math.floor(own.cpu / cpu)
   if (memory * count > own.memory) count = Math.floor(own.memory / memory)
   if (gpu * count > own.gpu) count = Math.floor(own.gpu / gpu)
+  if (parts * count > own.parts) count = Math.floor(own.parts / parts)
   for (; count >= 0; count -= 1) {
     found.nodes += 1
     const value = own.value + count * each
@@ -187,41 +180,43 @@ function grow(found: Found, own: Unfinished, { given, depth, next }: Growth): vo
       cpu: own.cpu - count * cpu,
       memory: own.memory - count * memory,
       gpu: own.gpu - count * gpu,
+      parts: own.parts - count * parts,
     }
-    let bound =
-      unpriced +
-      count * each +
-      cpuPrice * left.cpu +
-      memoryPrice * left.memory +
-      gpuPrice * left.gpu
-    if (bound <= found.best + EPSILON && value <= found.best + EPSILON) continue
+    const ofCpuAndMemory = cpuPrice * left.cpu + memoryPrice * left.memory
+    const ofDevices = gpuPrice * left.gpu + partsPrice * left.parts
+    let bound = unpriced + count * each + ofCpuAndMemory + ofDevices
+    const isBest = value > found.best + EPSILON
+    if (!isBest && bound <= found.best + EPSILON) continue
     for (const table of tables) {
       bound = Math.min(bound, value + mostToCome(table, depth + 1, left))
     }
-    const isBest = value > found.best + EPSILON
     if (!isBest && bound <= found.best + EPSILON) continue
-    const on = onDevices(own, { gpu, count, book })
+    const gpuMilli = given.shapes[shape]?.gpuMilli ?? 0
+    const on = onDevices(own, { gpuMilli, count, book })
     if (on === 'unknown') found.missed = Math.max(found.missed, bound)
     if (typeof on === 'string') continue
     const last = count === 0 ? own.last : { shape, count, before: own.last }
     if (isBest) [found.best, found.last] = [value, last]
-    next.push({ ...on, ...left, value, bound, last })
+    next.push({ ...left, devices: on.devices, shares: on.shares, value, bound, last })
   }
 }
 
 type Adding = {
-  readonly gpu: number
+  readonly gpuMilli: number
   readonly count: number
   readonly book: SharesBook | undefined
 }
 type OnDevices = Pick<Unfinished, 'devices' | 'shares'>
 
 /** What the devices hold with so many more on them, and whether they do. */
-function onDevices(own: OnDevices, { gpu, count, book }: Adding): OnDevices | 'full' | 'unknown' {
-  if (book === undefined || own.shares === undefined || gpu === 0 || count === 0) return own
+function onDevices(
+  own: OnDevices,
+  { gpuMilli, count, book }: Adding,
+): OnDevices | 'full' | 'unknown' {
+  if (book === undefined || own.shares === undefined || gpuMilli === 0 || count === 0) return own
   let { devices, shares } = own
-  if (gpu >= 1000) devices -= (count * gpu) / 1000
-  else for (let n = 0; n < count; n += 1) shares = book.plus(shares, gpu)
+  if (gpuMilli >= 1000) devices -= (count * gpuMilli) / 1000
+  else for (let n = 0; n < count; n += 1) shares = book.plus(shares, gpuMilli)
   if (shares.atMost <= devices) return { devices, shares }
   return shares.atLeast > devices ? 'full' : 'unknown'
 }

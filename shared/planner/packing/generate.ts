@@ -43,7 +43,7 @@ const FIRST_WIDTH = 64
 const WIDTH_GROWTH = 4
 const WIDTH_MAX = 65_536
 /** Cells of the tables that bound fillings, for each shape. */
-const CELLS = 1_000
+const CELLS = 2_000
 /** A pattern must be worth this share of its price beyond it to count as news. */
 const LEAST_SLACK = 1e-6
 /** Of the gap between the program's cost and the bound, what a filling must be worth beyond. */

@@ -24,7 +24,7 @@ export const BUDGETS = {
     ...{ roundsMax: 400, nodesMax: 6_000_000, wholeNodesMax: 0 },
   },
   '60s': {
-    ...{ roundsMax: 2_000, nodesMax: 60_000_000, wholeNodesMax: 2_000 },
+    ...{ roundsMax: 2_000, nodesMax: 40_000_000, wholeNodesMax: 2_000 },
   },
 } as const satisfies Readonly<Record<string, PackBudget>>
 

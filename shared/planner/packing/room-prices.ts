@@ -9,9 +9,7 @@
  * Source: Kellerer, Pferschy, Pisinger, Knapsack Problems (2004), chapter 9; steps as in Polyak,
  * Minimization of unsmooth functionals (1969).
  */
-
-/** A machine's room by resource, and what one replica of each shape needs of each. */
-export type Knapsack = { readonly room: readonly number[]; readonly needs: readonly Float64Array[] }
+import type { Knapsack } from './knapsack.ts'
 
 export type Goods = {
   /** By shape: what one replica is worth. */

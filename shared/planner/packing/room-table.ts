@@ -1,6 +1,6 @@
 /**
  * What the shapes still to come could add to an unfinished filling, by what is left of the machine:
- * a dynamic program that counts devices and one resource, and sells the other one at its price.
+ * a dynamic program that counts devices and one resource, and sells the others at their prices.
  *
  * Prices alone let shapes be used in part. Where a machine holds four replicas with a GPU each,
  * that promises far too much: counting one resource as well as the devices tells which sums of
@@ -10,10 +10,8 @@
  * Source: Kellerer, Pferschy, Pisinger, Knapsack Problems (2004), chapters 2 and 9: dynamic
  * programming for bounded knapsacks, on the relaxation of all constraints but two.
  */
-import type { Goods, Knapsack } from './room-prices.ts'
-
-/** Places in RESOURCES. */
-const [CPU, MEMORY, GPU] = [0, 1, 2]
+import { CPU, GPU, MEMORY, PARTS, type Knapsack } from './knapsack.ts'
+import type { Goods } from './room-prices.ts'
 
 export type TableOptions = {
   /** The order in which shapes are decided. */
@@ -22,17 +20,15 @@ export type TableOptions = {
   readonly prices: Float64Array
   /** About as many cells for each shape. */
   readonly cells: number
-  /** What devices are counted in, in thousandths of one. */
-  readonly gpuUnitMilli: number
 }
 
 export type RoomTable = {
-  /** The resource that is counted besides devices, and the one that is sold. */
+  /** The resource that is counted besides devices, in what units, and the one that is sold. */
   readonly counted: number
+  readonly unit: number
   readonly sold: number
   readonly soldPrice: number
-  readonly unit: number
-  readonly gpuUnit: number
+  readonly partsPrice: number
   /** Cells of one row: one for each number of units of what is counted. */
   readonly row: number
   /** By depth in `order`: by cell, what the shapes from there on could add. */
@@ -47,13 +43,13 @@ export function makeRoomTables(
 ): readonly RoomTable[] {
   const makeTable = (counted: number, sold: number): RoomTable => {
     const soldPrice = options.prices[sold] as number
-    const gpuUnit = options.gpuUnitMilli
-    const gpuUnits = Math.floor((knapsack.room[GPU] as number) / gpuUnit)
-    const perRow = Math.max(1, Math.floor(options.cells / (gpuUnits + 1)))
+    const partsPrice = options.prices[PARTS] as number
+    const rows = (knapsack.room[GPU] as number) + 1
+    const perRow = Math.max(1, Math.floor(options.cells / rows))
     const unit = Math.max(1, Math.ceil((knapsack.room[counted] as number) / perRow))
     const row = Math.floor((knapsack.room[counted] as number) / unit) + 1
-    const grid = { counted, sold, soldPrice, unit, gpuUnit, row }
-    let last = new Float64Array((gpuUnits + 1) * row)
+    const grid = { counted, unit, sold, soldPrice, partsPrice, row }
+    let last = new Float64Array(rows * row)
     const most = [last]
     for (const shape of options.order.toReversed()) {
       last = withShape(last, { grid, shape, knapsack, goods })
@@ -76,14 +72,15 @@ type Adding = {
 
 /** One more shape to choose from; the very same cells where it could add nothing. */
 function withShape(before: Cells, { grid, shape, knapsack, goods }: Adding): Cells {
-  const { row, unit, gpuUnit } = grid
+  const { row, unit, soldPrice, partsPrice } = grid
   const need = (resource: number): number => knapsack.needs[resource]?.[shape] as number
-  const surplus = (goods.worth[shape] as number) - grid.soldPrice * need(grid.sold)
+  const price = soldPrice * need(grid.sold) + partsPrice * need(PARTS)
+  const surplus = (goods.worth[shape] as number) - price
   if (surplus <= 0) return before
   const after = Float64Array.from(before)
   for (let count = 1; count <= (goods.most[shape] as number); count += 1) {
     const across = Math.floor((count * need(grid.counted)) / unit)
-    const down = Math.floor((count * need(GPU)) / gpuUnit) * row
+    const down = count * need(GPU) * row
     if (across >= row || down >= after.length) break
     const added = count * surplus
     for (let start = down; start < after.length; start += row) {
@@ -97,13 +94,19 @@ function withShape(before: Cells, { grid, shape, knapsack, goods }: Adding): Cel
 }
 
 /** What is left of a machine. */
-export type Left = { readonly cpu: number; readonly memory: number; readonly gpu: number }
+export type Left = {
+  readonly cpu: number
+  readonly memory: number
+  readonly gpu: number
+  readonly parts: number
+}
 
 /** No more than this can be added by the shapes from this depth on. */
 export function mostToCome(table: RoomTable, depth: number, left: Left): number {
   const isCpu = table.counted === CPU
   const counted = isCpu ? left.cpu : left.memory
   const sold = isCpu ? left.memory : left.cpu
-  const cell = Math.floor(left.gpu / table.gpuUnit) * table.row + Math.floor(counted / table.unit)
-  return table.soldPrice * sold + (table.most[depth]?.[cell] as number)
+  const cell = left.gpu * table.row + Math.floor(counted / table.unit)
+  const added = table.most[depth]?.[cell] as number
+  return table.soldPrice * sold + table.partsPrice * left.parts + added
 }
