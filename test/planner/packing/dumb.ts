@@ -38,6 +38,13 @@ function fitsDevices([first, ...rest]: readonly number[], devices: readonly numb
   return devices.some((own, i) => own >= first && fitsDevices(rest, devices.with(i, own - first)))
 }
 
+/** The fewest devices that hold these shares. */
+export function fewestDevices(shares: readonly number[]): number {
+  let devices = 0
+  while (!fitsDevices(shares, Array<number>(devices).fill(1000))) devices += 1
+  return devices
+}
+
 /** The most that a filling can be worth. */
 export function mostByTrying(
   shapes: readonly Shape[],
