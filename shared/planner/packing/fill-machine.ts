@@ -19,6 +19,8 @@ export type FillLimits = {
   readonly width: number
   /** Only a filling worth more than this is of interest. */
   readonly above: number
+  /** How many fillings that are worth more than that are told besides the best one. */
+  readonly others: number
   /** Cells for each shape in the tables that bound what fillings can become; none: no tables. */
   readonly cells: number
 }
@@ -28,6 +30,8 @@ export type Filling = {
   readonly worth: number
   /** Undefined where none is worth more than `above`, or none was found. */
   readonly counts: Int32Array | undefined
+  /** Other fillings that are worth more than `above`. */
+  readonly others: readonly Int32Array[]
   /** No filling of this machine is worth more. */
   readonly bound: number
   /** Unfinished fillings that were looked at. */
@@ -57,10 +61,10 @@ export function makeMachineFiller(
   const market = openMarket(knapsack)
   // With one device at most, or whole ones alone, what is left of them in all says enough.
   const book = machine.gpus <= 1 || asksForWhole(shapes) ? undefined : shared
-  return ({ worth, counts }, limits) => {
+  return ({ worth, counts: all }, limits) => {
     const { above } = limits
-    const nothing = { worth: above, counts: undefined, bound: above, nodes: 0 }
-    const most = fitting.map((own, i) => Math.min(own, counts[i] ?? 0))
+    const nothing = { worth: above, counts: undefined, others: [], bound: above, nodes: 0 }
+    const most = fitting.map((own, i) => Math.min(own, all[i] ?? 0))
     const some = [...shapes.keys()].filter((i) => (most[i] ?? 0) > 0 && (worth[i] ?? 0) > EPSILON)
     const prices = market({ worth, most, some }, above)
     if (prices.bound <= above) return nothing
@@ -75,9 +79,10 @@ export function makeMachineFiller(
       { ...{ shapes, goods, knapsack, prices, order }, ...{ tables, rest, book, limits } },
       start,
     )
-    const filled = found.last === undefined ? undefined : countsOf(found.last, shapes.length)
     const bound = Math.max(found.best, found.missed)
-    return { worth: found.best, counts: filled, bound, nodes: found.nodes }
+    const others = found.others.map((own) => countsOf(own, shapes.length))
+    const counts = found.last === undefined ? undefined : countsOf(found.last, shapes.length)
+    return { worth: found.best, counts, others, bound, nodes: found.nodes }
   }
 }
 
@@ -137,6 +142,8 @@ type Found = {
   /** The most that any filling so far is worth, and how it came to be. */
   best: number
   last: Step | undefined
+  /** The last few that were worth more than `above`. */
+  readonly others: Step[]
   /** No filling that was dropped on the way could have become worth more. */
   missed: number
   nodes: number
@@ -144,7 +151,7 @@ type Found = {
 
 function search(given: Search, start: Unfinished): Found {
   const { width, above } = given.limits
-  const found: Found = { best: above, last: undefined, missed: 0, nodes: 0 }
+  const found: Found = { best: above, last: undefined, others: [], missed: 0, nodes: 0 }
   let going: readonly Unfinished[] = [start]
   for (const depth of given.order.keys()) {
     const next: Unfinished[] = []
@@ -196,9 +203,16 @@ function grow(found: Found, own: Unfinished, { given, depth, next }: Growth): vo
     if (on === 'unknown') found.missed = Math.max(found.missed, bound)
     if (typeof on === 'string') continue
     const last = count === 0 ? own.last : { shape, count, before: own.last }
+    if (value > given.limits.above && last !== undefined) keep(found, last, given.limits.others)
     if (isBest) [found.best, found.last] = [value, last]
     next.push({ ...left, devices: on.devices, shares: on.shares, value, bound, last })
   }
+}
+
+/** The best one so far is kept here as well. */
+function keep({ others }: Found, last: Step, most: number): void {
+  others.push(last)
+  if (others.length > most) others.shift()
 }
 
 type Adding = {

@@ -4,7 +4,7 @@
  *
  * The linear program over the patterns known so far says what covering one more replica would cost.
  * Machine by machine, a knapsack then looks for a filling that is worth more at these prices than
- * the machine costs; every one found is a new pattern. Prices are held back towards the best ones
+ * the machine costs; some of those found are new patterns. Prices are held back towards the best ones
  * so far, which keeps them from swinging. Whatever the prices are, no fleet is cheaper than all
  * replicas at their price, divided by the most that any machine is worth beyond its cost: the bound
  * holds whenever the search is stopped. Far from the end only fillings worth a good deal more than
@@ -42,6 +42,8 @@ const HOLD_BACK = 0.3
 const FIRST_WIDTH = 64
 const WIDTH_GROWTH = 4
 const WIDTH_MAX = 65_536
+/** More patterns of each machine from one look: the program chooses, and fewer looks are needed. */
+const OTHERS = 8
 /** Cells of the tables that bound fillings, for each shape. */
 const CELLS = 2_000
 /** A pattern must be worth this share of its price beyond it to count as news. */
@@ -124,8 +126,9 @@ function makeLookAround({
     machines.forEach(({ priceUsdPerHour }, machine) => {
       const fill = fillers[machine] as MachineFiller
       const above = priceUsdPerHour * (1 + slack)
-      const found = fill({ worth, counts }, { width, above, cells: CELLS })
+      const found = fill({ worth, counts }, { width, above, others: OTHERS, cells: CELLS })
       if (found.counts !== undefined) fillings.push({ machine, counts: found.counts })
+      for (const other of found.others) fillings.push({ machine, counts: other })
       nodes += found.nodes
       dearest = Math.max(dearest, found.bound / priceUsdPerHour)
     })

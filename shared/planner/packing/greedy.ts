@@ -161,7 +161,7 @@ type Looking = GreedyOptions & { readonly counts: Int32Array }
 /** Fills an offer as well as can be, with what is in `counts`. */
 function makeLook({ shapes, machines }: PackingProblem, looking: Looking): (offer: Offer) => Found {
   const { worth, width, counts, replicasMax = Infinity } = looking
-  const limits = { width, above: 0, cells: 0 }
+  const limits = { width, above: 0, others: 0, cells: 0 }
   const groups = groupsApart(shapes)
   return (offer) => {
     const { machine, priceUsdPerHour } = offer

@@ -115,7 +115,7 @@ describe('a packing', () => {
 
 describe('the filling of a machine', () => {
   const worths = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 4, maxLength: 4 })
-  const wide = { width: 100_000, above: 0, cells: 200 }
+  const wide = { width: 100_000, above: 0, others: 8, cells: 200 }
 
   it('is worth most where nothing had to be dropped, and bounds it where something was', () => {
     fc.assert(
@@ -128,8 +128,9 @@ describe('the filling of a machine', () => {
         expect(found.worth).toBeCloseTo(most, 6)
         expect(found.bound).toBeGreaterThanOrEqual(most - 1e-6)
         if (found.counts !== undefined) expect(fits(found.counts, shapes, own)).toBe(true)
+        for (const other of found.others) expect(fits(other, shapes, own)).toBe(true)
         for (const cells of [0, 1, 200]) {
-          const narrow = fill({ worth, counts }, { width: 1, above: 0, cells })
+          const narrow = fill({ worth, counts }, { width: 1, above: 0, others: 0, cells })
           expect(narrow.bound).toBeGreaterThanOrEqual(most - 1e-6)
         }
       }),
