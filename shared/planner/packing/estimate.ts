@@ -5,7 +5,8 @@
  * one. What a replica is worth never changes while a packing is made, so the order of the shapes is
  * found once for all machines that have about as much of one resource for each unit of another.
  */
-import { RESOURCES, type PackingProblem } from './problem.ts'
+import { asksForWhole, needsOf, roomOf } from './knapsack.ts'
+import type { PackingProblem } from './problem.ts'
 
 /** USD an hour that the machine is worth with these replicas to choose from, by shape. */
 export type Estimate = (machine: number, counts: Int32Array) => number
@@ -20,15 +21,16 @@ export type EstimateOptions = {
 export function makeEstimate(problem: PackingProblem, options: EstimateOptions): Estimate {
   const { shapes, machines } = problem
   const { worth, replicasMax } = options
-  const needs = RESOURCES.map(({ need }) => Float64Array.from(shapes, need))
-  const rooms = machines.map((own) => RESOURCES.map(({ room }) => room(own)))
+  const needs = needsOf(shapes)
+  const isWhole = asksForWhole(shapes)
+  const rooms = machines.map((own) => roomOf(own, isWhole))
   const most = Float64Array.from(shapes, (own) => own.mostPerMachine ?? replicasMax)
   const isApart = Uint8Array.from(shapes, ({ apart }) => (apart === undefined ? 0 : 1))
   const group = numbered(shapes.map(({ apart }) => apart))
   const sort = numbered(shapes.map(({ takes }) => takes))
   const open = machines.map(({ name }) => openSorts(shapes, { name, sort }))
   const orderOn = makeOrders({ needs, worth })
-  const left = new Float64Array(RESOURCES.length)
+  const left = new Float64Array(needs.length)
   const isUsed = new Uint8Array(shapes.length)
   return (machine, counts) => {
     const [room, takes] = [rooms[machine] ?? [], open[machine] ?? new Uint8Array()]

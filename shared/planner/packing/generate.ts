@@ -3,9 +3,9 @@
  * it, and a cost that no packing can fall below.
  *
  * The linear program over the patterns known so far says what covering one more replica would cost.
- * Machine by machine, a knapsack then looks for a filling that is worth more at these prices than
- * the machine costs; some of those found are new patterns. Prices are held back towards the best ones
- * so far, which keeps them from swinging. Whatever the prices are, no fleet is cheaper than all
+ * Machine by machine, a knapsack then looks for fillings that are worth more at these prices than
+ * the machine costs; those found are new patterns. Prices are held back towards the best ones so
+ * far, which keeps them from swinging. Whatever the prices are, no fleet is cheaper than all
  * replicas at their price, divided by the most that any machine is worth beyond its cost: the bound
  * holds whenever the search is stopped. Far from the end only fillings worth a good deal more than
  * their machine matter, and to prove that there are none is quick; so what is looked for follows

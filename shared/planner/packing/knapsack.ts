@@ -24,21 +24,26 @@ export type Knapsack = {
 }
 
 export function makeKnapsack(shapes: readonly Shape[], machine: MachineType): Knapsack {
+  return { room: roomOf(machine, asksForWhole(shapes)), needs: needsOf(shapes) }
+}
+
+/** By resource: what the machine has, counted for shapes that ask for whole devices alone or not. */
+export function roomOf(machine: MachineType, isWhole: boolean): readonly number[] {
+  const { cpuMilli, memoryMib, gpus } = machine
+  return [cpuMilli, memoryMib, ...(isWhole ? [gpus, 0] : [gpus * 2, gpus * 1000])]
+}
+
+/** By resource, then by shape: what one replica takes. */
+export function needsOf(shapes: readonly Shape[]): readonly Float64Array[] {
   const isWhole = asksForWhole(shapes)
   const gpu = (own: Shape): number => (isWhole ? own.gpuMilli / 1000 : halvesOf(own.gpuMilli))
   const parts = (own: Shape): number => (isWhole ? 0 : own.gpuMilli)
-  return {
-    room: [
-      ...[machine.cpuMilli, machine.memoryMib],
-      ...(isWhole ? [machine.gpus, 0] : [machine.gpus * 2, machine.gpus * 1000]),
-    ],
-    needs: [
-      Float64Array.from(shapes, (own) => own.cpuMilli),
-      Float64Array.from(shapes, (own) => own.memoryMib),
-      Float64Array.from(shapes, gpu),
-      Float64Array.from(shapes, parts),
-    ],
-  }
+  return [
+    Float64Array.from(shapes, (own) => own.cpuMilli),
+    Float64Array.from(shapes, (own) => own.memoryMib),
+    Float64Array.from(shapes, gpu),
+    Float64Array.from(shapes, parts),
+  ]
 }
 
 /** No part of a device is asked for. */

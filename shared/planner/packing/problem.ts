@@ -45,16 +45,6 @@ export type Packing = {
   readonly costUsdPerHour: number
 }
 
-/** The resources that are counted in all, each as a number of a shape and of a machine. */
-export const RESOURCES: readonly {
-  readonly need: (shape: Shape) => number
-  readonly room: (machine: MachineType) => number
-}[] = [
-  { need: (own) => own.cpuMilli, room: (own) => own.cpuMilli },
-  { need: (own) => own.memoryMib, room: (own) => own.memoryMib },
-  { need: (own) => own.gpuMilli, room: (own) => own.gpus * 1000 },
-]
-
 /** Replicas of the shape that one machine may carry when it carries nothing else. */
 export function mostAlone(shape: Shape, machine: MachineType): number {
   const { cpuMilli, memoryMib, gpuMilli, mostPerMachine = Infinity, takes } = shape
@@ -81,9 +71,8 @@ function devicesFor(gpus: number, gpuMilli: number): number {
 export function undominated({ shapes, machines }: PackingProblem): readonly MachineType[] {
   const sorts = [...new Set(shapes.map((own) => own.takes))]
   const rated = machines.map((own): Rated => {
-    const room = RESOURCES.map((resource) => resource.room(own))
     const open = sorts.map((takes) => (takes?.has(own.name) === false ? 0 : 1))
-    return { own, gives: [...room, ...open] }
+    return { own, gives: [own.cpuMilli, own.memoryMib, own.gpus, ...open] }
   })
   const kept: Rated[] = []
   // In this order whoever beats another one, or is alike and first, comes before it.
