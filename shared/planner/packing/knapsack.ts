@@ -27,7 +27,7 @@ export function makeKnapsack(shapes: readonly Shape[], machine: MachineType): Kn
   return { room: roomOf(machine, asksForWhole(shapes)), needs: needsOf(shapes) }
 }
 
-/** By resource: what the machine has, counted for shapes that ask for whole devices alone or not. */
+/** By resource: what the machine has, counted as `needsOf` counts. */
 export function roomOf(machine: MachineType, isWhole: boolean): readonly number[] {
   const { cpuMilli, memoryMib, gpus } = machine
   return [cpuMilli, memoryMib, ...(isWhole ? [gpus, 0] : [gpus * 2, gpus * 1000])]
