@@ -21,10 +21,10 @@ export type PackBudget = GenerateBudget & {
  */
 export const BUDGETS = {
   '5s': {
-    ...{ roundsMax: 400, nodesMax: 7_000_000, wholeNodesMax: 0 },
+    ...{ roundsMax: 400, nodesMax: 6_000_000, wholeNodesMax: 0 },
   },
   '60s': {
-    ...{ roundsMax: 2_000, nodesMax: 40_000_000, wholeNodesMax: 2_000 },
+    ...{ roundsMax: 2_000, nodesMax: 30_000_000, wholeNodesMax: 2_000 },
   },
 } as const satisfies Readonly<Record<string, PackBudget>>
 
@@ -121,10 +121,15 @@ function wholePatterns(
 ): readonly Packing[] {
   if (nodesMax === 0) return []
   const priceOf = ({ machine }: Pattern): number => machines[machine]?.priceUsdPerHour ?? 0
-  const near = generated.patterns.filter((own) => {
+  const lossOf = (own: Pattern): number => {
     const worth = own.counts.reduce((sum, n, i) => sum + n * (generated.worth[i] ?? 0), 0)
-    return worth >= (1 - NEAR) * priceOf(own)
-  })
+    return 1 - worth / priceOf(own)
+  }
+  const losses = new Map(generated.patterns.map((own) => [own, lossOf(own)]))
+  const near = [...losses.keys()]
+    .filter((own) => (losses.get(own) ?? 1) <= NEAR)
+    .sort((a, b) => (losses.get(a) ?? 1) - (losses.get(b) ?? 1))
+    .slice(0, WHOLE_COLUMNS_MAX)
   const columns = near.map((own) => {
     const rows = [...own.counts.keys()].filter((i) => (own.counts[i] ?? 0) > 0)
     return { cost: priceOf(own), rows, counts: rows.map((i) => own.counts[i] ?? 0) }
@@ -137,3 +142,5 @@ function wholePatterns(
 
 /** A pattern is near if its replicas are worth their machine's price, less this share of it. */
 const NEAR = 0.1
+/** The nearest; with more of them each node of the search takes too long. */
+const WHOLE_COLUMNS_MAX = 800
