@@ -10,12 +10,11 @@ import { must } from '../base/assert.ts'
 import type { TeamItem } from '../model/spec-item.ts'
 import type { Refusal } from './actions.ts'
 import { applicantsOf, type Applicant, type ApplicantContext } from './applicants.ts'
-import { whyHopeless } from './hopeless.ts'
+import { openHope, type Hope } from './hopeless.ts'
 import { policyOf } from './quota/policies.ts'
 import { countOfLots, type Ask, type Grant, type Share } from './quota/policy.ts'
 import { sharesOf } from './quota/shares.ts'
 import { overGuarantee, whyNotAllowed } from './quota/why.ts'
-import type { Snapshot } from './snapshot.ts'
 import { targetWithin, type Entitlement, type Target } from './target.ts'
 
 export type Admission = {
@@ -27,7 +26,8 @@ export function admit(context: ApplicantContext): Admission {
   const { snapshot, targets } = context
   const teams = snapshot.teams.filter((own) => own.deletedAtMs === undefined)
   if (teams.length === 0) return { admitted: targets, refused: [] }
-  const applicants = applicantsOf(context)
+  const hope = openHope(context)
+  const applicants = applicantsOf({ ...context, hope })
   const asks = applicants.map((own) => own.ask)
   const shares = sharesOf(snapshot)
   const policy = policyOf(snapshot.settings)
@@ -51,7 +51,7 @@ export function admit(context: ApplicantContext): Admission {
   })
   return {
     admitted: found.map((one) => one.target),
-    refused: found.flatMap(({ own, target }) => refusalOf(own, { target, asks, shares, snapshot })),
+    refused: found.flatMap(({ own, target }) => refusalOf(own, { target, asks, shares, hope })),
   }
 }
 
@@ -90,19 +90,17 @@ type Refused = {
   readonly target: Target
   readonly asks: readonly Ask[]
   readonly shares: readonly Share[]
-  readonly snapshot: Snapshot
+  readonly hope: Hope
 }
 
 /** What quotas keep back, in words; nothing where they keep nothing back. */
 function refusalOf(own: Applicant, refused: Refused): readonly Refusal[] {
-  const { target, asks, shares, snapshot } = refused
+  const { target, asks, shares, hope } = refused
   const { workload, version, start, desired } = own.target
   const missing = Math.min(start - target.start, desired - target.allowed)
   const count = Math.max(0, missing) + target.stuck
   if (count === 0) return []
   const share = shares.find((one) => one.team === own.ask.team)
-  const reasons = own.isHopeless
-    ? whyHopeless(own.target, snapshot)
-    : [whyNotAllowed({ ...own, share, asks })]
+  const reasons = own.isHopeless ? hope.why(own.target) : [whyNotAllowed({ ...own, share, asks })]
   return [{ workload: workload.name, version, count, reasons }]
 }

@@ -8,7 +8,7 @@ import { groupBy, inOrder, byKey } from '../base/order.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadStatus } from '../model/status.ts'
 import type { Draft } from './fold.ts'
-import { isHopeless } from './hopeless.ts'
+import type { Hope } from './hopeless.ts'
 import { coolDownsOf } from './quota/cool-down.ts'
 import { amountOf, countOfLots, DIMENSIONS, type Ask, type Lot } from './quota/policy.ts'
 import {
@@ -44,8 +44,10 @@ export type ApplicantContext = {
   readonly targets: readonly Target[]
 }
 
-export function applicantsOf(context: ApplicantContext): readonly Applicant[] {
-  const { snapshot, draft, targets } = context
+type Asking = ApplicantContext & { readonly hope: Hope }
+
+export function applicantsOf(context: Asking): readonly Applicant[] {
+  const { snapshot, draft, targets, hope } = context
   const replicas = replicasByUid(draft)
   const statuses = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
   const coolDowns = coolDownsOf(snapshot)
@@ -59,7 +61,7 @@ export function applicantsOf(context: ApplicantContext): readonly Applicant[] {
     const has = bySize([...lots, ...lost])
     const need = amountOf(revisionOf(spec).need)
     const borrowsAgainAtMs = coolDowns.endsAtMs(spec.team, need)
-    const isHopelessNow = target.start > 0 && isHopeless(target, context)
+    const isHopelessNow = target.start > 0 && hope.isHopeless(target)
     const ask: Ask = {
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
       ...{ need, has, sinceMs: createdAtMs },

@@ -15,41 +15,51 @@ import type { Snapshot } from './snapshot.ts'
 import type { Reason } from '../model/status.ts'
 import type { Target } from './target.ts'
 
-type HopeContext = { readonly snapshot: Snapshot; readonly draft: Draft }
+export type Hope = {
+  isHopeless(target: Target): boolean
+  /** Why, pool by pool. */
+  why(target: Target): readonly Reason[]
+}
 
-export function isHopeless(target: Target, { snapshot, draft }: HopeContext): boolean {
-  const { image } = target.template
-  const suits = testFor(target)
-  if (image === undefined && marketFor(target, snapshot).some(fitsAlone)) return false
+export function openHope({ snapshot, draft }: HopeContext): Hope {
+  const soldOut = { ...snapshot, shortages: [] }
+  let known: readonly Offer[] | undefined
+  /** All that is ever sold, whatever is short or at its limit now. */
+  const market = (): readonly Offer[] => (known ??= offersOf(soldOut))
   const types = typesByName(snapshot.catalog)
   const pools = poolsByName(snapshot.pools)
-  for (const { pool: name, machine, capacityType, runtimes } of draft.nodes.values()) {
-    const pool = pools.get(name)
-    const type = types.get(machine?.instanceType ?? '')
-    if (machine === undefined || pool === undefined || type === undefined) continue
-    if (image !== undefined && !runtimes.includes('docker')) continue
-    const { zone, priceUsdPerHour } = machine
-    if (suits({ pool, type, zone, capacityType, priceUsdPerHour })) return false
+  const machines = [...draft.nodes.values()].flatMap(
+    ({ pool: name, machine, capacityType, runtimes }) => {
+      const [pool, type] = [pools.get(name), types.get(machine?.instanceType ?? '')]
+      if (machine === undefined || pool === undefined || type === undefined) return []
+      const { zone, priceUsdPerHour } = machine
+      return [{ runtimes, place: { pool, type, zone, capacityType, priceUsdPerHour } }]
+    },
+  )
+  const isHopeless = (target: Target): boolean => {
+    const { image } = target.template
+    const suits = testFor(target)
+    if (image === undefined && market().some((own) => suits(own) && fitsAlone(own))) return false
+    const runtime = image === undefined ? 'process' : 'docker'
+    return !machines.some(
+      ({ runtimes, place }) =>
+        suits(place) && (runtimes.length === 0 || runtimes.includes(runtime)),
+    )
   }
-  return true
+  return {
+    isHopeless,
+    why: (target) => {
+      const offers = target.template.image === undefined ? market().filter(testFor(target)) : []
+      if (offers.length === 0) return whyNothingFits({ target, ...asksOf(target) }, soldOut)
+      return [...new Set(offers.map((own) => own.pool))].map((pool) => {
+        const text = `pool ${pool.name} may hold no machine that would do (${describeLimits(pool)})`
+        return { code: 'PoolLimit', text }
+      })
+    },
+  }
 }
 
-/** Why, pool by pool. */
-export function whyHopeless(target: Target, snapshot: Snapshot): readonly Reason[] {
-  const offers = target.template.image === undefined ? marketFor(target, snapshot) : []
-  if (offers.length === 0) {
-    return whyNothingFits({ target, ...asksOf(target) }, { ...snapshot, shortages: [] })
-  }
-  return [...new Set(offers.map((own) => own.pool))].map((pool) => {
-    const text = `pool ${pool.name} may hold no machine that would do (${describeLimits(pool)})`
-    return { code: 'PoolLimit', text }
-  })
-}
-
-/** All that is ever sold and would hold one replica, whatever is short or at its limit now. */
-function marketFor(target: Target, snapshot: Snapshot): readonly Offer[] {
-  return offersOf({ ...snapshot, shortages: [] }).filter(testFor(target))
-}
+type HopeContext = { readonly snapshot: Snapshot; readonly draft: Draft }
 
 const testFor = (target: Target): ((offer: Offer) => boolean) =>
   makeOfferTest({ target, ...asksOf(target) })

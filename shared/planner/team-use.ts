@@ -27,6 +27,9 @@ type TeamUseContext = {
   readonly targets: readonly Target[]
 }
 
+/** Where nothing is on loan. */
+export const NO_USE: TeamUse = { onLoan: () => [], change: () => undefined }
+
 export function openTeamUse({ snapshot, draft, targets }: TeamUseContext): TeamUse {
   const shares = sharesOf(snapshot)
   const governed = governedBy(shares)

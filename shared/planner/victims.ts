@@ -28,7 +28,7 @@ import {
 import { slotSuits } from './slot-suits.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
-import { openTeamUse } from './team-use.ts'
+import { NO_USE, openTeamUse } from './team-use.ts'
 
 type Candidate = {
   readonly replica: Replica
@@ -73,7 +73,9 @@ export type VictimContext = {
 export function openVictims(context: VictimContext): VictimBook {
   const { candidates, left, nextAtMs } = candidatesOf(context)
   const byNode = groupBy(candidates, (own) => own.replica.node.name)
-  const use = openTeamUse(context)
+  // Where nobody runs on loan nobody needs to know what teams use.
+  const hasLoans = candidates.some((own) => own.target.reclaimable > 0)
+  const use = hasLoans ? openTeamUse(context) : NO_USE
   const taken = new Set<Replica>()
   const change = (victim: Victim, by: 1 | -1): void => {
     const { target, because } = victim
