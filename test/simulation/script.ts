@@ -8,6 +8,7 @@ import type { Noun } from '#shared/model/names.ts'
 import { makeChance, type Chance } from './chance.ts'
 import {
   allegianceOf,
+  isAnother,
   HOST_CPUS,
   NEIGHBOURS,
   neighbourOf,
@@ -161,7 +162,8 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
   const of = (what: string): number => chance.of(`${name} ${what}`)
   const pick = <T>(what: string, list: readonly T[]): T => chance.pick(`${name} ${what}`, list)
   const isGpu = withGpus && of('gpu') < 0.3
-  const cpu = pick('cpu', ['100m', '250m', '500m', '1', '1500m', '3'])
+  const size = withTeams && isAnother(chance, name, life) ? ` ${String(life)}` : ''
+  const cpu = pick(`cpu${size}`, ['100m', '250m', '500m', '1', '1500m', '3'])
   const memory = pick('memory', ['128Mi', '256Mi', '512Mi', '1Gi', '2Gi', '6Gi'])
   const gpu = isGpu ? { gpu: pick('gpus', ['1', '500m', '250m', '2']) } : {}
   const spot = pick('spot', ['allowed', 'allowed', 'allowed', 'required', 'never'])
@@ -192,7 +194,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
       command: ['serve'],
       replicas: chance.int(`${name} count`, { min: 1, max: 7 }),
     },
-    ...(withTeams ? allegianceOf(chance, name) : {}),
+    ...(withTeams ? allegianceOf(chance, name, life) : {}),
     env: { LIFE: String(life) },
     resources: { cpu, memory, ...gpu },
     capacity: { spot, ...base },

@@ -30,14 +30,24 @@ export function teamOf(chance: Chance, name: string, life: number): Document {
   }
 }
 
-/** Whose a workload is, and whether it gives way. */
-export function allegianceOf(chance: Chance, name: string): Readonly<Record<string, unknown>> {
+/** Whose a workload is, and whether it gives way; that may be another in another `life`. */
+export function allegianceOf(
+  chance: Chance,
+  workload: string,
+  life: number,
+): Readonly<Record<string, unknown>> {
+  const name = isAnother(chance, workload, life) ? `${workload} ${String(life)}` : workload
   const team = chance.pick(`${name} team`, [...TEAMS, ...TEAMS, undefined])
   return {
     ...(team === undefined ? {} : { team }),
     preemptible: chance.of(`${name} preemptible`) < 0.5,
     priority: chance.pick(`${name} priority`, [0, 0, 10, 100]),
   }
+}
+
+/** In a world with teams a life may ask for more or less, and for somebody else. */
+export function isAnother(chance: Chance, workload: string, life: number): boolean {
+  return life > 0 && chance.of(`${workload} is another in ${String(life)}`) < 0.3
 }
 
 /** All that the hosts ever ask for. */
