@@ -67,6 +67,8 @@ const OF_THE_MARKET: ReadonlySet<string> = new Set([
   'ReclaimPending',
   'JustBegun',
   'NobodyGivesWay',
+  'Deficit',
+  'FirstFreed',
 ])
 
 export function keptFromEntitled(view: View): readonly string[] {
