@@ -6,7 +6,6 @@
  * node nor the market.
  */
 import { groupBy } from '../base/order.ts'
-import { LIMITS } from '../model/limits.ts'
 import type { Shortage } from '../model/facts.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
@@ -114,8 +113,7 @@ function conclude(
   return {
     actions: [
       ...placed.flatMap((own) => own.actions),
-      ...[...launches.actions, ...more.actions].slice(0, LIMITS.launchesPerPass),
-      ...made.actions,
+      ...[...launches.actions, ...more.actions, ...made.actions],
     ],
     refusals: waiting
       .filter(({ want }) => want.left > 0)
