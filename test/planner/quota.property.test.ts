@@ -201,7 +201,7 @@ describe('quotas of teams', () => {
         const later = settle(world, 12 * 3_600_000).flatMap((own) => own.actions)
         expect(later.map((own) => own.kind)).toEqual([])
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 })
