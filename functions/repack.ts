@@ -8,6 +8,7 @@ import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
 import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { repack, type RepackOutcome, type RepackPorts } from '#shared/controllers/repack.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
+import { SEARCH_BUDGET } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { makeDynamoStore } from '#shared/store/aws/dynamo-store.ts'
 
@@ -33,7 +34,8 @@ export function bindPorts(environment: Environment): RepackPorts {
     zones: Object.keys(launch.subnets),
   }
   const clock = makeSystemClock()
-  return { store, clock, settings, solver: loadSolver, budget: BUDGETS['60s'], log }
+  const budget = { ...BUDGETS['60s'], ...SEARCH_BUDGET }
+  return { store, clock, settings, solver: loadSolver, budget, log }
 }
 
 let bound: RepackHandler | undefined

@@ -69,7 +69,7 @@ const TIMEOUT_MS = {
 } as const
 
 /** Even repack shares its core with all the others here, and they must not wait for it long. */
-const LOOKING = { solver: loadSolver, budget: BUDGETS['5s'] }
+const LOOKING = { solver: loadSolver, budget: { ...BUDGETS['5s'], trialNodesMax: 2_000 } }
 
 export function bindFunctions(options: FunctionsOptions): LocalFunctions {
   const { table, queues, cluster, ec2Url } = options

@@ -20,7 +20,7 @@ const WAKING: ReadonlyMap<string, readonly string[]> = new Map([
   ['report', ['sequence', 'atMs', 'burnIn']],
   ['verdict', ['atMs']],
   ['target', ['atMs']],
-  ['proposal', ['atMs', 'cost']],
+  ['proposal', ['atMs', 'cost', 'refused']],
 ])
 
 /** For the stream's filters: nothing else is ever worth an invocation of `wake`. */

@@ -229,6 +229,28 @@ export const LIMITS = {
   /** A replica that restarted so often and is not ready shows a crash loop. */
   crashLoopRestarts: 3,
 
+  // Repack
+  /** Less is not worth the stir, whatever share of the price it is. */
+  repackLeastUsdPerHour: 0.01,
+  /** What a move must bring in an hour: a start, a warm-up and a little risk. */
+  repackMoveUsdPerHour: 0.001,
+  /** What was just put somewhere is left there so long. */
+  repackRestMs: 600_000,
+  /** A spot place that EC2 refused is shunned so long beyond its shortage. */
+  repackQuietMs: 1_800_000,
+  /** Two looks: an older proposal speaks of another herd. */
+  repackProposalMaxAgeMs: 1_800_000,
+  /** What a look proposes must fit one item with room to spare. */
+  repackGroupsMax: 100,
+  repackPlacesMax: 10,
+  repackRefusalsMax: 50,
+  /** Groups that a pass asks the whole planner about; each costs as much as placing its work. */
+  repackTrialsPerPass: 3,
+  /** Of groups that came to nothing a pool remembers so many, for 15 min, then 30, … a day. */
+  repackFailuresKept: 20,
+  repackBackOffFirstMs: 900_000,
+  repackBackOffMaxMs: 86_400_000,
+
   // Spot fallback
   spotFallbackAfterMs: 60_000,
   spotFallbackClaims: 2,

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { architectureSchema, capacityTypeSchema, resourcesItemSchema } from './machine.ts'
+import { repackMarkSchema } from './repack.ts'
 import { verdictNameSchema, checkResultSchema } from './verdict.ts'
 
 export const nodePhaseSchema = z.enum([
@@ -31,6 +32,9 @@ export const drainReasonSchema = z.enum([
   'Retest',
   'PoolDeleted',
   'Empty',
+  'Expired',
+  'Drifted',
+  'Repacked',
 ])
 export type DrainReason = z.infer<typeof drainReasonSchema>
 
@@ -111,6 +115,8 @@ export const nodeSchema = z.object({
   /** Takes no new replicas, because a person said so. */
   cordoned: z.boolean().default(false),
   drain: drainSchema.optional(),
+  /** Its part in a repack; while it stands nothing new is bound here. */
+  repack: repackMarkSchema.optional(),
   /** When EC2 ends the machine, once it has said so. */
   interruption: z.object({ noticedAtMs: z.int(), deadlineMs: z.int() }).optional(),
   rebalanceAtMs: z.int().optional(),

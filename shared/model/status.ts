@@ -81,6 +81,18 @@ export const workloadStatusSchema = z.object({
 })
 export type WorkloadStatus = z.infer<typeof workloadStatusSchema>
 
+/** A group of machines to repack that came to nothing: its like is left alone for a while. */
+export const repackFailureSchema = z.object({
+  /** Names of the nodes that were to be emptied. */
+  retire: z.array(z.string()),
+  /** `<instance type> <capacity type>` of what was bought for it; none where nothing was. */
+  offerings: z.array(z.string()),
+  count: z.int().min(1),
+  untilMs: z.int(),
+  reason: reasonSchema,
+})
+export type RepackFailure = z.infer<typeof repackFailureSchema>
+
 export const poolStatusSchema = z.object({
   kind: z.literal('status'),
   noun: z.literal('pool'),
@@ -89,6 +101,8 @@ export const poolStatusSchema = z.object({
   observedGeneration: z.int(),
   nodes: z.int(),
   conditions: z.array(conditionSchema),
+  /** The last few, the newest first; absent where all went well. */
+  repackFailures: z.array(repackFailureSchema).optional(),
 })
 export type PoolStatus = z.infer<typeof poolStatusSchema>
 

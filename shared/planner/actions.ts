@@ -9,6 +9,7 @@ import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
 import type { Noun } from '../model/names.ts'
 import type { DrainReason, Node, NodePhase } from '../model/node.ts'
+import type { RepackRefusal } from '../model/proposal.ts'
 import type { PoolStatus, Reason, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Template } from '../model/version.ts'
 
@@ -151,6 +152,8 @@ export type Plan = {
   readonly shortages: readonly Shortage[]
   /** Brake items that changed. */
   readonly brakes: readonly Brake[]
+  /** Proposed or begun repacks that go no further in this pass. */
+  readonly repackRefusals: readonly RepackRefusal[]
   /** Instances nobody claims, and when a sweep first saw them; undefined without a listing. */
   readonly suspects?: Readonly<Record<string, number>>
   /**

@@ -155,6 +155,7 @@ function isOpen(node: Node, pool: PoolItem): boolean {
     pool.deletedAtMs === undefined &&
     !node.cordoned &&
     node.drain === undefined &&
+    node.repack === undefined &&
     node.interruption === undefined &&
     node.rebalanceAtMs === undefined &&
     node.silentSinceMs === undefined &&

@@ -57,6 +57,22 @@ export function boundOf(planned: Planned, solver: Solver, budget: GenerateBudget
 
 /** What is to be carried, as shapes, and the machines that any fleet may be made of. */
 export function carriedProblem(planned: Planned): PackingProblem {
+  return carriedBy(planned).problem
+}
+
+export type CarriedShapes = {
+  readonly problem: PackingProblem
+  /** By `askerKey`: the place of its shape among the problem's. */
+  readonly shapeOf: ReadonlyMap<string, number>
+}
+
+/** Who asks for machines, by workload and by what sort of capacity must carry it. */
+export function askerKey(uid: string, capacity: Demand['capacity']): string {
+  return `${uid} ${capacity}`
+}
+
+/** The same, and which shape the replicas of each workload are. */
+export function carriedBy(planned: Planned): CarriedShapes {
   const { snapshot } = planned
   const offers = offersOf({ ...snapshot, shortages: [] })
   const prices = new Map<string, { offer: Offer; usdPerHour: number }>()
@@ -69,15 +85,22 @@ export function carriedProblem(planned: Planned): PackingProblem {
   const machines = [...prices].map(([name, { offer, usdPerHour }]) =>
     machineOf(name, offer, usdPerHour),
   )
-  const shapes = shapesOf(carriedOf(planned), offers).filter((shape) =>
+  const fitting = shapesOf(carriedOf(planned), offers).filter(({ shape }) =>
     machines.some((machine) => mostAlone(shape, machine) > 0),
   )
-  return { shapes, machines: undominated({ shapes, machines }) }
+  const shapes = fitting.map((own) => own.shape)
+  return {
+    problem: { shapes, machines: undominated({ shapes, machines }) },
+    shapeOf: new Map(fitting.flatMap(({ askers }, i) => askers.map((own) => [own, i] as const))),
+  }
 }
 
-function machineName({ pool, type, capacityType }: Offer): string {
+/** The machine of a problem that an offer is: the same wherever it is sold. */
+export function machineName({ pool, type, capacityType }: MachineOf): string {
   return `${pool.name}/${type.name}/${capacityType}`
 }
+
+type MachineOf = Pick<Offer, 'pool' | 'type' | 'capacityType'>
 
 function machineOf(name: string, { type }: Offer, priceUsdPerHour: number): MachineType {
   const { cpuMilli, memoryMib } = type.allocatable
@@ -100,9 +123,11 @@ function carriedOf({ snapshot, plan }: Planned): readonly Carried[] {
     })
 }
 
+type Asking = { readonly shape: Shape; readonly askers: readonly string[] }
+
 /** Replicas that need the same and may run on the same machines are one shape. */
-function shapesOf(carried: readonly Carried[], offers: readonly Offer[]): readonly Shape[] {
-  const shapes = new Map<string, Shape>()
+function shapesOf(carried: readonly Carried[], offers: readonly Offer[]): readonly Asking[] {
+  const shapes = new Map<string, Asking>()
   const takers = makeTakers(offers)
   for (const { asks, count } of carried.flatMap(asksOf)) {
     if (count === 0) continue
@@ -113,11 +138,14 @@ function shapesOf(carried: readonly Carried[], offers: readonly Offer[]): readon
     const takes = takers(asks)
     const what = [cpuMilli, memoryMib, gpuMilli, ...shuns.map((rule) => rule.key)].join(' ')
     const key = `${takes.key} ${what}`
-    const before = shapes.get(key)?.count ?? 0
-    shapes.set(key, {
-      ...{ cpuMilli, memoryMib, gpuMilli, count: before + count, takes: takes.names },
+    const before = shapes.get(key)
+    const shape: Shape = {
+      ...{ cpuMilli, memoryMib, gpuMilli, takes: takes.names },
+      count: (before?.shape.count ?? 0) + count,
       ...(shuns.length === 0 ? {} : { mostPerMachine: 1 }),
-    })
+    }
+    const asker = askerKey(asks.target.workload.uid, asks.capacity)
+    shapes.set(key, { shape, askers: [...(before?.askers ?? []), asker] })
   }
   return [...shapes.values()]
 }
@@ -161,14 +189,14 @@ function makeTakers(offers: readonly Offer[]): (asks: Asks) => Takes {
  * What the machines cost now that stay: neither on their way out nor kept for inspection. One that
  * is not on the market any more costs what it did.
  */
-function fleetCost({ snapshot, draft }: Planned): number {
+export function fleetCost({ snapshot, draft }: Pick<Planned, 'snapshot' | 'draft'>): number {
   return [...draft.nodes.values()]
     .filter((node) => node.phase !== 'quarantined' && !isLeaving(node))
     .reduce((sum, node) => sum + priceNow(node, snapshot), 0)
 }
 
-/** A claim costs what the place costs that it was bought for first. */
-function priceNow(node: Node, snapshot: Snapshot): number {
+/** USD an hour of a node now; a claim costs what the place costs that it was bought for first. */
+export function priceNow(node: Node, snapshot: Snapshot): number {
   const { machine, claim, capacityType, pool } = node
   const [instanceType = '', zone = ''] = claim.places[0]?.split('/') ?? []
   const place = machine ?? { instanceType, zone }

@@ -15,6 +15,13 @@ import type { Snapshot } from './snapshot.ts'
 export type BrakeBook = {
   /** True when the node may be given up now; it is then on the books. */
   condemn(node: Node, reason: string): boolean
+  /**
+   * Books nodes that are given up of drover's own accord, all of them or none: undefined when they
+   * may go now, else the moment to ask again. To wait for that is no alarm.
+   */
+  condemnAll(nodes: readonly Node[], reason: string): number | undefined
+  /** What `condemnAll` would say; nothing is booked. */
+  mayCondemn(nodes: readonly Node[], reason: string): number | undefined
   /** Puts a node that never carried anything on the books: its end disturbs nobody. */
   record(node: Node, reason: string): void
   /**
@@ -59,17 +66,33 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
     })
   const onTrial = (): ReadonlySet<string> => poolsOnTrial([...before, ...fresh], { herd, releases })
+  const book = (node: Node, reason: string): boolean => {
+    const entry: Entry = { ...entryOf(node), node: node.name, atMs: nowMs, reason }
+    if (before.some((own) => own.node === node.name && own.reason === reason)) return true
+    if (!releases.has(node.pool) && !isAllowed(entry)) return false
+    fresh.push(entry)
+    return true
+  }
+  const bookAll = (nodes: readonly Node[], reason: string): number | undefined => {
+    const booked = fresh.length
+    if (nodes.every((node) => book(node, reason))) return undefined
+    fresh.length = booked
+    const ends = [...before, ...fresh].map((own) => own.atMs + LIMITS.brakeWindowMs)
+    return Math.min(nowMs + LIMITS.brakeWindowMs, ...ends.filter((ms) => ms > nowMs))
+  }
   return {
     applied,
     condemn: (node, reason) => {
-      const entry: Entry = { ...entryOf(node), node: node.name, atMs: nowMs, reason }
-      if (before.some((own) => own.node === node.name && own.reason === reason)) return true
-      if (!releases.has(node.pool) && !isAllowed(entry)) {
-        applied.add(node.pool)
-        return false
-      }
-      fresh.push(entry)
-      return true
+      const isBooked = book(node, reason)
+      if (!isBooked) applied.add(node.pool)
+      return isBooked
+    },
+    condemnAll: bookAll,
+    mayCondemn: (nodes, reason) => {
+      const booked = fresh.length
+      const untilMs = bookAll(nodes, reason)
+      fresh.length = booked
+      return untilMs
     },
     record: (node, reason) => {
       if (before.some((own) => own.node === node.name && own.reason === reason)) return

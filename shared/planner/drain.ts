@@ -5,11 +5,12 @@
  * full count without it, or the deadline is near, or its pool is at its limit and the order must
  * turn. Drains are served before roll-outs, from the same ledger.
  */
-import { byKey, byNumber, inOrder } from '../base/order.ts'
+import { byKey, inOrder } from '../base/order.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { openLedger, type Ledger } from './ledger.ts'
+import { isVoluntary } from './repack/groups.ts'
 import {
   isLeaving,
   isRunning,
@@ -63,7 +64,7 @@ function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): r
     .filter((own) => isLeaving(own.node))
     .sort(
       inOrder(
-        (a, b) => byNumber(stopAtMs(a), stopAtMs(b)),
+        byKey(stopAtMs),
         byKey((own) => own.bound.id),
       ),
     )
@@ -77,7 +78,7 @@ function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): r
     if (ledger.grant(ledger.desired)) {
       return stop(own, { code: 'Moved', text: `${why(own)}; its replacement is ready` })
     }
-    if (atLimit.has(target.workload.uid) && ledger.grant()) {
+    if (atLimit.has(target.workload.uid) && !isVoluntary(own.node) && ledger.grant()) {
       const text = `${why(own)}; its pool is at its limit, so it makes room first`
       return stop(own, { code: 'PoolLimit', text })
     }
@@ -86,9 +87,11 @@ function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): r
 }
 
 /**
- * When a replica on a leaving node must begin to stop so that its grace time ends by the deadline.
+ * When a replica on a leaving node must begin to stop so that its grace time ends by the deadline;
+ * never where drover wants it to move of its own accord.
  */
 export function stopAtMs({ bound, node }: Replica): number {
+  if (isVoluntary(node)) return Infinity
   return (node.drain?.deadlineMs ?? Infinity) - bound.graceSeconds * 1000
 }
 

@@ -24,8 +24,8 @@ export type NextContext = {
   readonly draft: Draft
   readonly statuses: readonly WorkloadStatus[]
   readonly teamStatuses: readonly TeamStatus[]
-  /** When the brakes that held somebody back let go of something. */
-  readonly brakeEndsMs: readonly number[]
+  /** When brakes that held somebody back let go of something, and a repack goes on. */
+  readonly moments: readonly number[]
   readonly isCutOff: boolean
 }
 
@@ -121,7 +121,7 @@ function launchMoments({ launches }: Snapshot): number[] {
 }
 
 function waitingMoments(context: NextContext): number[] {
-  const { snapshot, statuses, brakeEndsMs, isCutOff } = context
+  const { snapshot, statuses, moments, isCutOff } = context
   const waits = statuses.some((own) =>
     own.waiting.some((group) => group.unschedulableSinceMs !== undefined),
   )
@@ -133,7 +133,7 @@ function waitingMoments(context: NextContext): number[] {
     own.waiting.flatMap(({ reasons }) => reasons.flatMap(({ atMs }) => atMs ?? [])),
   )
   const rest = isCutOff ? [snapshot.nowMs + LIMITS.unfinishedWakeMs] : []
-  return [...fallbacks, ...shortages, ...brakeEndsMs, ...told, ...rest]
+  return [...fallbacks, ...shortages, ...moments, ...told, ...rest]
 }
 
 /** When somebody may have to give way, may borrow again, or is given up waiting for. */

@@ -19,6 +19,8 @@ import { nextAtMs } from './next-at.ts'
 import { observe } from './observe.ts'
 import { shortagesFound } from './place-history.ts'
 import type { Reclaim } from './preempt.ts'
+import { repack, type Repacked } from './repack.ts'
+import { settleGroups, type Failed } from './repack/groups.ts'
 import { retire } from './retire.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
@@ -46,6 +48,9 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const swept = sweep({ snapshot, draft, brakes, ids })
   take(swept.actions)
 
+  const settled = settleGroups(snapshot, draft)
+  take(settled.actions)
+
   take(stopUnwanted(snapshot, draft))
   const { admitted, refused } = admit({ snapshot, draft, targets: target(snapshot, draft) })
 
@@ -53,12 +58,19 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const supplied = supply({ snapshot, draft, targets: admitted, shortages, brakes, ids })
   take(supplied.actions)
 
+  const { used, blocked, coming, reclaim } = supplied
+  const own = { snapshot, draft, brakes, shortages, ids, blocked, failed: settled.failed }
+  const repacked = repack(own)
+  take(repacked.actions)
+
   const refusals: readonly Refusal[] = [...refused, ...supplied.refusals]
   take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
-  const { used, blocked, coming, reclaim } = supplied
-  take(retire({ facts: factsOf(draft), nowMs, used, blocked }))
+  const needed = new Set([...used, ...repacked.reserved])
+  take(retire({ facts: factsOf(draft), nowMs, used: needed, blocked }))
 
-  const rest = conclude({ snapshot, draft, targets: admitted, refusals, coming, reclaim, brakes })
+  const failed = [...settled.failed, ...repacked.failed]
+  const found = { refusals, coming, reclaim, repacked, failed }
+  const rest = conclude({ snapshot, draft, targets: admitted, brakes, ...found })
   const { suspects } = swept
   return {
     draft,
@@ -74,24 +86,27 @@ type Conclusion = {
   readonly reclaim: Reclaim
   readonly coming: ReadonlyMap<string, number>
   readonly brakes: BrakeBook
+  readonly repacked: Repacked
+  /** Groups of a repack that came to nothing in this pass. */
+  readonly failed: readonly Failed[]
 }
 
 /** What people are told, and when to look again. */
 function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'suspects'> {
-  const { snapshot, draft, refusals, coming, reclaim, brakes } = found
+  const { snapshot, draft, refusals, coming, reclaim, brakes, repacked, failed } = found
   const braked = new Set([...brakes.applied, ...brakes.onTrial()])
   const targets = new Map(found.targets.map((own) => [own.workload.uid, own]))
   const byName = new Map(found.targets.map((own) => [own.workload.name, own]))
   const { nowMs } = snapshot
   const told = withFirstFreed(refusals, { draft, nowMs, targets: byName })
-  const context = { snapshot, draft, refusals, coming, targets, reclaim, braked }
+  const context = { snapshot, draft, refusals, coming, targets, reclaim, braked, failed }
   const workloads = workloadStatuses({ ...context, refusals: told })
   const pools = poolStatuses(context)
   const teams = teamStatuses({ snapshot, targets: found.targets, draft })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
-  const brakeEndsMs = brakes.endsMs()
+  const moments = [...brakes.endsMs(), ...repacked.moments]
   const statuses = { statuses: workloads, teamStatuses: teams }
-  const next = nextAtMs({ snapshot, draft, ...statuses, brakeEndsMs, isCutOff })
+  const next = nextAtMs({ snapshot, draft, ...statuses, moments, isCutOff })
   return {
     epoch: snapshot.pass.epoch,
     nowMs: snapshot.nowMs,
@@ -101,6 +116,7 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
     teamStatuses: teams,
     endedStatuses: endedStatuses(snapshot, { workload: workloads, pool: pools, team: teams }),
     brakes: brakes.changed(),
+    repackRefusals: repacked.refusals,
     ...(next === undefined ? {} : { nextAtMs: next }),
   }
 }

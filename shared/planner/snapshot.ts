@@ -10,6 +10,7 @@ import type { Brake, Order, Pass, Shortage, Signal } from '../model/facts.ts'
 import type { Launch } from '../model/launch.ts'
 import type { InstanceType, ListedInstance, Offering } from '../model/machine.ts'
 import type { Node } from '../model/node.ts'
+import type { Proposal } from '../model/proposal.ts'
 import type { QuotaPolicyName } from '../model/quota-policy.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem, TeamItem, WorkloadItem } from '../model/spec-item.ts'
@@ -51,6 +52,8 @@ export type Snapshot = {
   readonly teamStatuses: readonly TeamStatus[]
   readonly shortages: readonly Shortage[]
   readonly brakes: readonly Brake[]
+  /** What `repack` found last. */
+  readonly proposal?: Proposal
   readonly catalog: readonly InstanceType[]
   readonly offerings: readonly Offering[]
   /** Only where EC2 was asked in this pass: *not listed* is not *none*. */

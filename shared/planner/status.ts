@@ -19,6 +19,7 @@ import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
 import type { Reclaim } from './preempt.ts'
 import { coolDownsOf, forgivenAtMs } from './quota/cool-down.ts'
+import { rememberFailures, type Failed } from './repack/groups.ts'
 import {
   availableOf,
   desiredOf,
@@ -45,6 +46,8 @@ export type StatusContext = {
   readonly targets: ReadonlyMap<string, Target>
   readonly reclaim: Reclaim
   readonly braked: ReadonlySet<string>
+  /** Groups of a repack that came to nothing in this pass. */
+  readonly failed: readonly Failed[]
 }
 
 export function workloadStatuses(context: StatusContext): readonly WorkloadStatus[] {
@@ -292,12 +295,14 @@ export function poolStatuses(context: StatusContext): readonly PoolStatus[] {
 }
 
 function poolStatus(pool: PoolItem, nodes: number, context: StatusContext): PoolStatus {
-  const { snapshot, braked } = context
+  const { snapshot, braked, failed } = context
   const old = snapshot.poolStatuses.find((own) => own.uid === pool.uid)
   const text = 'many of its nodes looked bad at once; the rest waits its turn'
   const found = braked.has(pool.name)
     ? [{ type: 'BrakeApplied', status: true, reason: 'TooManyCondemned', text }]
     : []
+  const mine = failed.filter((own) => own.pool === pool.name)
+  const failures = rememberFailures(old, mine, snapshot.nowMs)
   return {
     kind: 'status',
     noun: 'pool',
@@ -306,5 +311,6 @@ function poolStatus(pool: PoolItem, nodes: number, context: StatusContext): Pool
     observedGeneration: pool.generation,
     nodes,
     conditions: found.map((own) => withSince(own, old?.conditions ?? [], snapshot.nowMs)),
+    ...(failures.length === 0 ? {} : { repackFailures: [...failures] }),
   }
 }

@@ -19,6 +19,7 @@ import {
 } from '../model/facts.ts'
 import { launchSchema } from '../model/launch.ts'
 import { nodeSchema } from '../model/node.ts'
+import { proposalSchema } from '../model/proposal.ts'
 import { beatSchema, reportSchema } from '../model/report.ts'
 import { specItemSchema } from '../model/spec-item.ts'
 import { statusSchema } from '../model/status.ts'
@@ -41,6 +42,7 @@ const SCHEMAS = {
   status: statusSchema,
   shortage: shortageSchema,
   brake: brakeSchema,
+  proposal: proposalSchema,
 } as const
 
 export type Kind = keyof typeof SCHEMAS
@@ -60,7 +62,7 @@ function kindOfKey({ pk, sk }: Key): Kind | 'ignored' | undefined {
 }
 
 /** Kinds that a plan does not need. */
-const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision', 'rates', 'proposal'])
+const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision', 'rates'])
 
 /** Kinds whose items name the machine that wrote them, which must be the one its key names. */
 const BY_ARN: ReadonlySet<string> = new Set(['report', 'beat', 'assignment'])

@@ -73,6 +73,7 @@ export function snapshotOf(items: readonly Item[], context: SnapshotContext): Sn
     teamStatuses: (statuses.team ?? NONE) as Snapshot['teamStatuses'],
     shortages: lists.shortage,
     brakes: lists.brake,
+    ...(lists.proposal[0] === undefined ? {} : { proposal: lists.proposal[0] }),
     catalog,
     offerings,
     ...(context.listing === undefined ? {} : { listing: context.listing }),
@@ -113,6 +114,7 @@ const arranged: { readonly [K in Kind]: (list: Parsed[K]) => Lists[K] } = {
   status: arranging(byKey((own) => own.name)),
   shortage: arranging(byKey((own) => offeringKey(own))),
   brake: arranging(byKey((own) => own.pool)),
+  proposal: arranging(),
 }
 
 const byNoun = remembered((list: readonly { readonly noun: string }[]) =>

@@ -4,6 +4,7 @@ import { makeLogger } from '#shared/base/log.ts'
 import { repack, type RepackPorts } from '#shared/controllers/repack.ts'
 import { proposalSchema } from '#shared/model/proposal.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
+import { SEARCH_BUDGET } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { MemoryStore } from '#shared/store/memory-store.ts'
@@ -18,7 +19,7 @@ async function open(): Promise<{ store: MemoryStore; ports: RepackPorts; log: st
   const ports: RepackPorts = {
     ...{ store, clock: { now: () => START_MS }, log: makeLogger((line) => log.push(line)) },
     settings: { plan: { lostAfterMs: 90_000, bootDeadlineMs: 300_000 }, zones: ['us-east-1a'] },
-    ...{ solver: loadSolver, budget: BUDGETS['5s'] },
+    ...{ solver: loadSolver, budget: { ...BUDGETS['5s'], ...SEARCH_BUDGET } },
   }
   return { store, ports, log }
 }

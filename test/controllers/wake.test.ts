@@ -53,7 +53,11 @@ describe('a change that matters', () => {
     ['a verdict', change(undefined, verdict)],
     ['another verdict', change(verdict, { ...verdict, verdict: 'FAIL' })],
     ['a target', change({ kind: 'target', replicas: 1 }, { kind: 'target', replicas: 2 })],
-    ['a proposal', change(undefined, { kind: 'proposal', moves: [] })],
+    ['a proposal', change(undefined, { kind: 'proposal', groups: [] })],
+    [
+      'another proposal',
+      change({ kind: 'proposal', groups: [] }, { kind: 'proposal', groups: [{ id: 'n1' }] }),
+    ],
   ])('%s', (_, own) => {
     expect(matters(own)).toBe(true)
   })
@@ -63,6 +67,13 @@ describe('a change that does not', () => {
   const nextReport = { ...report, sequence: 2, atMs: 20, ttl: 200 }
   test.each<[string, Change]>([
     ['a report that says the same again', change(report, nextReport)],
+    [
+      'a proposal that proposes the same',
+      change(
+        { kind: 'proposal', groups: [], atMs: 1, cost: 1, refused: [] },
+        { kind: 'proposal', groups: [], atMs: 2, cost: 2, refused: ['n1'] },
+      ),
+    ],
     [
       'the progress of a burn-in',
       change(report, { ...nextReport, burnIn: { ...report.burnIn, state: 'finished' } }),

@@ -1,6 +1,7 @@
 /**
  * A plan as lines that can be read aloud: one an action, its reason last.
  */
+import type { Proposal, RepackRefusal } from '#shared/model/proposal.ts'
 import { reasonText } from '#shared/model/status.ts'
 import type { Action, Plan } from '#shared/planner/actions.ts'
 
@@ -13,11 +14,34 @@ export function describePlan(plan: Plan): string[] {
         `wait ${own.workload} ×${String(own.count)}  ` +
         own.reasons.map((reason) => `${reason.code}: ${reasonText(reason)}`).join('; '),
     ),
+    ...plan.repackRefusals.map(describeRefusal),
     ...(plan.nextAtMs === undefined
       ? []
       : [`next +${String(Math.round((plan.nextAtMs - plan.nowMs) / 1000))}s`]),
   ]
   return lines.length === 0 ? ['nothing'] : lines
+}
+
+/** What `repack` found: a line a group, and a line for each machine that stays. */
+export function describeProposal({ groups, refused }: Proposal): string[] {
+  const lines = [
+    ...groups.map(({ reason, launch, retire, savingUsdPerHour, moves }) => {
+      const bought = launch.map(({ places, capacityType }) => {
+        const [first = '', ...others] = places.map((own) => own.replace('us-east-', ''))
+        const more = others.length === 0 ? '' : ` +${String(others.length)}`
+        return `${first} ${capacityType}${more}`
+      })
+      const what = bought.length === 0 ? 'nothing' : bought.join(', ')
+      const saved = `saves ${savingUsdPerHour.toFixed(4)}, ${String(moves)} moves`
+      return `repack ${retire.join(' ')} → ${what}  ${reason}: ${saved}`
+    }),
+    ...refused.map(describeRefusal),
+  ]
+  return lines.length === 0 ? ['nothing'] : lines
+}
+
+function describeRefusal({ retire, reason }: RepackRefusal): string {
+  return `keep ${retire.join(' ')}  ${reason.code}: ${reason.text}`
 }
 
 type Tell<K extends Action['kind']> = (action: Extract<Action, { kind: K }>) => string

@@ -1,5 +1,6 @@
 /**
- * Runs every `*.txt` beside this file: a few lines of world, `plan`, and the plan that follows.
+ * Runs every `*.txt` beside this file: a few lines of world, `plan`, and the plan that follows; or
+ * `look`, and what a repack would propose.
  *
  * After each `plan` its item changes are taken into the world, so a scenario can go on. With
  * UPDATE_SCENARIOS=1 the outputs are written anew; a change of one wants a reason in its commit.
@@ -10,7 +11,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { changedItems, draftOf } from '#shared/planner/fold.ts'
 import { plan } from '#shared/planner/plan.ts'
-import { describePlan } from './describe.ts'
+import { BUDGETS } from '#shared/planner/packing/pack.ts'
+import { SEARCH_BUDGET, searchGroups } from '#shared/planner/repack/search.ts'
+import { loadSolver } from '#shared/solver/highs.ts'
+import { describePlan, describeProposal } from './describe.ts'
 import { newWorld, tell, type World } from './world.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
@@ -38,14 +42,32 @@ function run(text: string): string {
     }
     out.push(line)
     if (line.startsWith('#') || line.trim() === '') continue
-    if (line !== 'plan') {
+    const answer = answers[line]
+    if (answer === undefined) {
       tell(world, line)
       continue
     }
-    out.push('----', ...step(world))
+    out.push('----', ...answer(world))
     inOutput = true
   }
   return out.join('\n')
+}
+
+const solver = await loadSolver()
+
+/** Lines that have an answer. */
+const answers: Readonly<Record<string, (world: World) => string[]>> = {
+  plan: step,
+  /** `repack` looks at the herd, and its proposal stands until the next look. */
+  look: (world) => {
+    const budget = { ...BUDGETS['5s'], ...SEARCH_BUDGET }
+    const { proposal: _, ...snapshot } = world
+    const found = searchGroups({ snapshot, ...plan(snapshot) }, solver, budget)
+    const cost = { boundUsdPerHour: found.boundUsdPerHour, fleetUsdPerHour: 0 }
+    const [groups, refused] = [[...found.groups], [...found.refused]]
+    world.proposal = { kind: 'proposal', atMs: world.nowMs, cost, groups, refused }
+    return describeProposal(world.proposal)
+  },
 }
 
 function step(world: World): string[] {

@@ -27,6 +27,7 @@ import type { Snapshot } from '#shared/planner/snapshot.ts'
 const START_MS = Date.UTC(2026, 10, 22, 12)
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] }
+/** All of a snapshot, and it may be told otherwise. */
 export type World = Mutable<Snapshot>
 
 export function newWorld(): World {
@@ -243,6 +244,26 @@ const verbs: Readonly<Record<string, Verb>> = {
     world.offerings = world.offerings.filter(
       (own) => (types?.includes(own.instanceType) ?? true) && (zones?.includes(own.zone) ?? true),
     )
+  },
+  /** `price m7a.large us-east-1a spot 0.05`; without a zone's name, `*`, in all of them. */
+  price: (world, [type = '', zone = '', capacity = '', usd = '']) => {
+    world.offerings = world.offerings.map((own) => {
+      const isMeant = own.instanceType === type && own.capacityType === capacity
+      const isThere = zone === '*' || own.zone === zone
+      return isMeant && isThere ? { ...own, priceUsdPerHour: Number(usd) } : own
+    })
+  },
+  /** The claims of a launch are dealt their machines, in the first of their places unless named. */
+  deal: (world, [launchId = '', place]) => {
+    const claims = world.nodes.filter((own) => own.launchId === launchId)
+    for (const { claim, name, pool, capacityType, repack, createdAtMs } of claims) {
+      const [type = '', zone = ''] = (place ?? claim.places[0] ?? '').split('/')
+      world.nodes = world.nodes.filter((own) => own.name !== name)
+      addNode(world, { name, pool, type, zone, capacity: capacityType, phase: 'ready' })
+      const i = world.nodes.findIndex((own) => own.name === name)
+      const fresh = must(world.nodes[i], `node ${name}`)
+      world.nodes[i] = nodeSchema.parse({ ...fresh, launchId, createdAtMs, repack })
+    }
   },
   pass: (world, [by = '+0s']) => {
     const ms = Number(by.slice(1, -1)) * (by.endsWith('m') ? 60_000 : 1_000)

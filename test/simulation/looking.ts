@@ -2,6 +2,7 @@
  * The solver as a world's functions get it, and the little work that they may take there.
  */
 import type { GenerateBudget } from '#shared/planner/packing/generate.ts'
+import type { SearchBudget } from '#shared/planner/repack/search.ts'
 import type { Solver } from '#shared/planner/packing/linear-program.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 
@@ -10,8 +11,8 @@ const loaded = await loadSolver()
 
 export const LOOKING: {
   readonly solver: () => Promise<Solver>
-  readonly budget: GenerateBudget
+  readonly budget: GenerateBudget & SearchBudget
 } = {
   solver: () => Promise.resolve(loaded),
-  budget: { roundsMax: 4, nodesMax: 2_000 },
+  budget: { roundsMax: 4, nodesMax: 2_000, trialNodesMax: 200 },
 }

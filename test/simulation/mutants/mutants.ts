@@ -201,8 +201,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('no brakes', '12', {
     [planner('brake')]: {
-      replace: `if (!releases.has(node.pool) && !isAllowed(entry)) {`,
-      by: `if (!releases.has(node.pool) && !isAllowed(entry) && nowMs < 0) {`,
+      replace: `if (!releases.has(node.pool) && !isAllowed(entry)) return false`,
+      by: `if (!releases.has(node.pool) && !isAllowed(entry) && nowMs < 0) return false`,
     },
   }),
   mutant('silence taken for death', 'silence', {

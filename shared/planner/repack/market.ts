@@ -1,0 +1,72 @@
+/**
+ * What may be bought in place of machines that do their work: nothing that is likelier to be lost.
+ *
+ * A cheaper spot pool is often cheaper because it is about to run dry. So a place that EC2 refused
+ * a while ago is left alone, and spot machines are exchanged only for spot machines that AWS's
+ * advisor calls no riskier.
+ */
+import { LIMITS } from '../../model/limits.ts'
+import type { Offering } from '../../model/machine.ts'
+import type { Node } from '../../model/node.ts'
+import type { RepackLaunch, RepackReason } from '../../model/repack.ts'
+import { offeringKey } from '../prices.ts'
+import type { Snapshot } from '../snapshot.ts'
+import { isForMoney } from './herd.ts'
+
+/** Which offerings may be bought for a group. */
+export type Allows = (own: Offering) => boolean
+
+/** Those that are quiet, and no riskier than the nodes to be emptied. */
+export function calmOf(snapshot: Snapshot, risk: number): Allows {
+  const { shortages, nowMs } = snapshot
+  const loud = shortages.filter((own) => nowMs < own.untilMs + LIMITS.repackQuietMs)
+  return (own) =>
+    (own.capacityType === 'on-demand' || (own.interruptionBucket ?? 0) <= risk) &&
+    !loud.some(
+      (short) =>
+        short.capacityType === own.capacityType &&
+        (short.instanceType === '*' || short.instanceType === own.instanceType) &&
+        (short.zone === '*' || short.zone === own.zone),
+    )
+}
+
+/**
+ * The worst bucket among the spot machines; whoever leaves on-demand machines may go anywhere, and
+ * so may whoever must go.
+ */
+export function riskOf({ retire, reason }: Leaving, { offerings }: Snapshot): number {
+  if (!isForMoney(reason)) return Infinity
+  const spot = retire.flatMap((own) =>
+    own.capacityType === 'spot' && own.machine !== undefined ? [own.machine] : [],
+  )
+  if (spot.length === 0) return Infinity
+  const places = new Set(spot.map((own) => offeringKey({ ...own, capacityType: 'spot' })))
+  const known = offerings.filter((own) => places.has(offeringKey(own)))
+  if (known.length < places.size) return Infinity
+  return Math.max(...known.map((own) => own.interruptionBucket ?? Infinity))
+}
+
+type Leaving = { readonly retire: readonly Node[]; readonly reason: RepackReason }
+
+/**
+ * The market for a trial. What must not be bought stays on it at a forbidding price: who may run
+ * where also follows from what is for sale, and that must not seem to have changed.
+ */
+export function marketFor(offerings: readonly Offering[], allows: Allows): readonly Offering[] {
+  return Object.freeze(
+    offerings.map((own) =>
+      allows(own) ? own : { ...own, priceUsdPerHour: own.priceUsdPerHour * FORBIDDING },
+    ),
+  )
+}
+
+const FORBIDDING = 1_000
+
+/** The offerings in one of the places that a group was proposed with. */
+export function placesOf(launch: readonly RepackLaunch[]): Allows {
+  const places = new Set(
+    launch.flatMap(({ places, capacityType }) => places.map((own) => `${own} ${capacityType}`)),
+  )
+  return ({ instanceType, zone, capacityType }) =>
+    places.has(`${instanceType}/${zone} ${capacityType}`)
+}

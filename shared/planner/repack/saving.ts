@@ -1,0 +1,59 @@
+/**
+ * What a repack saves, and how much that must be.
+ *
+ * Moving work is never free: replicas start cold, caches are empty, and something may go wrong. So
+ * a group must save a share of what the emptied machines cost, and a cent an hour beyond what its
+ * moves are reckoned to cost. Without that a herd follows every flicker of the market.
+ */
+import { sum } from '../../base/sum.ts'
+import { LIMITS } from '../../model/limits.ts'
+import type { Node } from '../../model/node.ts'
+import type { RepackReason } from '../../model/repack.ts'
+import { priceNow } from '../bound.ts'
+import { poolsByName } from '../facts.ts'
+import type { Draft } from '../fold.ts'
+import type { Snapshot } from '../snapshot.ts'
+import { isForMoney } from './herd.ts'
+
+export type Deal = {
+  readonly retire: readonly Node[]
+  /** USD an hour of all that is bought. */
+  readonly launchUsdPerHour: number
+  readonly moves: number
+}
+
+/** USD an hour, at the prices of the snapshot; below 0 where it costs more. */
+export function savingOf({ retire, launchUsdPerHour }: Deal, snapshot: Snapshot): number {
+  return dollars(sum(retire.map((node) => priceNow(node, snapshot))) - launchUsdPerHour)
+}
+
+/** True when the deal saves what it must; expiry and drift need not save anything. */
+export function isWorthIt(deal: Deal, reason: RepackReason, snapshot: Snapshot): boolean {
+  if (!isForMoney(reason)) return true
+  const saving = savingOf(deal, snapshot)
+  const net = saving - deal.moves * LIMITS.repackMoveUsdPerHour
+  return saving >= leastOf(deal.retire, snapshot) - DUST && net >= LIMITS.repackLeastUsdPerHour
+}
+
+/** By the pools' own `minSaving`: a share of what the emptied machines cost, or so many USD. */
+function leastOf(retire: readonly Node[], snapshot: Snapshot): number {
+  const pools = poolsByName(snapshot.pools)
+  const wanted = retire.map((node) => {
+    const least = pools.get(node.pool)?.spec.repack.minSaving ?? 0
+    if (typeof least === 'number') return { share: 0, usd: least }
+    return { share: (Number(least.slice(0, -1)) / 100) * priceNow(node, snapshot), usd: 0 }
+  })
+  return Math.max(sum(wanted.map((own) => own.share)), ...wanted.map((own) => own.usd))
+}
+
+/** Replicas that would have to move off the nodes. */
+export function movesOff(names: readonly string[], { assignments }: Draft): number {
+  const replicas = names.flatMap((name) => assignments.get(name)?.replicas ?? [])
+  return replicas.filter((own) => own.order === 'run').length
+}
+
+/** What floating point owes. */
+const DUST = 1e-9
+
+/** Sums of prices without the dust of binary fractions. */
+export const dollars = (usd: number): number => Math.round(usd * 1e6) / 1e6

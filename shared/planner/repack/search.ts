@@ -1,0 +1,363 @@
+/**
+ * Looks for groups of machines to buy and to empty, so that the same work costs less.
+ *
+ * Column generation gives the target: what each replica is worth, and which machines the cheapest
+ * fleet would have. Local search turns that into few moves. It begins with the node that costs most
+ * beyond the worth of its work, and joins others to it as long as all of them together save more
+ * than each by itself; what to buy for them the planner says, from the machines of the target.
+ * Every group found is taken as begun, so the next one is sought in the herd that will be.
+ */
+import { sum } from '../../base/sum.ts'
+import { LIMITS } from '../../model/limits.ts'
+import type { Offering } from '../../model/machine.ts'
+import type { Node } from '../../model/node.ts'
+import type { RepackRefusal } from '../../model/proposal.ts'
+import type { RepackGroup, RepackLaunch, RepackReason } from '../../model/repack.ts'
+import type { PlannedLaunch } from '../actions.ts'
+import { carriedBy, type Planned } from '../bound.ts'
+import { openBrakes } from '../brake.ts'
+import { poolsByName } from '../facts.ts'
+import { makeIds, type IdMaker } from '../ids.ts'
+import { generate, type GenerateBudget, type Generated } from '../packing/generate.ts'
+import type { Solver } from '../packing/linear-program.ts'
+import { countOf } from '../../model/quantities.ts'
+import type { PackingProblem } from '../packing/problem.ts'
+import { DRAIN_FOR, liveGroups } from './groups.ts'
+import { dueOf, herdOf, holdBefore, isForMoney, poolSizes, type Herd } from './herd.ts'
+import { calmOf, marketFor, riskOf, type Allows } from './market.ts'
+import { dollars, isWorthIt, movesOff, savingOf } from './saving.ts'
+import { after, groundOf, tryWithout, type Ground, type Trial, type Without } from './trial.ts'
+import { valued, type Valued } from './worth.ts'
+
+export type SearchBudget = {
+  /** Nodes looked at in all trials together: a trial looks at every node of the herd. */
+  readonly trialNodesMax: number
+}
+
+/** Half a minute or so on one core, as the rest of a look. */
+export const SEARCH_BUDGET: SearchBudget = { trialNodesMax: 600_000 }
+
+export type Found = {
+  readonly groups: readonly RepackGroup[]
+  readonly refused: readonly RepackRefusal[]
+  readonly boundUsdPerHour: number
+}
+
+/** Others that are tried beside a node: each of them, and so many of them together. */
+const NEIGHBOURS = 7
+const SIZES = [3, 4, 6, 8]
+/** Of what a group wastes, so much saved is as good as it gets: other ways are not looked at. */
+const GOOD = 0.7
+/** Dearer zones of a machine in the target are left out from here on: any of them may come up. */
+const SAME_PRICE = 1.05
+/** Trials less than this make no search. */
+const TRIALS_MIN = 24
+
+type Search = {
+  readonly herd: Herd
+  readonly ids: IdMaker
+  /** Machines of the target, and all that are worth buying at all, as `<type> <capacity type>`. */
+  readonly target: ReadonlySet<string>
+  readonly useful: ReadonlySet<string>
+  readonly groups: RepackGroup[]
+  readonly refused: RepackRefusal[]
+  ground: Ground
+  trialsLeft: number
+  readonly taken: Set<string>
+  /** By node: USD an hour beyond what its work is worth. */
+  readonly waste: ReadonlyMap<string, number>
+  /** By node: what is gained when it goes by itself, as far as that is known. */
+  readonly alone: Map<string, number>
+  /** By reason and risk. */
+  readonly markets: Map<string, readonly Market[]>
+}
+
+export function searchGroups(
+  planned: Planned,
+  solver: Solver,
+  budget: GenerateBudget & SearchBudget,
+): Found {
+  const { snapshot, draft } = planned
+  const { problem, shapeOf } = carriedBy(planned)
+  const generated = problem.shapes.length === 0 ? NOTHING : generate(problem, solver, budget)
+  const herd = herdOf(snapshot, draft)
+  const nodes = [...draft.nodes.values()]
+  const values = valued(nodes, herd, { shapeOf, worth: generated.worth })
+  const trials = Math.floor(budget.trialNodesMax / Math.max(1, nodes.length))
+  const search: Search = {
+    ...{ herd, ids: makeIds(snapshot.pass.epoch), groups: [], refused: [], markets: new Map() },
+    alone: new Map(),
+    waste: new Map(values.map((own) => [own.node.name, own.wasteUsdPerHour])),
+    ...machinesOf(problem, generated),
+    ground: groundOf({ snapshot, draft, brakes: openBrakes(snapshot), shortages: [] }),
+    trialsLeft: Math.max(TRIALS_MIN, trials),
+    taken: new Set(liveGroups(draft).flatMap((own) => own.mark.retire)),
+  }
+  replaceDue(search, nodes)
+  saveMoney(search, values)
+  return {
+    groups: search.groups,
+    refused: search.refused.slice(0, LIMITS.repackRefusalsMax),
+    boundUsdPerHour: generated.boundUsdPerHour,
+  }
+}
+
+const NOTHING: Generated = {
+  ...{ patterns: [], uses: new Float64Array(), worth: new Float64Array(), boundUsdPerHour: 0 },
+}
+
+function machinesOf(
+  { machines }: PackingProblem,
+  { patterns, uses }: Generated,
+): Pick<Search, 'target' | 'useful'> {
+  const sortOf = (name: string): string => name.split('/').slice(1).join(' ')
+  const used = patterns.flatMap(({ machine }, i) =>
+    (uses[i] ?? 0) > 0 ? [sortOf(machines[machine]?.name ?? '')] : [],
+  )
+  return { target: new Set(used), useful: new Set(machines.map((own) => sortOf(own.name))) }
+}
+
+/** Nodes that are too old, or not of their pool's kind any more: one by one, whatever it costs. */
+function replaceDue(search: Search, nodes: readonly Node[]): void {
+  for (const node of nodes) {
+    const reason = dueOf(node, search.herd)
+    if (reason === undefined || isFull(search)) continue
+    const held = holdBefore(node, reason, search.herd)
+    const set = held === undefined ? bestFor(search, [node], reason) : undefined
+    search.taken.add(node.name)
+    if (set !== undefined) take(search, set, reason)
+    else refuse(search, node, held?.reason ?? NO_PLACE)
+  }
+}
+
+const NO_PLACE = { code: 'NoRoom', text: 'nothing can be bought for its work just now' }
+const NOTHING_CHEAPER = { code: 'NothingCheaper', text: 'nothing that may be bought is cheaper' }
+
+function isFull({ groups, trialsLeft }: Search): boolean {
+  return trialsLeft <= 0 || groups.length >= LIMITS.repackGroupsMax
+}
+
+function saveMoney(search: Search, all: readonly Valued[]): void {
+  const wasteful = all.filter((own) => {
+    return own.wasteUsdPerHour >= LIMITS.repackLeastUsdPerHour && !search.taken.has(own.node.name)
+  })
+  const open = wasteful.filter(({ node }) => {
+    const held = holdBefore(node, 'Cheaper', search.herd)
+    if (held !== undefined) refuse(search, node, held.reason)
+    return held === undefined
+  })
+  for (const { node } of open) {
+    if (isFull(search)) return
+    if (search.taken.has(node.name)) continue
+    const set = grow(search, node, open)
+    if (set === undefined) refuse(search, node, NOTHING_CHEAPER)
+    else take(search, set, set.trial.launches.length === 0 ? 'Underused' : 'Cheaper')
+  }
+}
+
+function refuse({ refused }: Search, node: Node, reason: RepackRefusal['reason']): void {
+  refused.push({ retire: [node.name], reason })
+}
+
+/** Nodes to empty, and what the planner would do then. */
+type Option = {
+  readonly retire: readonly Node[]
+  readonly trial: Extract<Trial, { fits: true }>
+  readonly savingUsdPerHour: number
+  readonly moves: number
+  /** Saving less the cost of moving. */
+  readonly gain: number
+}
+
+/** The best group around the node; undefined where none saves enough. */
+function grow(search: Search, seed: Node, open: readonly Valued[]): Option | undefined {
+  const alone = bestFor(search, [seed], 'Cheaper')
+  if (alone !== undefined && isGood(search, alone)) return alone
+  const others = neighboursOf(search, seed, open)
+  const most = together(search, [seed, ...others])
+  const sets = [
+    ...SIZES.filter((size) => size <= most.length).map((size) => most.slice(0, size)),
+    ...others.map((own) => [seed, own]),
+  ]
+  let best = alone
+  for (const retire of sets) {
+    const option = bestFor(search, retire, 'Cheaper')
+    if (option === undefined || option.gain <= (best?.gain ?? 0)) continue
+    if (extra(search, option) > extra(search, best)) best = option
+    if (isGood(search, option)) break
+  }
+  const least = best === undefined ? undefined : withoutIdlers(search, best)
+  return least !== undefined && isEnough(search, least, 'Cheaper') ? least : undefined
+}
+
+/** True where nearly all that could be saved is: there is little more to look for. */
+function isGood(search: Search, option: Option): boolean {
+  const waste = sum(option.retire.map((own) => search.waste.get(own.name) ?? 0))
+  return isEnough(search, option, 'Cheaper') && option.gain >= GOOD * waste
+}
+
+/** What it gains beyond what its nodes would each by itself. */
+function extra(search: Search, option: Option | undefined): number {
+  if (option === undefined) return 0
+  const { retire, gain } = option
+  if (retire.length === 1) return gain
+  const [, ...others] = retire
+  return gain - sum(others.map((own) => gainAlone(search, own) + LIMITS.repackLeastUsdPerHour))
+}
+
+function gainAlone(search: Search, node: Node): number {
+  const known = search.alone.get(node.name)
+  if (known !== undefined) return known
+  const gain = Math.max(0, bestFor(search, [node], 'Cheaper')?.gain ?? 0)
+  search.alone.set(node.name, gain)
+  return gain
+}
+
+/** Who adds nothing to the saving stays where it is. */
+function withoutIdlers(search: Search, option: Option): Option {
+  let best = option
+  for (const node of option.retire.slice(1)) {
+    if (best.retire.length < 3) break
+    const retire = best.retire.filter((own) => own !== node)
+    const fewer = bestFor(search, retire, 'Cheaper')
+    if (fewer !== undefined && fewer.gain >= best.gain) best = fewer
+  }
+  return best
+}
+
+/** The most wasteful of the others that may go at the same time as the node. */
+function neighboursOf(
+  { taken, herd, ground }: Search,
+  seed: Node,
+  open: readonly Valued[],
+): readonly Node[] {
+  const found: Node[] = []
+  for (const { node } of open) {
+    if (found.length === NEIGHBOURS) break
+    if (taken.has(node.name) || node === seed) continue
+    if (mayGoTogether([seed, node], herd, ground)) found.push(node)
+  }
+  return found
+}
+
+/** As many of them, in their order, as may go at the same time. */
+function together({ herd, ground }: Search, nodes: readonly Node[]): readonly Node[] {
+  return nodes.reduce<readonly Node[]>((set, own) => {
+    const wider = [...set, own]
+    return mayGoTogether(wider, herd, ground) ? wider : set
+  }, [])
+}
+
+/** What brakes and budgets let go of at once; what they have let go of lately is another matter. */
+function mayGoTogether(retire: readonly Node[], herd: Herd, { snapshot }: Ground): boolean {
+  const { draft } = herd
+  const pools = poolsByName(snapshot.pools)
+  const isInBudget = retire.every(({ pool }) => {
+    const budgets = pools.get(pool)?.spec.repack.budgets ?? []
+    const total = poolSizes(draft).get(pool) ?? 0
+    const most = Math.min(...budgets.map(({ nodes }) => countOf(nodes, { total, round: 'up' })))
+    return retire.filter((own) => own.pool === pool).length <= most
+  })
+  const calm = { ...snapshot, brakes: [] }
+  return isInBudget && openBrakes(calm).mayCondemn(retire, DRAIN_FOR.Cheaper) === undefined
+}
+
+/** The cheapest way found to do without the nodes; undefined where there is none. */
+function bestFor(
+  search: Search,
+  retire: readonly Node[],
+  reason: RepackReason,
+): Option | undefined {
+  const { ground, ids } = search
+  let best: Option | undefined
+  for (const own of marketsFor(search, retire, reason)) {
+    if (search.trialsLeft <= 0 || (best !== undefined && isGood(search, best))) break
+    search.trialsLeft -= 1
+    const names = retire.map(({ name }) => name)
+    const trial = tryWithout(ground, { ...own, retire: names, ids })
+    if (!trial.fits) continue
+    const moves = movesOff(names, search.herd.draft)
+    const deal = { retire, launchUsdPerHour: trial.usdPerHour, moves }
+    const savingUsdPerHour = savingOf(deal, ground.snapshot)
+    const gain = savingUsdPerHour - moves * LIMITS.repackMoveUsdPerHour
+    const option = { retire, trial, savingUsdPerHour, moves, gain }
+    if (best === undefined || gain > best.gain) best = option
+  }
+  return best
+}
+
+type Market = Pick<Without, 'allows' | 'market'>
+
+/** What may be bought for the nodes: what the target has; and, more widely, whatever is useful. */
+function marketsFor(
+  search: Search,
+  retire: readonly Node[],
+  reason: RepackReason,
+): readonly Market[] {
+  const { snapshot } = search.ground
+  const risk = riskOf({ retire, reason }, snapshot)
+  const key = `${reason} ${String(risk)}`
+  const known = search.markets.get(key)
+  if (known !== undefined) return known
+  const isCalm = calmOf(snapshot, risk)
+  const made = tastesOf(search, reason).map((isWanted): Market => {
+    const allows: Allows = (own) => isCalm(own) && isWanted(own)
+    return { allows, market: marketFor(snapshot.offerings, allows) }
+  })
+  search.markets.set(key, made)
+  return made
+}
+
+function tastesOf({ target, useful, ground }: Search, reason: RepackReason): readonly Allows[] {
+  if (!isForMoney(reason)) return [() => true]
+  const cheapest = cheapestOf(ground.snapshot.offerings)
+  const isNear = (own: Offering): boolean =>
+    own.priceUsdPerHour <= (cheapest.get(sortOf(own)) ?? 0) * SAME_PRICE
+  return [target, useful].map(
+    (sorts): Allows =>
+      (own) =>
+        sorts.has(sortOf(own)) && isNear(own),
+  )
+}
+
+const sortOf = (own: Offering): string => `${own.instanceType} ${own.capacityType}`
+
+function cheapestOf(offerings: readonly Offering[]): ReadonlyMap<string, number> {
+  const cheapest = new Map<string, number>()
+  for (const own of offerings) {
+    const sort = sortOf(own)
+    cheapest.set(sort, Math.min(cheapest.get(sort) ?? Infinity, own.priceUsdPerHour))
+  }
+  return cheapest
+}
+
+function isEnough({ ground }: Search, option: Option, reason: RepackReason): boolean {
+  const { retire, trial, moves } = option
+  const deal = { retire, launchUsdPerHour: trial.usdPerHour, moves }
+  return isWorthIt(deal, reason, ground.snapshot)
+}
+
+function take(search: Search, option: Option, reason: RepackReason): void {
+  const { trial, savingUsdPerHour, moves } = option
+  const names = option.retire.map((own) => own.name).sort()
+  const [first = ''] = names
+  search.groups.push({
+    id: names.length === 1 ? first : `${first}+${String(names.length - 1)}`,
+    reason,
+    launch: trial.launches.flatMap(launchesOf),
+    retire: names,
+    savingUsdPerHour: dollars(savingUsdPerHour),
+    moves,
+  })
+  for (const name of names) search.taken.add(name)
+  search.ground = after(search.ground, names, trial.draft)
+  // What the others would gain by themselves may be less now.
+  search.alone.clear()
+}
+
+function launchesOf({ claims, pool, capacityType }: PlannedLaunch): readonly RepackLaunch[] {
+  return claims.map(({ claim }) => ({
+    ...{ pool, capacityType, places: claim.places.slice(0, LIMITS.repackPlacesMax) },
+    usdPerHour: dollars(claim.dearestUsdPerHour),
+  }))
+}

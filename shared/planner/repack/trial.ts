@@ -1,0 +1,142 @@
+/**
+ * What would become of the work on some nodes if they went: the planner itself is asked.
+ *
+ * The nodes are drained in a draft that nobody carries out, and the stages that find places and buy
+ * machines do what they would do then. So a repack honours every rule of placing there is, because
+ * it is those rules: topology, storms, quotas, the on-demand base, limits. Only what stands ready
+ * counts as room; machines that are on their way were bought for somebody else.
+ */
+import { sum } from '../../base/sum.ts'
+import type { Shortage } from '../../model/facts.ts'
+import type { Offering } from '../../model/machine.ts'
+import type { Node } from '../../model/node.ts'
+import type { Reason } from '../../model/status.ts'
+import type { Action, PlannedLaunch } from '../actions.ts'
+import { admit } from '../admit.ts'
+import type { Allows } from './market.ts'
+import type { BrakeBook } from '../brake.ts'
+import { fold, type Draft } from '../fold.ts'
+import type { IdMaker } from '../ids.ts'
+import { offeringKey } from '../prices.ts'
+import { isLeaving } from '../replicas.ts'
+import type { Snapshot } from '../snapshot.ts'
+import { supply } from '../supply.ts'
+import { target } from '../target.ts'
+
+/** The herd as trials see it. */
+export type Ground = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  /** Nodes that are going already in this draft, and whose work has no new place yet. */
+  readonly going: readonly string[]
+  readonly brakes: BrakeBook
+  /** Shortages that this very pass has found. */
+  readonly shortages: readonly Shortage[]
+}
+
+export type Trial =
+  | {
+      readonly fits: true
+      readonly launches: readonly PlannedLaunch[]
+      /** USD an hour of what is bought, wherever of its places it comes up. */
+      readonly usdPerHour: number
+      readonly draft: Draft
+    }
+  | { readonly fits: false; readonly reason: Reason }
+
+/** Groups that wait are carried through in it, or just the one; no other coming node is open. */
+export function groundOf(context: Omit<Ground, 'going'>, group?: string): Ground {
+  const { draft, snapshot } = context
+  const nodes = [...draft.nodes.values()]
+  const isMember = ({ repack }: Node): boolean =>
+    repack !== undefined && (group === undefined || repack.group === group)
+  const going = nodes.filter(
+    (own) => isMember(own) && own.repack?.side === 'retire' && !isLeaving(own),
+  )
+  const changes = nodes.flatMap((own): Action[] => {
+    if (isMember(own) && own.repack?.side === 'launch') return [note(own, { repack: undefined })]
+    const isComing = own.phase !== 'ready' && !own.cordoned
+    return isComing ? [note(own, { cordoned: true })] : []
+  })
+  const names = going.map((own) => own.name)
+  return {
+    ...context,
+    draft: fold(draft, [...changes, ...drainsOf(names, snapshot.nowMs)], snapshot),
+    going: names,
+  }
+}
+
+export type Without = {
+  readonly retire: readonly string[]
+  /** What may be bought, of a market that has all there is (`marketFor`). */
+  readonly allows: Allows
+  readonly market: readonly Offering[]
+  readonly ids: IdMaker
+}
+
+export function tryWithout(ground: Ground, { retire, allows, market, ids }: Without): Trial {
+  const { brakes, shortages, snapshot: whole } = ground
+  const snapshot = { ...whole, offerings: market }
+  const draft = fold(ground.draft, drainsOf(retire, snapshot.nowMs), snapshot)
+  const { admitted } = admit({ snapshot, draft, targets: target(snapshot, draft) })
+  const touched = new Set(
+    [...retire, ...ground.going].flatMap((name) =>
+      (draft.assignments.get(name)?.replicas ?? []).map((own) => own.uid),
+    ),
+  )
+  const targets = admitted.filter((own) => touched.has(own.workload.uid))
+  const found = supply({ snapshot, draft, targets, shortages, brakes, ids })
+  const refused = found.refusals[0]
+  if (refused !== undefined) {
+    const why = refused.reasons[0] ?? { code: 'NoRoom', text: 'there is no room' }
+    return { fits: false, reason: { ...why, text: `${refused.workload}: ${why.text}` } }
+  }
+  const launches = found.actions.flatMap((own) => (own.kind === 'launch' ? [own.launch] : []))
+  const isAtOthersCost = found.actions.some((own) => own.kind === 'stop')
+  if (isAtOthersCost || found.reclaim.reservations.size > 0) {
+    return { fits: false, reason: { code: 'NoRoom', text: 'others would have to give way' } }
+  }
+  const claims = launches.flatMap((own) => own.claims)
+  if (!launches.every((own) => isAllowed(own, whole, allows))) {
+    return { fits: false, reason: { code: 'NoRoom', text: 'there is nothing to buy for its work' } }
+  }
+  return {
+    fits: true,
+    launches,
+    usdPerHour: sum(claims.map((own) => own.claim.dearestUsdPerHour)),
+    draft: fold(
+      draft,
+      found.actions.filter((own) => own.kind === 'launch'),
+      snapshot,
+    ),
+  }
+}
+
+/** The first place is the cheapest; those that are forbidden are much dearer than any other. */
+function isAllowed(
+  { candidates, capacityType }: PlannedLaunch,
+  { offerings }: Snapshot,
+  allows: Allows,
+): boolean {
+  const [first] = candidates
+  if (first === undefined) return false
+  const key = offeringKey({ ...first, capacityType })
+  const sold = offerings.find((own) => offeringKey(own) === key)
+  return sold !== undefined && allows(sold)
+}
+
+/** The ground once what was tried is under way. */
+export function after(ground: Ground, retire: readonly string[], draft: Draft): Ground {
+  return { ...ground, draft, going: [...ground.going, ...retire] }
+}
+
+function drainsOf(names: readonly string[], nowMs: number): readonly Action[] {
+  const reason = { code: 'Repacked', text: 'a trial' }
+  return names.map((node) => ({
+    ...{ kind: 'drain', node, because: 'Repacked', deadlineMs: nowMs, reason },
+  }))
+}
+
+function note({ name }: Node, changes: Extract<Action, { kind: 'note' }>['changes']): Action {
+  return { kind: 'note', node: name, changes, reason: { code: 'Noted', text: 'a trial' } }
+}

@@ -1,0 +1,53 @@
+/**
+ * What each node costs beyond what its work is worth.
+ *
+ * Column generation says what a replica costs in the cheapest fleet there could be. A node whose
+ * replicas are worth much less than its price is where a repack looks first: it is too large for
+ * what it carries, or of a kind that has become dear.
+ */
+import type { Node } from '../../model/node.ts'
+import type { WorkloadItem } from '../../model/spec-item.ts'
+import type { Demand } from '../demand.ts'
+import { askerKey, priceNow, type CarriedShapes } from '../bound.ts'
+import type { Generated } from '../packing/generate.ts'
+import { onDemandTarget, desiredOf } from '../replicas.ts'
+import type { Herd } from './herd.ts'
+
+export type Valued = {
+  readonly node: Node
+  readonly priceUsdPerHour: number
+  /** Price less worth, USD an hour; below 0 where the node is a bargain. */
+  readonly wasteUsdPerHour: number
+}
+
+/** The nodes, the most wasteful first. */
+export function valued(
+  nodes: readonly Node[],
+  { snapshot, draft }: Herd,
+  { shapeOf, worth }: Pick<CarriedShapes, 'shapeOf'> & Pick<Generated, 'worth'>,
+): readonly Valued[] {
+  const workloads = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  const worthOf = (uid: string, node: Node): number => {
+    const workload = workloads.get(uid)
+    if (workload === undefined) return 0
+    const shape = shapeOf.get(askerKey(uid, capacityOn(node, workload)))
+    return shape === undefined ? 0 : (worth[shape] ?? 0)
+  }
+  return nodes
+    .map((node): Valued => {
+      const replicas = draft.assignments.get(node.name)?.replicas ?? []
+      const carried = replicas.reduce((total, own) => total + worthOf(own.uid, node), 0)
+      const priceUsdPerHour = priceNow(node, snapshot)
+      return { node, priceUsdPerHour, wasteUsdPerHour: priceUsdPerHour - carried }
+    })
+    .sort((a, b) => b.wasteUsdPerHour - a.wasteUsdPerHour || (a.node.name < b.node.name ? -1 : 1))
+}
+
+/** A replica of the on-demand base counts as such where it sits on an on-demand machine. */
+function capacityOn(node: Node, workload: WorkloadItem): Demand['capacity'] {
+  const { spot } = workload.spec.capacity
+  if (spot === 'never') return 'on-demand'
+  const hasBase = onDemandTarget(workload.spec, desiredOf(workload)) > 0
+  if (hasBase && node.capacityType === 'on-demand') return 'on-demand'
+  return spot === 'required' ? 'spot' : 'any'
+}
