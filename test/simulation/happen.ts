@@ -116,6 +116,7 @@ const acts: Acts = {
     }
   },
   drought,
+  price: leap,
   stray: (stage, _, key) => {
     const { ec2 } = stage.backends
     const place = pick(stage, key, ec2.offerings())
@@ -279,6 +280,24 @@ function drought(stage: Stage, { of, forMs }: Of<'drought'>, key: string): void 
       ec2.setOffering({ instanceType, zone, capacityType, capacity: stage.capacityOf(own) })
     }
   })
+}
+
+/** A spot price that leaps stands still until it falls back. */
+function leap(stage: Stage, { factor, forMs }: Of<'price'>, key: string): void {
+  const { ec2 } = stage.backends
+  const all = ec2.offerings().filter((own) => own.capacityType === 'spot')
+  const one = pick(stage, key, all)
+  if (one === undefined) return
+  for (const own of all.filter(({ instanceType }) => instanceType === one.instanceType)) {
+    const { instanceType, zone, capacityType } = own
+    const place = { instanceType, zone, capacityType }
+    const usd = ec2.priceUsdPerHour(place)
+    if (usd === undefined) continue
+    ec2.setOffering({ ...place, priceUsdPerHour: usd * factor })
+    mendAfter(stage, forMs, () => {
+      ec2.setOffering({ ...place, priceUsdPerHour: usd })
+    })
+  }
 }
 
 /** What an agent gone mad may write into the items that are its own. */

@@ -40,6 +40,8 @@ export type FaultKnobs = {
   readonly interruptionsPerHour: number
   readonly stormsPerDay: number
   readonly droughtsPerDay: number
+  /** Times a day that a type's spot price leaps, up or down, for a while. */
+  readonly priceLeapsPerDay: number
   /** Machines with this herd's tags that no launch of its table knows. */
   readonly straysPerDay: number
 
@@ -85,6 +87,7 @@ const CALM: FaultKnobs = {
   interruptionsPerHour: 0,
   stormsPerDay: 0,
   droughtsPerDay: 0,
+  priceLeapsPerDay: 0,
   straysPerDay: 0,
   badHardware: 0,
   flakyChecks: 0,
@@ -123,6 +126,7 @@ const ORDINARY: FaultKnobs = {
   interruptionsPerHour: 0.005,
   stormsPerDay: 0.05,
   droughtsPerDay: 1,
+  priceLeapsPerDay: 4,
   straysPerDay: 0.5,
   badHardware: 0.005,
   flakyChecks: 0.005,
@@ -160,6 +164,7 @@ const HEAVY: FaultKnobs = {
   interruptionsPerHour: 0.05,
   stormsPerDay: 1.5,
   droughtsPerDay: 6,
+  priceLeapsPerDay: 48,
   straysPerDay: 1,
   badHardware: 0.08,
   flakyChecks: 0.05,

@@ -4,6 +4,8 @@
  */
 import type { DroverEvent } from '#shared/model/event.ts'
 import { keys } from '#shared/store/keys.ts'
+import { launchItemOf, nodeOf } from './auditor/items.ts'
+import { launchIdOf } from './auditor/launch-log.ts'
 import type { CallHooks } from './calls.ts'
 import { happen } from './happen.ts'
 import { wake } from './machine.ts'
@@ -11,7 +13,7 @@ import type { SimOptions } from './options.ts'
 import { makeSamePlan } from './same-plan.ts'
 import { LIVENESS_MAX_MS, planHerd, type HerdPlan } from './script.ts'
 import { makeTracer } from './trace.ts'
-import type { Auditor, Seen, Truth, Violation } from './traffic.ts'
+import type { Auditor, Seen, SeenOf, Truth, Violation } from './traffic.ts'
 import { makeWorld, SETTINGS, START_MS, type World } from './world.ts'
 
 export type RunSetup = {
@@ -61,7 +63,7 @@ const ENDING = /^node \S+ is terminating/
 export async function runWorld(setup: RunSetup): Promise<Outcome> {
   const { options } = setup
   const plan = setup.plan ?? planHerd(options)
-  const stats = { passes: 0, launched: 0 }
+  const stats = { passes: 0, launched: 0, needed: 0 }
   const size = { hours: 0, nodes: 0, replicas: 0 }
   const thrown: Record<string, number> = {}
   let violation: Violation | undefined
@@ -80,6 +82,7 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
     if (seen.kind === 'begun' && seen.by.role === 'reconcile') stats.passes += 1
     if (seen.kind === 'launch') {
       stats.launched += seen.born.length
+      if (!isForRepack(seen, world)) stats.needed += seen.born.length
     }
     try {
       blame(auditor.it?.see(seen))
@@ -200,7 +203,8 @@ type Convergence = {
   readonly endMs: number
   readonly run: (untilMs: number) => Promise<boolean>
   readonly blame: (found: Violation) => void
-  readonly stats: { readonly launched: number }
+  /** Machines bought because somebody needed them, and not to save money. */
+  readonly stats: { readonly needed: number }
 }
 
 async function converge(facts: Convergence): Promise<number | undefined> {
@@ -222,22 +226,33 @@ async function converge(facts: Convergence): Promise<number | undefined> {
     return undefined
   }
   const convergedAfterMs = scheduler.now() - endMs
-  const before = stats.launched
+  const before = stats.needed
   const mayBuy = somebodyWaits(world)
   if (!(await run(scheduler.now() + QUIET_MS))) return undefined
   let still = auditor.unsettled()
-  // Room may have come free for somebody who had been told that there is none, and a machine's
-  // quarantine may just have ended: one looks again.
-  const mayPass = (): boolean => mayBuy || still.every((text) => ENDING.test(text))
+  // Room may have come free for somebody who had been told that there is none, a machine's
+  // quarantine may just have ended, and a repack may be under way: one looks again.
+  const mayPass = (): boolean =>
+    mayBuy || isRepacking(world) || still.every((text) => ENDING.test(text))
   for (let atMs = scheduler.now(); still.length > 0 && mayPass(); still = auditor.unsettled()) {
     atMs += LOOK_MS
     if (atMs > endMs + LIVENESS_MAX_MS || !(await run(atMs))) break
   }
   if (still.length > 0) fault('10 convergence', ['the herd was whole and is no more:', ...still])
-  else if (!mayBuy && stats.launched > before) {
+  else if (!mayBuy && stats.needed > before) {
     fault('10 convergence', ['the herd was whole, and machines are still bought'])
   }
   return convergedAfterMs
+}
+
+function isForRepack({ request }: SeenOf<'launch'>, { truth }: World): boolean {
+  const launch = launchItemOf(truth.get(keys.launch(launchIdOf(request.tags))))
+  const claims = (launch?.claims ?? []).flatMap((own) => nodeOf(truth.get(keys.node(own))) ?? [])
+  return claims.some((own) => own.repack !== undefined)
+}
+
+function isRepacking({ truth }: World): boolean {
+  return truth.partition(keys.node('').pk).some((own) => nodeOf(own)?.repack !== undefined)
 }
 
 /** A workload that could run is told that there is no machine for all of it. */

@@ -44,6 +44,7 @@ export type Happening =
       readonly of: 'spot' | 'zone' | 'type' | 'all'
       readonly forMs: number
     }
+  | { readonly kind: 'price'; readonly factor: number; readonly forMs: number }
   | { readonly kind: 'stray' }
   | { readonly kind: 'impair' }
   /** EC2's lists leave a machine out. */
@@ -360,6 +361,11 @@ const strikes: Readonly<Record<string, Strike>> = {
     of: chance.pick(`of ${key}`, ['spot', 'zone', 'type', 'all'] as const),
     forMs: minutes(chance, key, { min: 5, max: 120 }),
   }),
+  price: (chance, key) => ({
+    kind: 'price',
+    factor: chance.pick(`factor ${key}`, [0.5, 0.8, 1.5, 2.5]),
+    forMs: minutes(chance, key, { min: 10, max: 120 }),
+  }),
   stray: () => ({ kind: 'stray' }),
   impair: () => ({ kind: 'impair' }),
   'machine-death': () => ({ kind: 'machine-death' }),
@@ -384,6 +390,7 @@ function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather): Step
     rebalance: knobs.interruptionsPerHour * 12 * machines,
     storm: knobs.stormsPerDay,
     drought: knobs.droughtsPerDay,
+    price: knobs.priceLeapsPerDay,
     stray: knobs.straysPerDay,
     impair: knobs.machineDeathsPerDay / 2,
     'machine-death': knobs.machineDeathsPerDay,

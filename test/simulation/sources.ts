@@ -56,8 +56,8 @@ const TIMEOUT_MS = {
 } as const
 const BURN_IN_EVERY_MS = 120_000
 const MARKET_EVERY_MS = 600_000
-/** Nothing hangs on it but what people are told, so it comes more seldom than on AWS. */
-const REPACK_EVERY_MS = 6 * 3_600_000
+const REPACK_EVERY_MS = 900_000
+const REPACK_BEFORE_MARKET_MS = 40_000
 const STREAM_TRIES = 6
 const STREAM_BATCH = 100
 /** Lambda tries an asynchronous invocation three times, a minute and two minutes apart. */
@@ -336,15 +336,13 @@ function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
       work: (ports) => judgePending(judgePorts(ports)),
     })
   })
-  every(MARKET_EVERY_MS, (n) => {
-    // Prices move once an hour; the visits in between would find nothing new.
-    if (n !== '1' && Math.floor(scheduler.now() / MARKET_EVERY_MS) % 6 !== 0) return
+  every(MARKET_EVERY_MS, () => {
     invocations.run({
       ...{ role: 'market', timeoutMs: TIMEOUT_MS.market },
       work: ({ store, prices, clock }) => updateMarket({ store, prices, clock, log: silentLogger }),
     })
   })
-  every(REPACK_EVERY_MS, () => {
+  const look = (): void => {
     invocations.run({
       ...{ role: 'repack', timeoutMs: TIMEOUT_MS.repack },
       work: ({ store, clock }) =>
@@ -353,5 +351,9 @@ function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
           ...LOOKING,
         }),
     })
+  }
+  // Just before the market is read: prices may move while machines come up.
+  scheduler.at(scheduler.now() + REPACK_EVERY_MS - REPACK_BEFORE_MARKET_MS, () => {
+    every(REPACK_EVERY_MS, look)
   })
 }

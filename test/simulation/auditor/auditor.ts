@@ -24,6 +24,7 @@ import { makeOrphans } from './orphans.ts'
 import { makePasses } from './passes.ts'
 import { makeProcesses } from './processes.ts'
 import { makeReclaim } from './reclaim.ts'
+import { makeRepack } from './repack.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import { makeSeenInTime } from './seen-in-time.ts'
@@ -90,6 +91,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeEnds(knowledge, { liars, log, sightings }),
     makeSeenInTime(knowledge),
     makeReclaim(knowledge),
+    makeRepack(knowledge),
   ]
 }
 

@@ -4,9 +4,9 @@
  *
  * Judged by what was done to nodes, not by drover's own books. A node is given up when it is
  * written lost, when it is ended before it ever carried anything (it did not boot, its burn-in
- * never came to a verdict), and when a stray instance is swept. Ends that EC2 announced, drains,
- * persons' orders and failed burn-ins are not counted, nor anything in a pool whose brake a person
- * has lifted.
+ * never came to a verdict), when it is drained to save money or for its age, and when a stray
+ * instance is swept. Ends that EC2 announced, other drains, persons' orders and failed burn-ins are
+ * not counted, nor anything in a pool whose brake a person has lifted.
  */
 import { LIMITS } from '#shared/model/limits.ts'
 import { TAGS } from '#shared/model/launch.ts'
@@ -16,6 +16,7 @@ import type { Change } from '#shared/store/store.ts'
 import type { SeenOf } from '../traffic.ts'
 import { brakeOf, kindOf, nodeOf, orderOf } from './items.ts'
 import { launchIdOf, type LaunchLog } from './launch-log.ts'
+import { isVoluntary } from './repack.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import { makeSizes, scopeNames, scopesOf } from './sizes.ts'
 
@@ -62,6 +63,9 @@ export function makeBrakes({ truth, books, passes }: Knowledge, log: LaunchLog):
     const facts = { node: is.name, pool: is.pool, scopes: scopesOf(is) }
     if (is.lostSinceMs !== undefined && was?.lostSinceMs === undefined) {
       return condemn({ ...facts, why: 'lost', atMs: is.lostSinceMs })
+    }
+    if (isVoluntary(is) && !(was !== undefined && isVoluntary(was))) {
+      return condemn({ ...facts, why: 'repacked', atMs: is.drain?.sinceMs ?? atMs })
     }
     if (is.phase !== 'terminating' || was === undefined || was.phase === 'terminating') {
       return undefined

@@ -21,10 +21,13 @@ const INTENT = 'intent before effect'
 
 /** Drains that wait until the node is empty, or overdue. */
 const UNHURRIED: ReadonlySet<string> = new Set([
+  'Drifted',
   'Empty',
+  'Expired',
   'OperatorDrain',
   'PoolDeleted',
   'Reclaimed',
+  'Repacked',
   'Retest',
   'Terminate',
 ])
