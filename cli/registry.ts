@@ -12,6 +12,7 @@ import { get } from './commands/get.ts'
 import { releaseBrake, sweepAllow } from './commands/herd.ts'
 import { node } from './commands/node.ts'
 import { plan } from './commands/plan.ts'
+import { repack } from './commands/repack.ts'
 import { rollout } from './commands/rollout.ts'
 import { scale } from './commands/scale.ts'
 import { version } from './commands/version.ts'
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   explain,
   events,
   cost,
+  ...repack,
   wait,
   version,
   ...node,

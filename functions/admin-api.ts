@@ -104,6 +104,7 @@ export function bindPorts(environment: Environment): AdminApiPorts {
     log,
     planner: foresight.planner,
     cost: foresight.cost,
+    repack: foresight.repack,
     version: manifest.version,
   }
 }

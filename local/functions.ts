@@ -204,6 +204,7 @@ function bindAdminApi({ table, log }: FunctionsOptions, settings: ReconcileSetti
     log: own,
     planner: foresight.planner,
     cost: foresight.cost,
+    repack: foresight.repack,
     version: manifest.version,
   })
 }

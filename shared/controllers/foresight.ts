@@ -8,7 +8,7 @@
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { Node } from '#shared/model/node.ts'
-import { proposalSchema, type Proposal } from '#shared/model/proposal.ts'
+import type { Proposal } from '#shared/model/proposal.ts'
 import type { SpecItem } from '#shared/model/spec-item.ts'
 import { reasonText } from '../model/status.ts'
 import { boundOf, type Bound, type Planned } from '#shared/planner/bound.ts'
@@ -17,10 +17,10 @@ import type { Solver } from '#shared/planner/packing/linear-program.ts'
 import { plan } from '#shared/planner/plan.ts'
 import { isLeaving } from '#shared/planner/replicas.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
-import type { CostAnswer, PlanAnswer } from '#shared/protocol/api.ts'
+import type { CostAnswer, PlanAnswer, RepackAnswer } from '#shared/protocol/api.ts'
 import type { Document } from '#shared/protocol/documents.ts'
-import { keys } from '#shared/store/keys.ts'
 import { lookAtHerd, type LookPorts } from './look.ts'
+import { repackAnswer } from './repack-answer.ts'
 
 export type ForesightPorts = LookPorts & {
   readonly solver: () => Promise<Solver>
@@ -32,6 +32,7 @@ export type ForesightPorts = LookPorts & {
 export type Foresight = {
   planner(documents: readonly Document[]): Promise<PlanAnswer>
   cost(): Promise<CostAnswer>
+  repack(): Promise<RepackAnswer>
 }
 
 export function makeForesight(ports: ForesightPorts): Foresight {
@@ -41,7 +42,11 @@ export function makeForesight(ports: ForesightPorts): Foresight {
       const planned = { snapshot, ...plan(snapshot) }
       return planAnswer(planned, await boundFor(ports, planned))
     },
-    cost: async () => costAnswer(await lookAtHerd(ports), await lastProposal(ports)),
+    cost: async () => {
+      const snapshot = await lookAtHerd(ports)
+      return costAnswer(snapshot, snapshot.proposal)
+    },
+    repack: async () => repackAnswer(await lookAtHerd(ports)),
   }
 }
 
@@ -56,11 +61,6 @@ async function boundFor(
     log.error('a preview has no bound', { error: describeError(error) })
     return undefined
   }
-}
-
-/** What `repack` found last; undefined before it has, and where it cannot be read. */
-async function lastProposal({ store }: ForesightPorts): Promise<Proposal | undefined> {
-  return proposalSchema.safeParse(await store.get(keys.proposal())).data
 }
 
 function planAnswer({ snapshot, plan: planned, draft }: Foreseen, bound?: Bound): PlanAnswer {

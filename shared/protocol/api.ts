@@ -316,6 +316,44 @@ export const costAnswerSchema = z
   .meta({ id: 'CostAnswer' })
 export type CostAnswer = z.infer<typeof costAnswerSchema>
 
+export const repackAnswerSchema = z
+  .object({
+    at: instant.nullable().meta({ description: 'when the herd was looked at; null before it was' }),
+    groups: z
+      .array(
+        z.object({
+          id: z.string(),
+          state: z.enum(['moving', 'launching', 'next', 'held']).meta({
+            description:
+              'its old machines are emptied; its new ones come up; it begins in the next pass; ' +
+              'it does not begin now',
+          }),
+          reason: z.string().meta({ description: 'Cheaper, Underused, Expired or Drifted' }),
+          retire: z.array(z.string()).meta({ description: 'nodes that are emptied' }),
+          launch: z
+            .array(
+              z.object({
+                pool: z.string(),
+                capacityType: z.string(),
+                places: z.array(z.string()).meta({ description: '<instance type>/<zone>' }),
+                usdPerHour: z.number(),
+              }),
+            )
+            .meta({ description: 'machines that are bought' }),
+          savingUsdPerHour: z.number(),
+          moves: z.int().meta({ description: 'replicas that move' }),
+          until: instant.optional().meta({ description: 'of one under way: when it is given up' }),
+          why: reasonAnswerSchema.optional().meta({ description: 'why it goes no further now' }),
+        }),
+      )
+      .meta({ description: 'what is done, and what would be' }),
+    refused: z
+      .array(z.object({ retire: z.array(z.string()), reason: reasonAnswerSchema }))
+      .meta({ description: 'machines that cost much for what they carry, and stay' }),
+  })
+  .meta({ id: 'RepackAnswer' })
+export type RepackAnswer = z.infer<typeof repackAnswerSchema>
+
 export const eventAnswerSchema = z
   .object({
     id: z.string(),

@@ -214,6 +214,14 @@ const herd: readonly Operation[] = [
     problems: [],
   },
   {
+    id: 'getRepack',
+    method: 'get',
+    path: '/v1/repack',
+    summary: 'Which machines are, would be and will not be emptied to save money, and why',
+    answers: { 200: api.repackAnswerSchema },
+    problems: [],
+  },
+  {
     id: 'listEvents',
     method: 'get',
     path: '/v1/events',

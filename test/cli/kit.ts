@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { silentLogger } from '#shared/base/log.ts'
 import { makeCountingIds } from '#shared/cloud/counting-ids.ts'
 import { makeAdminApi } from '#shared/controllers/admin-api/app.ts'
-import type { CostAnswer, PlanAnswer } from '#shared/protocol/api.ts'
+import type { CostAnswer, PlanAnswer, RepackAnswer } from '#shared/protocol/api.ts'
 import type { Item } from '#shared/store/store.ts'
 import { makeMemoryStore, type MemoryStore } from '#shared/store/memory-store.ts'
 import { makeContext } from '#cli/context.ts'
@@ -90,7 +90,11 @@ export type Api = {
   close(): Promise<void>
 }
 
-export type ApiAnswers = { readonly plan?: PlanAnswer; readonly cost?: CostAnswer }
+export type ApiAnswers = {
+  readonly plan?: PlanAnswer
+  readonly cost?: CostAnswer
+  readonly repack?: RepackAnswer
+}
 
 /** The admin API on a port of its own. */
 export async function startApi(answers: ApiAnswers = {}): Promise<Api> {
@@ -111,6 +115,7 @@ export async function startApi(answers: ApiAnswers = {}): Promise<Api> {
       )
     },
     cost: () => Promise.resolve(answers.cost ?? NOTHING_BOUGHT),
+    repack: () => Promise.resolve(answers.repack ?? { at: null, groups: [], refused: [] }),
   })
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   await new Promise<void>((resolve) => {

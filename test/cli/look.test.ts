@@ -1,7 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RepackAnswer } from '#shared/protocol/api.ts'
 import { keys } from '#shared/store/keys.ts'
 import { drover, NOW_MS, startApi, type Api } from './kit.ts'
 import { setTeamStatus, settleHerd, tellEvents } from './herd.ts'
+
+const PLACES = ['m7a.large/us-east-1a', 'm7a.large/us-east-1b']
+const ONE = { pool: 'general', capacityType: 'spot', places: PLACES, usdPerHour: 0.0491 }
+const REPACK: RepackAnswer = {
+  at: new Date(NOW_MS - 240_000).toISOString(),
+  groups: [
+    {
+      ...{ id: 'general-4-1', state: 'moving', reason: 'Underused', retire: ['general-4-1'] },
+      ...{ launch: [], savingUsdPerHour: 0.0512, moves: 2 },
+      until: new Date(NOW_MS + 600_000).toISOString(),
+    },
+    {
+      ...{ id: 'general-4-2+1', state: 'next', reason: 'Cheaper', launch: [ONE] },
+      ...{ retire: ['general-4-2', 'general-4-3'], savingUsdPerHour: 0.0702, moves: 5 },
+    },
+    {
+      ...{ id: 'gpu-6-1', state: 'held', reason: 'Expired', retire: ['gpu-6-1'], launch: [ONE] },
+      ...{ savingUsdPerHour: -0.02, moves: 1 },
+      why: { code: 'Budget', text: 'pool gpu lets no more nodes move at once' },
+    },
+  ],
+  refused: [{ retire: ['general-4-9'], reason: { code: 'Young', text: 'it is new' } }],
+}
 
 let api: Api
 beforeAll(async () => {
@@ -16,6 +40,7 @@ beforeAll(async () => {
         { name: 'gpu', nodes: 1, costUsdPerHour: 0.2314, onDemandUsdPerHour: 0.526 },
       ],
     },
+    repack: REPACK,
   })
   await drover(['apply', '-f', 'test/cli/herd.yaml'], api.url)
   await settleHerd(api)
@@ -344,6 +369,11 @@ describe('drover explain, cost and version', () => {
         gpu          1  $0.2314/h  $0.5260/h    56%
       [exit 0]"
     `)
+  })
+
+  it('tells what a repack does, would do and will not do', async () => {
+    const told = await run('repack status')
+    await expect(told).toMatchFileSnapshot('./golden/repack-status.txt')
   })
 
   it('says which drover answers', async () => {

@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest'
 import { makeLogger, silentLogger } from '#shared/base/log.ts'
 import { makeForesight, type ForesightPorts } from '#shared/controllers/foresight.ts'
+import type { Proposal } from '#shared/model/proposal.ts'
+import type { RepackGroup, RepackMark } from '#shared/model/repack.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { keys } from '#shared/store/keys.ts'
 import { makeMemoryStore } from '#shared/store/memory-store.ts'
-import { costAnswerSchema, planAnswerSchema } from '#shared/protocol/api.ts'
+import { costAnswerSchema, planAnswerSchema, repackAnswerSchema } from '#shared/protocol/api.ts'
 import { addNode, makeWorld, START_MS, WEB, type World } from './admin-api/world.ts'
 
 const foresightOver = (
@@ -98,4 +100,39 @@ it('tells the bound that was found last, its time, and what stands beside the fl
     boundAt: new Date(START_MS - 60_000).toISOString(),
     ...{ leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
   })
+})
+
+it('tells what a repack would do, what it does and what it will not do, and why', async () => {
+  const world = makeWorld()
+  const { store } = world
+  await world.send('PUT', '/v1/pools/general', { kind: 'Pool', name: 'general' })
+  const mark: RepackMark = {
+    ...{ group: 'general-1-2', side: 'retire', reason: 'Underused', sinceMs: START_MS },
+    ...{ untilMs: START_MS + 60_000, launch: ['general-1-4'], retire: ['general-1-2'] },
+    offerings: ['m6a.large spot'],
+  }
+  await addNode(world, 'general-1-1', { phase: 'testing' })
+  await addNode(world, 'general-1-2', { repack: mark })
+  await addNode(world, 'general-1-4', { phase: 'booting', repack: { ...mark, side: 'launch' } })
+  const group = (name: string): RepackGroup => ({
+    ...{ id: name, reason: 'Underused', launch: [], retire: [name] },
+    ...{ savingUsdPerHour: 0.05, moves: 1 },
+  })
+  const proposal: Proposal = {
+    ...{ kind: 'proposal', atMs: START_MS, cost: { boundUsdPerHour: 1, fleetUsdPerHour: 1 } },
+    groups: [group('general-1-1'), group('general-1-2')],
+    refused: [{ retire: ['general-1-3'], reason: { code: 'Young', text: 'it is new' } }],
+  }
+  await store.write({ kind: 'put', item: { ...keys.proposal(), ...proposal } })
+  const answer = repackAnswerSchema.parse(await foresightOver(store).repack())
+  expect(answer).toMatchObject({
+    at: new Date(START_MS).toISOString(),
+    groups: [
+      { id: 'general-1-2', state: 'launching', until: new Date(START_MS + 60_000).toISOString() },
+      { id: 'general-1-1', state: 'held', why: { code: 'NotReady' } },
+    ],
+    refused: proposal.refused,
+  })
+  const later = foresightOver(store, { clock: { now: () => START_MS + 3_600_000 } })
+  expect((await later.repack()).groups.at(-1)?.why?.code).toBe('Stale')
 })

@@ -83,8 +83,14 @@ function apiOf(
   ids: ReturnType<typeof makeCountingIds>,
 ): ReturnType<typeof makeAdminApi> {
   const log = silentLogger
-  const { planner, cost } = makeForesight({ store, clock, settings, log, ...LOOKING })
-  return makeAdminApi({ ...{ store, history, clock, ids, log }, planner, cost, version: '0.0.0' })
+  const { planner, cost, repack } = makeForesight({ store, clock, settings, log, ...LOOKING })
+  return makeAdminApi({
+    ...{ store, history, clock, ids, log },
+    planner,
+    cost,
+    repack,
+    version: '0.0.0',
+  })
 }
 
 function httpOf({ method, path, body }: ApiRequest): Request {

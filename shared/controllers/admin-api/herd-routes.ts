@@ -31,6 +31,7 @@ export function addHerdRoutes(app: Hono, ports: AdminApiPorts): void {
   })
   route(app, '/v1/plan', { POST: (context) => plan(ports, context) })
   route(app, '/v1/cost', { GET: async () => Response.json(await ports.cost()) })
+  route(app, '/v1/repack', { GET: async () => Response.json(await ports.repack()) })
   route(app, '/v1/events', { GET: (context) => events(ports, context) })
 }
 

@@ -55,6 +55,7 @@ export function makeWorld(over: Partial<AdminApiPorts> = {}): World {
         unschedulable: [],
       }
     },
+    repack: async () => ({ at: null, groups: [], refused: [] }),
     cost: async () => ({
       costUsdPerHour: 1.5,
       ...{ boundUsdPerHour: null, boundAt: null, fleetUsdPerHour: null, gap: null },
