@@ -57,11 +57,13 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
   )
   const fresh: Entry[] = []
   const herd = snapshot.nodes.map(entryOf)
+  let sizes: ReadonlyMap<string, number> | undefined
   const isAllowed = (entry: Entry): boolean =>
     SCOPES.every((scope) => {
       const own = scope(entry)
       if (own === undefined) return true
-      const size = herd.filter((other) => scope(other) === own).length
+      sizes ??= sizesOf(herd)
+      const size = sizes.get(own) ?? 0
       const used = [...before, ...fresh].filter((other) => scope(other) === own).length
       return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
     })
@@ -105,6 +107,15 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
         : [...before, ...fresh].map((own) => own.atMs + LIMITS.brakeWindowMs),
     changed: () => changedBrakes(snapshot, releases, fresh),
   }
+}
+
+/** How many nodes there are in each scope. */
+function sizesOf(herd: readonly ReturnType<typeof entryOf>[]): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>()
+  for (const own of herd.flatMap((entry) => SCOPES.flatMap((scope) => scope(entry) ?? []))) {
+    sizes.set(own, (sizes.get(own) ?? 0) + 1)
+  }
+  return sizes
 }
 
 function entryOf(node: Node): Pick<Entry, 'pool' | 'zone' | 'instanceType'> {
