@@ -4,6 +4,7 @@
  * Only the plainest cases are told: work that may be anywhere, and a borrower that no reading of a
  * quota covers, on a machine where nothing else is in the way.
  */
+import { groupBy } from '#shared/base/order.ts'
 import { typeByName } from '#shared/catalog/catalog.ts'
 import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
@@ -13,6 +14,7 @@ import { keys } from '#shared/store/keys.ts'
 import { desiredOf, floorOf } from './available.ts'
 import { statusOf } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
+import { takenBy } from './past-use.ts'
 import { isBeyond, quotasOf, times, type Quotas } from './quotas.ts'
 import type { Knowledge } from './rule.ts'
 import type { Scan } from './scan.ts'
@@ -73,7 +75,11 @@ const OF_THE_MARKET: ReadonlySet<string> = new Set([
 
 export function keptFromEntitled(view: View): readonly string[] {
   const workloads = view.workloads.filter((own) => own.deletedAtMs === undefined)
-  const quotas = quotasOf(view.teams, workloads)
+  const replicas = view.bodies.flatMap(({ replicas: all, templates }) =>
+    all.map((bound) => ({ bound, template: templates[templateKey(bound)] })),
+  )
+  const byUid = groupBy(replicas, ({ bound }) => bound.uid)
+  const quotas = quotasOf(view.teams, workloads, (uid) => takenBy(byUid.get(uid) ?? []))
   const statuses = new Map(workloads.map((own) => [own.uid, view.status(own)]))
   const reserved = new Set(
     [...statuses.values()].flatMap((own) => own?.reservations?.map(({ node }) => node) ?? []),

@@ -8,11 +8,14 @@
  * at a deadline, of a deleted workload and of replicas scaled in are charged and not bound.
  */
 import type { BoundReplica } from '#shared/model/assignment.ts'
+import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { availableIn, desiredOf, floorOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
+import type { Amount } from './needs.ts'
 import type { OpenPass } from './passes.ts'
+import { takenBy } from './past-use.ts'
 import { quotasOf } from './quotas.ts'
 import { CLOCK_SLACK_MS, firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
@@ -106,6 +109,14 @@ function wrongDeadline(
   return `${id} on ${node?.name ?? ''} was stopped ${String(earlyMs)} ms before its deadline`
 }
 
+/** Not soaked yet by the pass's own clock: it may be taken for available, or not. */
+function isSoaking(scan: Scan, { uid, spec }: WorkloadItem, id: string): boolean {
+  const own = scan.replicasOf(uid).find(({ bound }) => bound.id === id)
+  const readySinceMs = own?.bound.readySinceMs ?? -Infinity
+  const soakMs = spec.rollout.minReadySeconds * 1000
+  return soakMs > 0 && scan.atMs - readySinceMs < soakMs + CLOCK_SLACK_MS
+}
+
 type Told = { readonly uid: string; readonly workload: string; readonly stops: Stops }
 
 function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined {
@@ -117,7 +128,7 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
   let scaledIn = 0
   for (const [id, code] of told.stops) {
     if (code === 'ScaledIn') scaledIn += 1
-    if (!available.has(id)) continue
+    if (!available.has(id) || isSoaking(scan, workload, id)) continue
     if (FORCED.has(code)) forced += 1
     else if (code === 'Moved') moved += 1
     else others += 1
@@ -131,7 +142,8 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
     }
   }
   // What a quota keeps from it, a workload need not keep; how much that is others judge.
-  if (!quotasOf(scan.teams(), scan.workloads()).isCovered(workload)) return undefined
+  const takenOf = (uid: string): Amount => takenBy(scan.replicasOf(uid))
+  if (!quotasOf(scan.teams(), scan.workloads(), takenOf).isCovered(workload)) return undefined
   const afterMoves = available.size - forced - moved
   if (moved > 0 && afterMoves < desired) {
     return `${seen}, ${String(afterMoves)} are left before a replacement; stopped: ${codes}`

@@ -5,7 +5,7 @@
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { desiredOf } from './available.ts'
 import { needOf, plus, ZERO, type Amount } from './needs.ts'
-import { times } from './quotas.ts'
+import { larger, times } from './quotas.ts'
 import type { Scan, ScannedReplica } from './scan.ts'
 
 export type Past = {
@@ -50,9 +50,3 @@ export function takenBy(replicas: readonly Pick<ScannedReplica, 'template'>[]): 
 
 const termsOf = ({ preemptible, team }: WorkloadItem['spec']): string =>
   `${String(preemptible)} ${team ?? ''}`
-
-const larger = (a: Amount, b: Amount): Amount => ({
-  cpuMilli: Math.max(a.cpuMilli, b.cpuMilli),
-  memoryMib: Math.max(a.memoryMib, b.memoryMib),
-  gpuMilli: Math.max(a.gpuMilli, b.gpuMilli),
-})

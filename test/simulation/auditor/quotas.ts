@@ -13,7 +13,12 @@ export type Quotas = {
   guaranteeOf(team: string | undefined): Amount
 }
 
-export function quotasOf(teams: readonly TeamItem[], workloads: readonly WorkloadItem[]): Quotas {
+/** `takenOf`: what runs of a workload, which may be more than its spec asks for by now. */
+export function quotasOf(
+  teams: readonly TeamItem[],
+  workloads: readonly WorkloadItem[],
+  takenOf: (uid: string) => Amount = () => ZERO,
+): Quotas {
   const live = teams.filter((own) => own.deletedAtMs === undefined)
   const byName = new Map(live.map((own) => [own.name, quotaOf(own)]))
   const nobodys = nothingWhereCounted([...byName.values()])
@@ -24,11 +29,21 @@ export function quotasOf(teams: readonly TeamItem[], workloads: readonly Workloa
       if (live.length === 0) return true
       const asked = workloads
         .filter((own) => own.spec.team === team)
-        .reduce((sum, own) => plus(sum, times(needOf(own.spec), desiredOf(own))), ZERO)
+        .reduce((sum, own) => {
+          const wanted = times(needOf(own.spec), desiredOf(own))
+          return plus(sum, larger(wanted, takenOf(own.uid)))
+        }, ZERO)
       return !isBeyond(asked, guaranteeOf(team))
     },
   }
 }
+
+/** In every dimension the larger of the two. */
+export const larger = (a: Amount, b: Amount): Amount => ({
+  cpuMilli: Math.max(a.cpuMilli, b.cpuMilli),
+  memoryMib: Math.max(a.memoryMib, b.memoryMib),
+  gpuMilli: Math.max(a.gpuMilli, b.gpuMilli),
+})
 
 /** True when the amount is above the other in some dimension. */
 export function isBeyond(amount: Amount, most: Amount): boolean {
