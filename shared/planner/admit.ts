@@ -12,7 +12,7 @@ import type { Refusal } from './actions.ts'
 import { applicantsOf, type Applicant, type ApplicantContext } from './applicants.ts'
 import { openHope, type Hope } from './hopeless.ts'
 import { policyOf } from './quota/policies.ts'
-import { countOfLots, type Ask, type Grant, type Share } from './quota/policy.ts'
+import { countOfHoldings, type Ask, type Grant, type Share } from './quota/policy.ts'
 import { sharesOf } from './quota/shares.ts'
 import { overGuarantee, whyNotAllowed } from './quota/why.ts'
 import { targetWithin, type Entitlement, type Target } from './target.ts'
@@ -66,7 +66,7 @@ function entitlementOf(
   { ask, runs, newest }: Applicant,
   { granted, kept, team }: Granted,
 ): Entitlement {
-  const has = countOfLots(ask.has)
+  const has = countOfHoldings(ask.has)
   const { guaranteed, grown, grownOnLoan } = granted
   const allowed = Math.max(guaranteed + granted.borrowed, has)
   const smaller = has - newest
@@ -80,7 +80,7 @@ function entitlementOf(
   return {
     ...{ allowed, guaranteed, held: ask.firm },
     ...(smaller === 0 ? {} : grow),
-    reclaimable: countOfLots(runs.has) - kept.guaranteed,
+    reclaimable: countOfHoldings(runs.has) - kept.guaranteed,
     mayBuyBorrowed: team?.spec.borrow === 'buy',
   }
 }

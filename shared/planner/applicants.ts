@@ -10,7 +10,7 @@ import type { WorkloadStatus } from '../model/status.ts'
 import type { Draft } from './fold.ts'
 import type { Hope } from './hopeless.ts'
 import { coolDownsOf } from './quota/cool-down.ts'
-import { amountOf, countOfLots, DIMENSIONS, type Ask, type Lot } from './quota/policy.ts'
+import { amountOf, countOfHoldings, DIMENSIONS, type Ask, type Holding } from './quota/policy.ts'
 import {
   needOfBound,
   NO_REPLICAS,
@@ -56,9 +56,9 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
     const running = runningOf(replicas.get(uid) ?? NO_REPLICAS)
     const status = statuses.get(uid)
     const most = mostHeld(target, status)
-    const lots = lotsOf(running.all, { target, draft, most })
-    const lost = lotOfLost(lots, { target, status, most })
-    const has = bySize([...lots, ...lost])
+    const holdings = holdingsOf(running.all, { target, draft, most })
+    const lost = holdingOfLost(holdings, { target, status, most })
+    const has = bySize([...holdings, ...lost])
     const need = amountOf(revisionOf(spec).need)
     const borrowsAgainAtMs = coolDowns.endsAtMs(spec.team, need)
     const isHopelessNow = target.start > 0 && hope.isHopeless(target)
@@ -66,20 +66,20 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
       ...{ need, has, sinceMs: createdAtMs },
       isCoolingDown: borrowsAgainAtMs !== undefined,
-      firm: firmOf(target.workload, countOfLots(lots), status) + countOfLots(lost),
-      wanted: isHopelessNow ? countOfLots(has) : target.desired,
+      firm: firmOf(target.workload, countOfHoldings(holdings), status) + countOfHoldings(lost),
+      wanted: isHopelessNow ? countOfHoldings(has) : target.desired,
     }
-    const stays = bySize(lotsOf(running.staying, { target, draft, most }))
+    const stays = bySize(holdingsOf(running.staying, { target, draft, most }))
     return {
       ...{ target, running, ask, borrowsAgainAtMs, isHopeless: isHopelessNow },
-      runs: { ...ask, has: stays, wanted: countOfLots(stays) },
-      newest: countOfLots(has.filter((own) => !isSmaller(own, ask))),
+      runs: { ...ask, has: stays, wanted: countOfHoldings(stays) },
+      newest: countOfHoldings(has.filter((own) => !isSmaller(own, ask))),
     }
   })
 }
 
-/** True when one of the lot takes less, of anything, than its spec asks for by now. */
-function isSmaller({ need }: Lot, ask: Pick<Ask, 'need'>): boolean {
+/** True when one of the holding asks for less, of anything, than its spec asks for by now. */
+function isSmaller({ need }: Holding, ask: Pick<Ask, 'need'>): boolean {
   return DIMENSIONS.some((own) => need[own] < ask.need[own])
 }
 
@@ -98,11 +98,14 @@ type Held = {
 }
 
 /** Those of the newest version first, because they take the place of the others. */
-function lotsOf(replicas: readonly Replica[], { target, draft, most }: Held): readonly Lot[] {
+function holdingsOf(
+  replicas: readonly Replica[],
+  { target, draft, most }: Held,
+): readonly Holding[] {
   const byVersion = groupBy(replicas, (own) => own.bound.version)
   const older = [...byVersion.keys()].filter((own) => own !== target.version)
   let left = most
-  return [target.version, ...older].flatMap((version): Lot[] => {
+  return [target.version, ...older].flatMap((version): Holding[] => {
     const [first, ...rest] = byVersion.get(version) ?? []
     if (first === undefined || left <= 0) return []
     const count = Math.min(left, rest.length + 1)
@@ -111,8 +114,8 @@ function lotsOf(replicas: readonly Replica[], { target, draft, most }: Held): re
   })
 }
 
-const bySize = (lots: readonly Lot[]): readonly Lot[] =>
-  lots.toSorted(
+const bySize = (holdings: readonly Holding[]): readonly Holding[] =>
+  holdings.toSorted(
     inOrder(
       byKey((own) => own.need.gpuMilli),
       byKey((own) => own.need.cpuMilli + own.need.memoryMib / 4),
@@ -125,13 +128,16 @@ type Known = Pick<Held, 'target' | 'most'> & { readonly status: WorkloadStatus |
  * Who may not be stopped for others has again what a machine took with it, whatever its quota is by
  * then; but not in a size that its quota does not cover.
  */
-function lotOfLost(lots: readonly Lot[], { target, most, status }: Known): readonly Lot[] {
+function holdingOfLost(
+  holdings: readonly Holding[],
+  { target, most, status }: Known,
+): readonly Holding[] {
   const { spec } = target.workload
   const need = amountOf(revisionOf(spec).need)
   if (spec.preemptible || status === undefined || status.team !== spec.team) return []
-  if (lots.some((own) => isSmaller(own, { need }))) return []
+  if (holdings.some((own) => isSmaller(own, { need }))) return []
   const had = Math.max(status.held ?? 0, status.assigned - (status.borrowed ?? 0))
-  const count = Math.min(most, had) - countOfLots(lots)
+  const count = Math.min(most, had) - countOfHoldings(holdings)
   return count <= 0 ? [] : [{ need, count }]
 }
 

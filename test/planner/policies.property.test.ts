@@ -7,7 +7,7 @@ import { must } from '#shared/base/assert.ts'
 import { governedBy } from '#shared/planner/quota/books.ts'
 import { POLICIES } from '#shared/planner/quota/policies.ts'
 import {
-  countOfLots,
+  countOfHoldings,
   DIMENSIONS,
   type Amount,
   type Ask,
@@ -60,7 +60,7 @@ const asks = fc
         sinceMs: fc.nat(3),
       })
       .map(({ more, ...own }) => {
-        const count = countOfLots(own.has)
+        const count = countOfHoldings(own.has)
         return { ...own, wanted: count + more, firm: own.preemptible ? 0 : count }
       }),
     { maxLength: 8 },
@@ -78,7 +78,7 @@ const grantsOf = (
 
 /** Everybody starts with nothing. */
 const fresh = asks.map((own) =>
-  own.map((ask) => ({ ...ask, wanted: ask.wanted - countOfLots(ask.has), has: [], firm: 0 })),
+  own.map((ask) => ({ ...ask, wanted: ask.wanted - countOfHoldings(ask.has), has: [], firm: 0 })),
 )
 
 describe.each(Object.entries(POLICIES))('%s', (_name, policy) => {

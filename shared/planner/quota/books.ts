@@ -4,13 +4,13 @@
 import { must } from '../../base/assert.ts'
 import { byKey, descending, inOrder } from '../../base/order.ts'
 import {
-  countOfLots,
+  countOfHoldings,
   DIMENSIONS,
   type Amount,
   type Ask,
   type Dimension,
   type Grant,
-  type Lot,
+  type Holding,
   type QuotaQuestion,
   type Share,
 } from './policy.ts'
@@ -114,8 +114,8 @@ export function partsOf(asks: readonly Ask[]): readonly Part[] {
   return asks
     .flatMap((ask): Part[] => [
       ...keptOf(ask),
-      ...ask.has.map((lot): Part => ({ ask, kind: 'growth', ...growthOf(lot, ask) })),
-      { ask, kind: 'more', need: ask.need, count: ask.wanted - countOfLots(ask.has) },
+      ...ask.has.map((holding): Part => ({ ask, kind: 'growth', ...growthOf(holding, ask) })),
+      { ask, kind: 'more', need: ask.need, count: ask.wanted - countOfHoldings(ask.has) },
     ])
     .filter((own) => own.count > 0)
     .sort(
@@ -144,8 +144,8 @@ function keptOf(ask: Ask): readonly Part[] {
   })
 }
 
-/** What one of the lot needs more by now, and how many do. */
-function growthOf({ need, count }: Lot, ask: Ask): Lot {
+/** What one of the holding needs more by now, and how many do. */
+function growthOf({ need, count }: Holding, ask: Ask): Holding {
   const growth = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
   for (const own of DIMENSIONS) growth[own] = Math.max(0, ask.need[own] - need[own])
   const isLarger = DIMENSIONS.some((own) => growth[own] > 0)

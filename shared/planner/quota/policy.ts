@@ -28,7 +28,7 @@ export type Share = {
 }
 
 /** Equal replicas that a workload has. */
-export type Lot = {
+export type Holding = {
   /** Of one of them, as it was bound: not what its spec says by now. */
   readonly need: Amount
   readonly count: number
@@ -46,7 +46,7 @@ export type Ask = {
   /** True while its team had to give way so lately that it must not borrow more of the kind. */
   readonly isCoolingDown: boolean
   /** The replicas it has, the smallest first. */
-  readonly has: readonly Lot[]
+  readonly has: readonly Holding[]
   /** How many of those may not be asked back, whatever the quota is by now. */
   readonly firm: number
   /** In all; `has` is among them. */
@@ -77,6 +77,6 @@ export function amountOf({ cpuMilli, memoryMib, gpuMilli }: Resources): Amount {
   return { cpuMilli, memoryMib, gpuMilli }
 }
 
-export function countOfLots(lots: readonly Lot[]): number {
-  return lots.reduce((sum, own) => sum + own.count, 0)
+export function countOfHoldings(holdings: readonly Holding[]): number {
+  return holdings.reduce((sum, own) => sum + own.count, 0)
 }

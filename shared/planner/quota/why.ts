@@ -38,7 +38,7 @@ export function overGuarantee({ ask, share, asks }: Asking): string {
 
 /** All that it wants: nothing less than what it has. */
 function askedOf({ need, wanted, has }: Ask, own: Dimension): number {
-  const had = has.reduce((sum, lot) => sum + lot.need[own] * lot.count, 0)
+  const had = has.reduce((sum, holding) => sum + holding.need[own] * holding.count, 0)
   return Math.max(had, need[own] * wanted)
 }
 
