@@ -8,6 +8,7 @@ import { workloadAnswer } from '../listing.ts'
 import { orSuggest } from '../lookup.ts'
 import { conditionLines } from '../render/conditions.ts'
 import { indented, page } from '../render/page.ts'
+import { ageOf } from '../render/time.ts'
 import { waitFor } from '../wait.ts'
 import { readyShare, workloadState, workloadWhy } from '../views/workload.ts'
 import { timeoutOption, waitTimeoutMs } from './options.ts'
@@ -35,7 +36,7 @@ const status: Command = {
 
 function statusLines({ style, world }: Context, workload: WorkloadObject): readonly string[] {
   const state = workloadState(workload)
-  const { updated, desired, version } = workload.status
+  const { updated, desired, version, rollout: own } = workload.status
   const nowMs = world.clock.now()
   return page(
     {
@@ -44,6 +45,15 @@ function statusLines({ style, world }: Context, workload: WorkloadObject): reado
         ['State', style.paint(state.text, state.colour)],
         ['Why', workloadWhy(workload)],
         ['Version', version],
+        ...(own?.stable === undefined || own.stable === version
+          ? []
+          : [['Before', `${own.stable}, the last that was whole`] as const]),
+        ...(own === undefined
+          ? []
+          : [
+              ['Started', `${ageOf(own.started, nowMs)} ago`] as const,
+              ['Progress', `last ${ageOf(own.lastProgress, nowMs)} ago`] as const,
+            ]),
         ['Updated', `${String(updated)}/${String(desired)}`],
         ['Ready', readyShare(workload)],
       ],

@@ -47,6 +47,20 @@ export const reclaimsSchema = z.object({
 })
 export type Reclaims = z.infer<typeof reclaimsSchema>
 
+/** Where the change to the newest version stands. */
+export const rolloutStatusSchema = z.object({
+  /** The version that new replicas get. */
+  active: z.string(),
+  /** The last version of which all that were wanted were ready at once, and no older one was left. */
+  stable: z.string().optional(),
+  startedAtMs: z.int(),
+  /** When there were more ready replicas of the active version than ever before. */
+  lastProgressAtMs: z.int(),
+  /** The most there ever were. */
+  mostReady: z.int(),
+})
+export type RolloutStatus = z.infer<typeof rolloutStatusSchema>
+
 export const workloadStatusSchema = z.object({
   kind: z.literal('status'),
   noun: z.literal('workload'),
@@ -71,6 +85,8 @@ export const workloadStatusSchema = z.object({
   waiting: z.array(waitingSchema).default([]),
   conditions: z.array(conditionSchema),
   belowMinSinceMs: z.int().optional(),
+  /** Absent in what an older release wrote. */
+  rollout: rolloutStatusSchema.optional(),
   /** Failed spot claims since spot last worked: two of them allow on-demand. */
   spotFailures: z.int().default(0),
   onDemandSinceMs: z.int().optional(),

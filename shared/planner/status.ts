@@ -20,6 +20,7 @@ import { floorOf } from './ledger.ts'
 import type { Reclaim } from './preempt.ts'
 import { coolDownsOf, forgivenAtMs } from './quota/cool-down.ts'
 import { rememberFailures, type Failed } from './repack/groups.ts'
+import { rolloutStatus } from './rollout-status.ts'
 import {
   availableOf,
   desiredOf,
@@ -159,6 +160,11 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     waiting: [...waiting],
     conditions: conditionsOf(counts, old?.conditions ?? [], nowMs),
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
+    rollout: rolloutStatus(
+      { version, desired, ready: counts.progressed, older: counts.old },
+      old?.rollout,
+      nowMs,
+    ),
     spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
     ...facts.quota,
   }

@@ -77,6 +77,18 @@ const observedGeneration = z.int().meta({
   description: 'the generation that this status answers; 0 before the first pass has seen it',
 })
 
+export const rolloutAnswerSchema = z
+  .object({
+    active: z.string().meta({ description: 'the version that new replicas get' }),
+    stable: z
+      .string()
+      .optional()
+      .meta({ description: 'the last version of which all that were wanted were ready' }),
+    started: instant,
+    lastProgress: instant.meta({ description: 'when more of the active one were ready than ever' }),
+  })
+  .meta({ id: 'Rollout' })
+
 export const workloadStatusAnswerSchema = z
   .object({
     observedGeneration,
@@ -90,6 +102,9 @@ export const workloadStatusAnswerSchema = z
     ready: z.int(),
     updated: z.int(),
     version: z.string(),
+    rollout: rolloutAnswerSchema
+      .optional()
+      .meta({ description: 'absent until a pass has seen it' }),
     conditions: z.array(conditionAnswerSchema),
     deleting,
   })

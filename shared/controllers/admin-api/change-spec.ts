@@ -14,6 +14,7 @@ import {
   specItemSchema,
   type Revision,
   type SpecItem,
+  type WorkloadItem,
 } from '#shared/model/spec-item.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
 import type { Document } from '#shared/protocol/documents.ts'
@@ -26,7 +27,7 @@ import {
   type Item,
   type Write,
 } from '#shared/store/store.ts'
-import { parseItem, readPartition } from './herd.ts'
+import { parseItem, readPartition, readWorkloadStatuses } from './herd.ts'
 import { isDeleted } from './objects.ts'
 import type { AdminApiPorts } from './ports.ts'
 import { problem } from './problem.ts'
@@ -175,8 +176,8 @@ const ttlOf = (deletedAtMs: number): number =>
   Math.ceil((deletedAtMs + LIMITS.deletedSpecDays * DAY_MS) / 1000)
 
 /**
- * A stored workload brings its template along; the oldest beyond the ten last used go. A deleted
- * one's expire with it. Reading them first races with nobody: the spec's own condition guards the
+ * A stored workload brings its template along; the oldest beyond the ten last used go, but for the
+ * one that its roll-out would go back to. A deleted one's expire with it. Reading them first races with nobody: the spec's own condition guards the
  * transaction.
  */
 async function revisionWrites(
@@ -194,14 +195,22 @@ async function revisionWrites(
   const version = versionOf(template)
   const { name: workload, uid, updatedAtMs: createdAtMs } = next
   const own = { kind: 'revision', workload, uid, version, template, createdAtMs } as const
-  const others = kept.filter((revision) => revision.version !== version)
+  const stable = kept.length < LIMITS.revisionsKept ? undefined : await stableOf(ports, next)
+  const others = kept.filter((own) => own.version !== version && own.version !== stable)
+  const named = kept.some((own) => own.version === stable && stable !== version) ? 1 : 0
   const excess = others
     .sort((a, b) => b.createdAtMs - a.createdAtMs)
-    .slice(LIMITS.revisionsKept - 1)
+    .slice(LIMITS.revisionsKept - 1 - named)
   return [
     { kind: 'put', item: revisionItem(own) },
     ...excess.map((old): Write => ({ kind: 'delete', key: keys.revision(uid, old.version) })),
   ]
+}
+
+/** The version that its roll-out would go back to. */
+async function stableOf(ports: AdminApiPorts, item: WorkloadItem): Promise<string | undefined> {
+  const status = (await readWorkloadStatuses(ports, [item])).get(item.name)
+  return status?.rollout?.stable
 }
 
 async function readRevisions(ports: AdminApiPorts, uid: string): Promise<Revision[]> {

@@ -9,7 +9,13 @@
 import { must } from '#shared/base/assert.ts'
 import { NOTHING, addResources } from '#shared/model/quantities.ts'
 import type { PoolItem, SpecItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
-import type { Amounts, PoolStatus, TeamStatus, WorkloadStatus } from '#shared/model/status.ts'
+import type {
+  Amounts,
+  PoolStatus,
+  RolloutStatus,
+  TeamStatus,
+  WorkloadStatus,
+} from '#shared/model/status.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
 import type {
   PoolObject,
@@ -94,9 +100,20 @@ function workloadObject(item: WorkloadItem, seen: WorkloadStatus | undefined): W
       ready: seen?.ready ?? 0,
       updated: seen?.version === version ? seen.updated : 0,
       version,
+      ...(seen?.rollout === undefined ? {} : { rollout: rolloutAnswer(seen.rollout) }),
       conditions: fresh ? conditions : [notYetSeen(item), ...others],
       ...deletingOf(item),
     },
+  }
+}
+
+function rolloutAnswer(seen: RolloutStatus): NonNullable<WorkloadObject['status']['rollout']> {
+  const { active, stable, startedAtMs, lastProgressAtMs } = seen
+  return {
+    active,
+    ...(stable === undefined ? {} : { stable }),
+    started: isoOf(startedAtMs),
+    lastProgress: isoOf(lastProgressAtMs),
   }
 }
 
