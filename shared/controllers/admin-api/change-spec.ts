@@ -177,8 +177,8 @@ const ttlOf = (deletedAtMs: number): number =>
 
 /**
  * A stored workload brings its template along; the oldest beyond the ten last used go, but for the
- * one that its roll-out would go back to. A deleted one's expire with it. Reading them first races with nobody: the spec's own condition guards the
- * transaction.
+ * one that its roll-out would go back to. A deleted one's expire with it. Reading them first races
+ * with nobody: the spec's own condition guards the transaction.
  */
 async function revisionWrites(
   ports: AdminApiPorts,
