@@ -51,7 +51,7 @@ export type Reclaims = z.infer<typeof reclaimsSchema>
 export const rolloutStatusSchema = z.object({
   /** The version that new replicas get. */
   active: z.string(),
-  /** The last version of which all that were wanted were ready at once, and no older one was left. */
+  /** The last version of which all that were wanted were ready, and no older one was left. */
   stable: z.string().optional(),
   startedAtMs: z.int(),
   /** When there were more ready replicas of the active version than ever before. */
