@@ -13,6 +13,9 @@ export type Patch = {
   readonly by: string
 }
 
+/** A file may be named more than once: `#` tells its patches apart. */
+export const sourceOf = ({ file }: Patch): string => file.replace('#', '')
+
 export type Mutant = {
   readonly name: string
   /** The rule that it breaks, as DESIGN §5 and §6 have it. */
@@ -80,9 +83,9 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('launch before intent', '5', {
     [reconcile('carry-out')]: {
-      replace: `  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+      replace: `  const complete = await fence.write(itemWrites(context, launches))`,
       by: `  await launchAll(context, launches.fresh)
-  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+  const complete = await fence.write(itemWrites(context, launches))`,
     },
   }),
   mutant('attempt + 1 on a lost answer', '5', {
@@ -110,7 +113,7 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('a claim is charged as its smallest candidate', '6', {
     [planner('claims')]: {
-      replace: `const largest = fold(candidates, Math.max, shapeOf)`,
+      replace: `    largest: fold(candidates, Math.max, shapeOf),`,
       by: `const largest = fold(candidates, Math.min, () => ({ ...shapeOf(first), cpuMilli: 0 }))`,
     },
   }),
@@ -233,9 +236,9 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('terminated before it is written', 'intent before effect', {
     [reconcile('carry-out')]: {
-      replace: `  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+      replace: `  const complete = await fence.write(itemWrites(context, launches))`,
       by: `  await terminate(context, toTerminate(plan.actions, context.draft))
-  const complete = await fence.write(itemWrites(context, launches.fresh))`,
+  const complete = await fence.write(itemWrites(context, launches))`,
     },
   }),
   mutant('terminating is taken back', 'terminating is never taken back', {

@@ -4,13 +4,10 @@
  */
 import { registerHooks } from 'node:module'
 import { workerData } from 'node:worker_threads'
-import type { Mutant, Patch } from './mutants.ts'
+import { sourceOf, type Mutant, type Patch } from './mutants.ts'
 
 const { patches } = workerData as Mutant
 const applied = new Set<Patch>()
-
-/** A file may be named more than once: `#` tells its patches apart. */
-const pathOf = ({ file }: Patch): string => file.replace('#', '')
 
 function patched(source: string, patch: Patch): string {
   const { file, replace, by } = patch
@@ -24,7 +21,7 @@ function patched(source: string, patch: Patch): string {
 registerHooks({
   load: (url, context, nextLoad) => {
     const loaded = nextLoad(url, context)
-    const own = patches.filter((patch) => url.endsWith(`/${pathOf(patch)}`))
+    const own = patches.filter((patch) => url.endsWith(`/${sourceOf(patch)}`))
     if (own.length === 0) return loaded
     return { ...loaded, source: own.reduce(patched, String(loaded.source)) }
   },

@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+import { MUTANTS, sourceOf } from './mutants.ts'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+
+it.each(MUTANTS)('$name still fits the code', ({ patches }) => {
+  for (const patch of patches) {
+    const source = readFileSync(join(ROOT, sourceOf(patch)), 'utf8')
+    expect(source.split(patch.replace), sourceOf(patch)).toHaveLength(2)
+  }
+})
