@@ -114,7 +114,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('a claim is charged as its smallest candidate', '6', {
     [planner('claims')]: {
       replace: `    largest: fold(candidates, Math.max, shapeOf),`,
-      by: `const largest = fold(candidates, Math.min, () => ({ ...shapeOf(first), cpuMilli: 0 }))`,
+      by: `    largest: fold(candidates, Math.min, (own) => ({ ...shapeOf(own), cpuMilli: 0 })),`,
     },
   }),
   mutant('quotas bind nobody', '7', {
