@@ -1,12 +1,14 @@
 /**
  * A version is the hash of a template: everything a replica is made of, and nothing else.
  *
- * The hash is taken over canonical JSON, so the order in which somebody wrote the fields makes no
- * new version.
+ * The hash is taken over canonical JSON in which quantities are counted: neither the order in which
+ * somebody wrote the fields nor `0.5` for `500m` makes a new version. Defaults are filled in before
+ * a spec is stored, so spelling one out makes none either.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalJson } from '../base/equal.ts'
+import { parseMib, parseMilli } from './quantities.ts'
 import { templateShape, type WorkloadSpec } from './workload.ts'
 
 /** A stored template; lenient about refinements, which the spec has already passed. */
@@ -26,5 +28,8 @@ export function templateOf(spec: WorkloadSpec): Template {
 
 /** Twelve hex digits that name the template. */
 export function versionOf(template: Template): string {
-  return createHash('sha256').update(canonicalJson(template)).digest('hex').slice(0, 12)
+  const { cpu, memory, gpu } = template.resources
+  const counted = { cpu: parseMilli(cpu), memory: parseMib(memory), gpu: parseMilli(gpu) }
+  const said = { ...template, resources: { ...template.resources, ...counted } }
+  return createHash('sha256').update(canonicalJson(said)).digest('hex').slice(0, 12)
 }

@@ -71,7 +71,7 @@ describe('PUT', () => {
           "ready": 0,
           "running": 0,
           "updated": 0,
-          "version": "bd8448c31769",
+          "version": "3c15680cf297",
         },
       }
     `)
