@@ -47,17 +47,23 @@ export const reclaimsSchema = z.object({
 })
 export type Reclaims = z.infer<typeof reclaimsSchema>
 
-/** Where the change to the newest version stands. */
+/** How the newest version comes to take the place of the others. */
 export const rolloutStatusSchema = z.object({
-  /** The version that new replicas get. */
+  /** The version that replicas are started at. */
   active: z.string(),
-  /** The last version of which all that were wanted were ready, and no older one was left. */
+  /** The last version of which all desired replicas were ready at once; absent before the first. */
   stable: z.string().optional(),
+  /** Since when the active version is the active one. */
   startedAtMs: z.int(),
-  /** When there were more ready replicas of the active version than ever before. */
+  /** When more of the active version were ready than ever before since then. */
   lastProgressAtMs: z.int(),
-  /** The most there ever were. */
+  /** Since when nothing is left to do; absent while something is. */
+  completedAtMs: z.int().optional(),
+  /** Replicas of the active version that are ready, and the most that were at once. */
+  ready: z.int(),
   mostReady: z.int(),
+  /** Replicas of other versions that still run. */
+  old: z.int(),
 })
 export type RolloutStatus = z.infer<typeof rolloutStatusSchema>
 
@@ -84,9 +90,9 @@ export const workloadStatusSchema = z.object({
   updated: z.int(),
   waiting: z.array(waitingSchema).default([]),
   conditions: z.array(conditionSchema),
-  belowMinSinceMs: z.int().optional(),
-  /** Absent in what an older release wrote. */
+  /** Absent before the first pass that knew of it. */
   rollout: rolloutStatusSchema.optional(),
+  belowMinSinceMs: z.int().optional(),
   /** Failed spot claims since spot last worked: two of them allow on-demand. */
   spotFailures: z.int().default(0),
   onDemandSinceMs: z.int().optional(),

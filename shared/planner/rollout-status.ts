@@ -1,37 +1,42 @@
 /**
- * Where the change from one version to the next stands.
+ * How far a workload is with its newest version, in stamps and counts.
  *
- * A version becomes stable when all that is wanted runs at it, ready, and nothing older is left.
- * Until the next one has come as far it stays the one to go back to. All of it are stamps of the
- * pass that saw the fact, so how long a roll-out has stood still is a matter of subtraction.
+ * Progress is more replicas of the newest version ready at once than ever before: one that is ready
+ * and crashes again and again makes no progress. Once everything is as wanted the stamps stand;
+ * what is lost later, or wanted more, starts the clock anew.
  */
-import type { RolloutStatus } from '../model/status.ts'
+import type { RolloutStatus, WorkloadStatus } from '../model/status.ts'
 
-/** Replicas as they are now. */
 export type RolloutCounts = {
-  /** The version of the spec as it stands. */
-  readonly version: string
+  /** The version of the spec. */
+  readonly active: string
   readonly desired: number
-  /** Of that version, ready at some time. */
-  readonly ready: number
-  /** Of other versions, on whatever node. */
-  readonly older: number
+  /** Its replicas that are ready. */
+  readonly progressed: number
+  /** Running replicas of other versions. */
+  readonly old: number
+  readonly isDone: boolean
 }
 
-export function rolloutStatus(
-  { version, desired, ready, older }: RolloutCounts,
-  before: RolloutStatus | undefined,
+export function rolloutStatusOf(
+  counts: RolloutCounts,
+  status: WorkloadStatus | undefined,
   nowMs: number,
 ): RolloutStatus {
-  const isNew = before?.active !== version
-  const most = isNew ? 0 : before.mostReady
-  const isWhole = desired > 0 && ready >= desired && older === 0
-  const stable = isWhole ? version : before?.stable
+  const { active, desired, progressed: ready, old, isDone } = counts
+  const told = status?.rollout
+  const known = told?.active === active ? told : undefined
+  const isBegun = known === undefined || (known.completedAtMs !== undefined && !isDone)
+  const mostReady = isBegun ? ready : Math.max(ready, known.mostReady)
+  const isFurther = isBegun || ready > known.mostReady
+  // None ready of none desired proves nothing.
+  const stable = desired > 0 && ready >= desired ? active : told?.stable
   return {
-    active: version,
+    active,
     ...(stable === undefined ? {} : { stable }),
-    startedAtMs: isNew ? nowMs : before.startedAtMs,
-    lastProgressAtMs: isNew || ready > most ? nowMs : before.lastProgressAtMs,
-    mostReady: Math.max(most, ready),
+    startedAtMs: known?.startedAtMs ?? nowMs,
+    lastProgressAtMs: isFurther ? nowMs : known.lastProgressAtMs,
+    ...(isDone ? { completedAtMs: known?.completedAtMs ?? nowMs } : {}),
+    ...{ ready, mostReady, old },
   }
 }

@@ -20,7 +20,6 @@ import { floorOf } from './ledger.ts'
 import type { Reclaim } from './preempt.ts'
 import { coolDownsOf, forgivenAtMs } from './quota/cool-down.ts'
 import { rememberFailures, type Failed } from './repack/groups.ts'
-import { rolloutStatus } from './rollout-status.ts'
 import {
   availableOf,
   desiredOf,
@@ -32,6 +31,7 @@ import {
   type Running,
 } from './replicas.ts'
 import { revisionOf } from './revision.ts'
+import { rolloutStatusOf } from './rollout-status.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 import { toldBy, withProcess, type Told } from './told.ts'
@@ -159,12 +159,8 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     updated: updated.length,
     waiting: [...waiting],
     conditions: conditionsOf(counts, old?.conditions ?? [], nowMs),
+    rollout: rolloutStatusOf({ active: version, ...counts, isDone: isDone(counts) }, old, nowMs),
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
-    rollout: rolloutStatus(
-      { version, desired, ready: counts.progressed, older: counts.old },
-      old?.rollout,
-      nowMs,
-    ),
     spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
     ...facts.quota,
   }
@@ -248,9 +244,12 @@ type Counts = {
   readonly old: number
 }
 
+const isDone = ({ progressed, desired, old, waiting }: Counts): boolean =>
+  progressed >= desired && old === 0 && waiting.length === 0
+
 function conditionsOf(counts: Counts, old: readonly Condition[], nowMs: number): Condition[] {
   const { desired, available, floor, waiting, progressed } = counts
-  const done = progressed >= desired && counts.old === 0 && waiting.length === 0
+  const done = isDone(counts)
   const refused = waiting.find((own) => own.unschedulableSinceMs !== undefined)
   const found = [
     {

@@ -1,38 +1,72 @@
 import { describe, expect, it } from 'vitest'
-import { rolloutStatus, type RolloutCounts } from '#shared/planner/rollout-status.ts'
+import type { WorkloadStatus } from '#shared/model/status.ts'
+import { rolloutStatusOf, type RolloutCounts } from '#shared/planner/rollout-status.ts'
+import { plan } from '#shared/planner/plan.ts'
+import { newWorld, tell } from '../scenarios/world.ts'
 
 const counts = (more: Partial<RolloutCounts>): RolloutCounts => ({
-  ...{ version: 'v1', desired: 3, ready: 0, older: 0 },
+  ...{ active: 'a', desired: 3, progressed: 0, old: 0, isDone: false },
   ...more,
 })
 
+/** What each pass leaves, a second after the one before. */
+function passes(steps: readonly Partial<RolloutCounts>[]): readonly unknown[] {
+  let status: WorkloadStatus | undefined
+  return steps.map((step, second) => {
+    const rollout = rolloutStatusOf(counts(step), status, second * 1_000)
+    status = { rollout } as WorkloadStatus
+    return rollout
+  })
+}
+
 describe('the roll-out part of a status', () => {
-  it('begins with the first replica that is wanted, and has nothing to go back to', () => {
-    expect(rolloutStatus(counts({}), undefined, 100)).toEqual({
-      ...{ active: 'v1', startedAtMs: 100, lastProgressAtMs: 100, mostReady: 0 },
+  it('counts a crash loop as no progress', () => {
+    const told = passes([{}, { progressed: 1 }, { progressed: 0 }, { progressed: 1 }])
+    expect(told.at(-1)).toEqual({
+      ...{ active: 'a', startedAtMs: 0, lastProgressAtMs: 1_000, ready: 1, mostReady: 1, old: 0 },
     })
   })
 
-  it('moves its stamp only when more are ready than ever', () => {
-    const begun = rolloutStatus(counts({}), undefined, 100)
-    const two = rolloutStatus(counts({ ready: 2 }), begun, 200)
-    expect(two.lastProgressAtMs).toBe(200)
-    const lost = rolloutStatus(counts({ ready: 1 }), two, 300)
-    expect(lost).toEqual(two)
-    expect(rolloutStatus(counts({ ready: 2 }), lost, 400).lastProgressAtMs).toBe(200)
+  it('keeps the version that was whole as the stable one until the next is whole', () => {
+    const told = passes([
+      { progressed: 3, isDone: true },
+      { active: 'b', old: 3 },
+      { active: 'b', progressed: 2, old: 1 },
+      { active: 'b', progressed: 3, old: 1 },
+      { active: 'b', progressed: 3, isDone: true },
+    ])
+    expect(told).toMatchObject([
+      { stable: 'a', completedAtMs: 0 },
+      { active: 'b', stable: 'a', startedAtMs: 1_000, lastProgressAtMs: 1_000, old: 3 },
+      { stable: 'a', lastProgressAtMs: 2_000 },
+      { stable: 'b', lastProgressAtMs: 3_000 },
+      { stable: 'b', startedAtMs: 1_000, completedAtMs: 4_000 },
+    ])
   })
 
-  it('is stable once whole with nothing older left, and until the next one is', () => {
-    const older = rolloutStatus(counts({ ready: 3, older: 1 }), undefined, 100)
-    expect(older.stable).toBeUndefined()
-    const whole = rolloutStatus(counts({ ready: 3 }), older, 200)
-    expect(whole.stable).toBe('v1')
-    const next = rolloutStatus(counts({ version: 'v2', ready: 0, older: 3 }), whole, 300)
-    expect(next).toMatchObject({ active: 'v2', stable: 'v1', startedAtMs: 300, mostReady: 0 })
-    expect(rolloutStatus(counts({ version: 'v2', ready: 3 }), next, 400).stable).toBe('v2')
+  it('calls nothing stable that nobody wants', () => {
+    expect(passes([{ desired: 0, isDone: true }])[0]).not.toHaveProperty('stable')
   })
 
-  it('calls nothing stable that wants nothing', () => {
-    expect(rolloutStatus(counts({ desired: 0 }), undefined, 100).stable).toBeUndefined()
+  it('starts the clock anew where a whole workload is whole no longer', () => {
+    const [, lost] = passes([{ progressed: 3, isDone: true }, { progressed: 2 }])
+    expect(lost).toMatchObject({ stable: 'a', startedAtMs: 0, lastProgressAtMs: 1_000 })
+    expect(lost).not.toHaveProperty('completedAtMs')
+  })
+
+  it('says in a plan that changes nothing what it said before', () => {
+    const world = newWorld()
+    for (const line of [
+      'pool general instances.types=[m7a.large]',
+      'workload web replicas=1',
+      'node n1 general m7a.large us-east-1a spot ready',
+      'replica web n1 ready',
+    ])
+      tell(world, line)
+    world.workloadStatuses = [...plan(world).plan.workloadStatuses]
+    tell(world, 'pass +60s')
+    const [first] = world.workloadStatuses
+    expect(first?.rollout).toMatchObject({ stable: first?.version, ready: 1, old: 0 })
+    expect(plan(world).plan.workloadStatuses).toEqual(world.workloadStatuses)
   })
 })
