@@ -30,12 +30,17 @@ export type WorkloadItem = Extract<SpecItem, { noun: 'workload' }>
 export type PoolItem = Extract<SpecItem, { noun: 'pool' }>
 export type TeamItem = Extract<SpecItem, { noun: 'team' }>
 
-/** An immutable template under its hash, kept so that an older version can run again. */
+/**
+ * A template under its hash, kept so that an older version can run again. All of it but the number
+ * stands as it was first written.
+ */
 export const revisionSchema = z.object({
   kind: z.literal('revision'),
   workload: z.string(),
   uid: z.string(),
   version: z.string(),
+  /** Grows with each change of version; a version that is applied again gets the newest. */
+  number: z.int().min(1),
   template: z.record(z.string(), z.unknown()),
   createdAtMs: z.int(),
 })

@@ -176,9 +176,10 @@ const ttlOf = (deletedAtMs: number): number =>
   Math.ceil((deletedAtMs + LIMITS.deletedSpecDays * DAY_MS) / 1000)
 
 /**
- * A stored workload brings its template along; the oldest beyond the ten last used go, but for the
- * one that its roll-out would go back to. A deleted one's expire with it. Reading them first races
- * with nobody: the spec's own condition guards the transaction.
+ * A workload of a new version brings its template along; of the others the oldest beyond ten go,
+ * but for those that a roll-out names. A deleted one's expire with it. Reading them first races
+ * with nobody: the spec's own condition guards the transaction, and a roll-out that is newer than
+ * what was read names a version that was among the newest.
  */
 async function revisionWrites(
   ports: AdminApiPorts,
@@ -191,31 +192,44 @@ async function revisionWrites(
     const ttl = ttlOf(next.deletedAtMs)
     return kept.map((own) => ({ kind: 'put', item: { ...revisionItem(own), ttl } }))
   }
-  const template = templateOf(next.spec)
-  const version = versionOf(template)
-  const { name: workload, uid, updatedAtMs: createdAtMs } = next
-  const own = { kind: 'revision', workload, uid, version, template, createdAtMs } as const
-  const stable = kept.length < LIMITS.revisionsKept ? undefined : await stableOf(ports, next)
-  const others = kept.filter((own) => own.version !== version && own.version !== stable)
-  const named = kept.some((own) => own.version === stable && stable !== version) ? 1 : 0
+  const own = revisionAfter(kept, next)
+  if (own === undefined) return []
+  const others = kept.filter((revision) => revision.version !== own.version)
+  const named = await namedByRollout(ports, next)
   const excess = others
-    .sort((a, b) => b.createdAtMs - a.createdAtMs)
-    .slice(LIMITS.revisionsKept - 1 - named)
+    .slice(0, Math.max(0, others.length - LIMITS.revisionsKept + 1))
+    .filter(({ version }) => !named.has(version))
   return [
     { kind: 'put', item: revisionItem(own) },
-    ...excess.map((old): Write => ({ kind: 'delete', key: keys.revision(uid, old.version) })),
+    ...excess.map((old): Write => ({ kind: 'delete', key: keys.revision(own.uid, old.version) })),
   ]
 }
 
-/** The version that its roll-out would go back to. */
-async function stableOf(ports: AdminApiPorts, item: WorkloadItem): Promise<string | undefined> {
-  const status = (await readWorkloadStatuses(ports, [item])).get(item.name)
-  return status?.rollout?.stable
+/** The revision that the spec makes the newest; undefined where it is that already. */
+function revisionAfter(kept: readonly Revision[], next: WorkloadItem): Revision | undefined {
+  const template = templateOf(next.spec)
+  const version = versionOf(template)
+  const newest = kept.at(-1)
+  if (newest?.version === version) return undefined
+  const { name: workload, uid, updatedAtMs: createdAtMs } = next
+  const fresh = { kind: 'revision', workload, uid, version, template, createdAtMs } as const
+  const known = kept.find((own) => own.version === version) ?? fresh
+  return { ...known, number: (newest?.number ?? 0) + 1 }
 }
 
-async function readRevisions(ports: AdminApiPorts, uid: string): Promise<Revision[]> {
+async function namedByRollout(
+  ports: AdminApiPorts,
+  workload: WorkloadItem,
+): Promise<ReadonlySet<string | undefined>> {
+  const rollout = (await readWorkloadStatuses(ports, [workload])).get(workload.name)?.rollout
+  return new Set([rollout?.active, rollout?.stable])
+}
+
+/** In order of number. */
+export async function readRevisions(ports: AdminApiPorts, uid: string): Promise<Revision[]> {
   const items = await readPartition(ports.store, keys.revision(uid, '').pk)
-  return items.flatMap((item) => parseItem(ports, revisionSchema, item) ?? [])
+  const revisions = items.flatMap((item) => parseItem(ports, revisionSchema, item) ?? [])
+  return revisions.sort((a, b) => a.number - b.number)
 }
 
 const revisionItem = (revision: Revision): Item => ({

@@ -1,34 +1,65 @@
-/** Which templates of a workload are kept. */
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { LIMITS } from '#shared/model/limits.ts'
-import { templateOf, versionOf } from '#shared/model/version.ts'
-import { workloadSpecSchema } from '#shared/model/workload.ts'
 import { keys } from '#shared/store/keys.ts'
+import type { Store } from '#shared/store/store.ts'
 import { makeWorld, START_MS, WEB } from './world.ts'
 
-const specOf = (n: number): Record<string, unknown> => ({ ...WEB, command: [`v${String(n)}`] })
+const uidOf = async (store: Store): Promise<string> =>
+  String((await store.get(keys.spec('workload', 'web')))?.['uid'])
 
-it('keeps the template that a roll-out would go back to, however old it is', async () => {
-  const world = makeWorld()
-  await world.send('PUT', '/v1/workloads/web', specOf(0))
-  const uid = String((await world.store.get(keys.spec('workload', 'web')))?.['uid'])
-  const { kind: _, name: __, ...spec } = specOf(0)
-  const stable = versionOf(templateOf(workloadSpecSchema.parse(spec)))
-  const rollout = { active: 'another', stable, startedAtMs: START_MS, lastProgressAtMs: START_MS }
-  await world.store.write({
-    kind: 'put',
-    item: {
-      ...keys.status('workload', 'web'),
-      ...{ kind: 'status', noun: 'workload', name: 'web', uid, observedGeneration: 1 },
-      ...{ version: stable, desired: 2, assigned: 2, running: 2, ready: 2, updated: 2 },
-      ...{ waiting: [], conditions: [], rollout: { ...rollout, mostReady: 0 } },
-    },
+describe('revisions', () => {
+  it('numbers revisions as they are applied, and writes each but once', async () => {
+    const world = makeWorld()
+    const put = async (command: string, more = {}): Promise<void> => {
+      world.advance(1_000)
+      await world.send('PUT', '/v1/workloads/web', { ...WEB, command: [command], ...more })
+    }
+    const told = async (): Promise<unknown[]> => {
+      const { items } = await world.store.query(`revision#${await uidOf(world.store)}`)
+      return items
+        .map(({ number, template, createdAtMs }) => [
+          ...[number, (template as { command: string[] }).command[0]],
+          (Number(createdAtMs) - START_MS) / 1_000,
+        ])
+        .sort()
+    }
+    await put('a')
+    await put('b')
+    const changes: { key: { pk: string } }[] = []
+    world.store.changes((change) => changes.push(change))
+    await put('b', { replicas: 5, priority: 3 })
+    expect(changes.map(({ key }) => key.pk)).toEqual(['spec#workload'])
+    expect(await told()).toEqual([
+      [1, 'a', 1],
+      [2, 'b', 2],
+    ])
+    await put('a')
+    expect(await told()).toEqual([
+      [2, 'b', 2],
+      [3, 'a', 1],
+    ])
   })
-  for (let n = 1; n < 15; n += 1) {
-    world.advance(1_000)
-    await world.send('PUT', '/v1/workloads/web', specOf(n))
-  }
-  const { items } = await world.store.query(keys.revision(uid, '').pk)
-  expect(items).toHaveLength(LIMITS.revisionsKept)
-  expect(items.map((item) => item['version'])).toContain(stable)
+
+  it('keeps beyond ten those that a roll-out names', async () => {
+    const world = makeWorld()
+    await world.send('PUT', '/v1/workloads/web', { ...WEB, command: ['first'] })
+    const uid = await uidOf(world.store)
+    const [first] = (await world.store.query(`revision#${uid}`)).items
+    const rollout = {
+      ...{ active: 'x', stable: first?.['version'], startedAtMs: 1, lastProgressAtMs: 1 },
+      ...{ ready: 0, mostReady: 0, old: 1 },
+    }
+    const counts = { desired: 1, assigned: 1, running: 1, ready: 1, updated: 0 }
+    const status = {
+      ...{ kind: 'status', noun: 'workload', name: 'web', uid, observedGeneration: 1 },
+      ...{ version: 'x', ...counts, conditions: [], rollout },
+    }
+    await world.store.write({ kind: 'put', item: { ...keys.status('workload', 'web'), ...status } })
+    for (let n = 0; n < 12; n += 1) {
+      await world.send('PUT', '/v1/workloads/web', { ...WEB, command: [`v${String(n)}`] })
+    }
+    const { items } = await world.store.query(`revision#${uid}`)
+    expect(items).toHaveLength(LIMITS.revisionsKept + 1)
+    expect(items).toContainEqual(first)
+  })
 })
