@@ -251,6 +251,13 @@ export const LIMITS = {
   repackBackOffFirstMs: 900_000,
   repackBackOffMaxMs: 86_400_000,
 
+  // Gangs
+  /** A fleet that is not whole half an hour after it was asked for is held for nothing. */
+  gangDeadlineSeconds: 1_800,
+  /** A gang that was given up waits a minute, then 2, 4 … 64, before it tries again. */
+  gangHoldOffMs: 60_000,
+  gangHoldOffDoublings: 6,
+
   // Spot fallback
   spotFallbackAfterMs: 60_000,
   spotFallbackClaims: 2,

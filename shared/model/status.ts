@@ -67,6 +67,19 @@ export const rolloutStatusSchema = z.object({
 })
 export type RolloutStatus = z.infer<typeof rolloutStatusSchema>
 
+/** How far a gang has come; absent of what is none, and while nothing was tried yet. */
+export const gangPartSchema = z.object({
+  /** Since then it holds room, in `reservations`, or is bound and not ready to the last. */
+  formingSinceMs: z.int().optional(),
+  /** So many replicas were ready together. */
+  formed: z.int().min(1).optional(),
+  /** Tries in a row that were given up at their deadline. */
+  failures: z.int().min(1).optional(),
+  /** It tries again then. */
+  heldOffUntilMs: z.int().optional(),
+})
+export type GangPart = z.infer<typeof gangPartSchema>
+
 export const workloadStatusSchema = z.object({
   kind: z.literal('status'),
   noun: z.literal('workload'),
@@ -96,10 +109,14 @@ export const workloadStatusSchema = z.object({
   /** Failed spot claims since spot last worked: two of them allow on-demand. */
   spotFailures: z.int().default(0),
   onDemandSinceMs: z.int().optional(),
-  /** Room that others make for it, kept from everybody else until it fits or the time is over. */
+  /**
+   * Room that others make for it, or that a gang takes up together, kept from everybody else until
+   * it fits or the time is over.
+   */
   reservations: z.array(reservationSchema).optional(),
   /** Absent until it first has to give way, and again once that is forgiven. */
   reclaims: z.array(reclaimsSchema).optional(),
+  gang: gangPartSchema.optional(),
 })
 export type WorkloadStatus = z.infer<typeof workloadStatusSchema>
 

@@ -6,6 +6,7 @@
  * is strict, so a misspelt field is refused and not silently ignored.
  */
 import { z } from 'zod'
+import { gangDeadlineSchema, gangSchema, refuseContradictions } from './gang.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
 import { notYet } from './not-yet.ts'
@@ -230,7 +231,12 @@ const policyShape = {
   rollout: rolloutSchema.prefault({}).describe('how a change of the template is carried out'),
   availability: availabilitySchema.prefault({}).describe('what must stay available'),
   service: notYet(z.record(z.string(), z.unknown()), 'services and load balancing'),
-  gang: notYet(z.unknown(), 'gang scheduling'),
+  gang: gangSchema
+    .optional()
+    .describe('its replicas run all together or not at all; with restart, who starts anew'),
+  gangDeadlineSeconds: gangDeadlineSchema
+    .optional()
+    .describe('a gang that is not all ready by then gives up what it holds; without it, 1800'),
   dependsOn: notYet(z.unknown(), 'dependencies between workloads'),
 }
 
@@ -255,6 +261,7 @@ export const workloadSpecSchema = z
         input: port,
       })
     }
+    refuseContradictions(spec, context)
   })
   .meta({ id: 'WorkloadSpec' })
 

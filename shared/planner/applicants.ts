@@ -5,6 +5,7 @@
  * spec calls itself firm or moves to another team. So nobody comes by more than a quota by an edit.
  */
 import { groupBy, inOrder, byKey } from '../base/order.ts'
+import { isGang } from '../model/gang.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadStatus } from '../model/status.ts'
 import type { Draft } from './fold.ts'
@@ -57,7 +58,7 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
     const status = statuses.get(uid)
     const most = mostHeld(target, status)
     const holdings = holdingsOf(running.all, { target, draft, most })
-    const lost = holdingOfLost(holdings, { target, status, most })
+    const lost = holdingOfRest(holdings, { target, status, most })
     const has = bySize([...holdings, ...lost])
     const need = amountOf(revisionOf(spec).need)
     const borrowsAgainAtMs = coolDowns.endsAtMs(spec.team, need)
@@ -66,7 +67,10 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
       ...{ need, has, sinceMs: createdAtMs },
       isCoolingDown: borrowsAgainAtMs !== undefined,
-      firm: firmOf(target.workload, countOfHoldings(holdings), status) + countOfHoldings(lost),
+      ...(isGang(target.workload) ? { asOne: true } : {}),
+      firm:
+        firmOf(target.workload, countOfHoldings(holdings), status) +
+        (spec.preemptible ? 0 : countOfHoldings(lost)),
       wanted: isHopelessNow ? countOfHoldings(has) : target.desired,
     }
     const stays = bySize(holdingsOf(running.staying, { target, draft, most }))
@@ -123,6 +127,16 @@ const bySize = (holdings: readonly Holding[]): readonly Holding[] =>
   )
 
 type Known = Pick<Held, 'target' | 'most'> & { readonly status: WorkloadStatus | undefined }
+
+/** What it has beside what is bound: room that a gang holds, or what was lost. */
+function holdingOfRest(holdings: readonly Holding[], known: Known): readonly Holding[] {
+  const { target, status } = known
+  const { workload, version, desired } = target
+  const isForming = status?.gang?.formingSinceMs !== undefined && status.version === version
+  if (!isForming || status.team !== workload.spec.team) return holdingOfLost(holdings, known)
+  const count = Math.min(desired, status.desired) - countOfHoldings(holdings)
+  return count <= 0 ? [] : [{ need: amountOf(revisionOf(workload.spec).need), count }]
+}
 
 /**
  * Who may not be stopped for others has again what a machine took with it, whatever its quota is by

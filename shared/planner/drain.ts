@@ -6,6 +6,7 @@
  * turn. Drains are served before roll-outs, from the same ledger.
  */
 import { byKey, inOrder } from '../base/order.ts'
+import { isGang } from '../model/gang.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import type { Draft } from './fold.ts'
@@ -37,6 +38,8 @@ export function drain(context: DrainContext): readonly Action[] {
     const running = runningOf(replicas.get(target.workload.uid) ?? NO_REPLICAS)
     const { all: mine, staying } = running
     if (staying.length === mine.length && !target.rolling) return []
+    // Replacement first would make two of one, and the ledger cannot grant a part of a gang.
+    if (isGang(target.workload)) return []
     const ledger = openLedger(target, running, context.nowMs)
     return [
       ...moveOff(mine, { target, ledger, context }),

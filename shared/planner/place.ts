@@ -168,12 +168,26 @@ export function binOf(slot: Slot): Bin {
 }
 
 /** Puts one replica of the want into the slot, for good. */
-export function bind({ board, ids, nowMs }: PlaceContext, slot: Slot, { demand }: Want): Action {
+export function bind(context: PlaceContext, slot: Slot, want: Want): Action {
+  const gpus = put(context.board, slot, want.demand)
+  return bindOf(context, { node: slot.node, demand: want.demand, gpus })
+}
+
+type Bound = {
+  readonly node: string
+  readonly demand: Want['demand']
+  readonly gpus: readonly GpuShare[]
+}
+
+/** The binding of a replica that stands on the board already. */
+export function bindOf(
+  { ids, nowMs }: Pick<PlaceContext, 'ids' | 'nowMs'>,
+  { node, demand, gpus }: Bound,
+): Action {
   const { workload, version, template } = demand.target
-  const gpus = put(board, slot, demand)
   return {
     kind: 'bind',
-    node: slot.node,
+    node,
     template,
     replica: {
       id: `${workload.name}/${ids.next()}`,
@@ -185,6 +199,6 @@ export function bind({ board, ids, nowMs }: PlaceContext, slot: Slot, { demand }
       graceSeconds: template.terminationGraceSeconds,
       assignedAtMs: nowMs,
     },
-    reason: { code: 'Placed', text: `${slot.node} has room` },
+    reason: { code: 'Placed', text: `${node} has room` },
   }
 }

@@ -13,6 +13,8 @@ import { drain } from './drain.ts'
 import { openFacts } from './facts.ts'
 import { draftOf, fold, type Draft } from './fold.ts'
 import { withFirstFreed } from './first-freed.ts'
+import { breakGangs } from './gangs/break-gangs.ts'
+import type { GangOutcomes } from './gangs/outcome.ts'
 import { makeIds } from './ids.ts'
 import { settleLaunches } from './launches.ts'
 import { nextAtMs } from './next-at.ts'
@@ -53,12 +55,13 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
 
   take(stopUnwanted(snapshot, draft))
   const { admitted, refused } = admit({ snapshot, draft, targets: target(snapshot, draft) })
+  take(breakGangs({ snapshot, draft, targets: admitted }))
 
   const shortages = shortagesFound(snapshot, actions)
   const supplied = supply({ snapshot, draft, targets: admitted, shortages, brakes, ids })
   take(supplied.actions)
 
-  const { used, blocked, coming, reclaim } = supplied
+  const { used, blocked, coming, reclaim, gangs } = supplied
   const own = { snapshot, draft, brakes, shortages, ids, blocked, failed: settled.failed }
   const repacked = repack(own)
   take(repacked.actions)
@@ -69,7 +72,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   take(retire({ facts: factsOf(draft), nowMs, used: needed, blocked }))
 
   const failed = [...settled.failed, ...repacked.failed]
-  const found = { refusals, coming, reclaim, repacked, failed }
+  const found = { refusals, coming, reclaim, gangs, repacked, failed }
   const rest = conclude({ snapshot, draft, targets: admitted, brakes, ...found })
   const { suspects } = swept
   return {
@@ -84,6 +87,7 @@ type Conclusion = {
   readonly targets: readonly Target[]
   readonly refusals: readonly Refusal[]
   readonly reclaim: Reclaim
+  readonly gangs: GangOutcomes
   readonly coming: ReadonlyMap<string, number>
   readonly brakes: BrakeBook
   readonly repacked: Repacked
@@ -93,18 +97,19 @@ type Conclusion = {
 
 /** What people are told, and when to look again. */
 function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'suspects'> {
-  const { snapshot, draft, refusals, coming, reclaim, brakes, repacked, failed } = found
+  const { snapshot, draft, refusals, coming, reclaim, gangs, brakes, repacked, failed } = found
   const braked = new Set([...brakes.applied, ...brakes.onTrial()])
   const targets = new Map(found.targets.map((own) => [own.workload.uid, own]))
   const byName = new Map(found.targets.map((own) => [own.workload.name, own]))
   const { nowMs } = snapshot
   const told = withFirstFreed(refusals, { draft, nowMs, targets: byName })
-  const context = { snapshot, draft, refusals, coming, targets, reclaim, braked, failed }
+  const context = { snapshot, draft, refusals, coming, targets, reclaim, gangs, braked, failed }
   const workloads = workloadStatuses({ ...context, refusals: told })
   const pools = poolStatuses(context)
   const teams = teamStatuses({ snapshot, targets: found.targets, draft })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
-  const moments = [...brakes.endsMs(), ...repacked.moments]
+  const ofGangs = [...gangs.values()].flatMap((own) => own.moments)
+  const moments = [...brakes.endsMs(), ...repacked.moments, ...ofGangs]
   const statuses = { statuses: workloads, teamStatuses: teams }
   const next = nextAtMs({ snapshot, draft, ...statuses, moments, isCutOff })
   return {

@@ -34,6 +34,8 @@ export type PoolBook = {
   /** True when one more machine may be bought that could be any the claim may bring. */
   holds(claim: Pick<Node, 'pool' | 'claim'>): boolean
   charge(pool: string, claim: Charge): void
+  /** Call what it returns to have the book charged as it is now. */
+  mark(): () => void
   /** True when it might, if the nodes were gone and the others had been bought. */
   wouldAllow(offer: Offer, change: PoolChange): boolean
   /** Of what the pool's limits leave too little for one more machine of the offer. */
@@ -75,6 +77,7 @@ export function openPoolBook(
       count(pool, claim)
       if (onTrial.has(pool)) busy.add(pool)
     },
+    mark: () => markOf(uses, busy),
     blocked,
     holds: ({ pool: name, claim }) => {
       const pool = pools.get(name)
@@ -112,6 +115,17 @@ export function openPoolBook(
       const limits = pool === undefined ? '' : describeLimits(pool)
       return { code: 'PoolLimit', text: `pool ${name} is at its limit (${limits})` }
     },
+  }
+}
+
+function markOf(uses: Map<string, Use>, busy: Set<string>): () => void {
+  const before = [...uses].map(([pool, use]) => [pool, { ...use }] as const)
+  const wasBusy = [...busy]
+  return () => {
+    uses.clear()
+    for (const [pool, use] of before) uses.set(pool, { ...use })
+    busy.clear()
+    for (const pool of wasBusy) busy.add(pool)
   }
 }
 

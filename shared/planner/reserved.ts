@@ -63,7 +63,11 @@ function serve(
   return left === 0 ? [] : [{ node, count: left, untilMs }]
 }
 
-function wantFor(uid: string, slot: Slot, { wants }: PlaceContext): Want | undefined {
+export function wantFor(
+  uid: string,
+  slot: Slot,
+  { wants }: Pick<PlaceContext, 'wants'>,
+): Want | undefined {
   return wants.find(
     ({ demand, left }) =>
       left > 0 &&
@@ -81,7 +85,7 @@ function isFree(board: Board, slot: Slot, want: Want): boolean {
  * Others find as much less there as one replica of the demand takes: of devices that are still held
  * by those who stop, less than nothing until they come free.
  */
-function keepRoom(board: Board, slot: Slot, demand: Demand): void {
+export function keepRoom(board: Board, slot: Slot, demand: Demand): void {
   const back = slot.stopping.map(({ index, milli }) => ({ index, milli: -milli }))
   const coming = takeDevices(withoutShares(slot.freeDevices, back), demand.need.gpuMilli)
   if (put(board, slot, demand).length > 0 || coming === undefined) return

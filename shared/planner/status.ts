@@ -5,10 +5,12 @@
  * so a pass that changes nothing writes nothing.
  */
 import { sameJson } from '../base/equal.ts'
+import { isGang } from '../model/gang.ts'
 import type { Condition } from '../model/node.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import {
   reasonText,
+  type GangPart,
   type PoolStatus,
   type Reason,
   type Reclaims,
@@ -17,6 +19,7 @@ import {
 import type { Refusal } from './actions.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
+import type { GangOutcomes } from './gangs/outcome.ts'
 import type { Reclaim } from './preempt.ts'
 import { coolDownsOf, forgivenAtMs } from './quota/cool-down.ts'
 import { rememberFailures, type Failed } from './repack/groups.ts'
@@ -46,6 +49,7 @@ export type StatusContext = {
   /** By workload uid, as quotas left them. */
   readonly targets: ReadonlyMap<string, Target>
   readonly reclaim: Reclaim
+  readonly gangs: GangOutcomes
   readonly braked: ReadonlySet<string>
   /** Groups of a repack that came to nothing in this pass. */
   readonly failed: readonly Failed[]
@@ -81,6 +85,7 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     withProcess: withProcess(running, told),
     waiting: waitingOf(workload, revisionOf(workload.spec).version, { context, old }),
     quota: quotaOf(workload, running, { context, old }),
+    gang: context.gangs.get(workload.uid)?.part,
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
   if (isSettled(old, facts)) return old
@@ -100,6 +105,8 @@ type Facts = {
   readonly waiting: readonly Waiting[]
   /** Undefined while no quota stands in its way or did so lately. */
   readonly quota: QuotaFacts | undefined
+  /** Of a gang that is to run. */
+  readonly gang: GangPart | undefined
 }
 
 type QuotaFacts = Pick<
@@ -113,10 +120,11 @@ type QuotaFacts = Pick<
  */
 const settled = new WeakMap<WorkloadStatus, Facts>()
 
-function isSettled(old: WorkloadStatus, { waiting, quota, ...now }: Facts): boolean {
+function isSettled(old: WorkloadStatus, { waiting, quota, gang, ...now }: Facts): boolean {
   const known = settled.get(old)
   if (known === undefined || waiting.length + known.waiting.length > 0) return false
   if (quota !== undefined || known.quota !== undefined) return false
+  if (gang !== undefined || known.gang !== undefined) return false
   return (
     known.workload === now.workload &&
     known.running === now.running &&
@@ -131,9 +139,9 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
   const desired = desiredOf(workload)
   const allowed = facts.quota?.allowed ?? desired
   const floor =
-    workload.spec.availability.minAvailable === undefined
+    workload.spec.availability.minAvailable === undefined && facts.gang === undefined
       ? floorOf(workload.spec, allowed)
-      : minAvailableOf(workload.spec, allowed)
+      : leastOf(workload, allowed)
   const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
   const updated = running.all.filter((own) => own.bound.version === version)
   const counts: Counts = {
@@ -163,7 +171,15 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
     spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
     ...facts.quota,
+    ...(facts.gang === undefined || Object.keys(facts.gang).length === 0
+      ? {}
+      : { gang: facts.gang }),
   }
+}
+
+/** Ready replicas without which it is not available: of a gang all. */
+function leastOf(workload: WorkloadItem, allowed: number): number {
+  return isGang(workload) ? allowed : minAvailableOf(workload.spec, allowed)
 }
 
 type Known = { readonly context: StatusContext; readonly old: WorkloadStatus | undefined }
@@ -175,13 +191,16 @@ function quotaOf(
 ): QuotaFacts | undefined {
   const { uid } = workload
   const { allowed, held = 0, reclaimable = 0 } = context.targets.get(uid) ?? {}
-  const reservations = context.reclaim.reservations.get(uid)
+  const ofGang = context.gangs.get(uid)?.reservations
+  const reservations = ofGang ?? context.reclaim.reservations.get(uid)
   const reclaims = reclaimsOf(workload, { context, old })
   const borrowed = Math.max(0, reclaimable)
   const facts: QuotaFacts = {
     ...(allowed === undefined || allowed === desiredOf(workload) ? {} : { allowed }),
     ...(workload.spec.preemptible || held <= running.all.length ? {} : { held }),
-    ...(reservations === undefined ? {} : { reservations: [...reservations] }),
+    ...(reservations === undefined || reservations.length === 0
+      ? {}
+      : { reservations: [...reservations] }),
     ...(borrowed === 0 ? {} : { borrowed }),
     ...(reclaims.length === 0 ? {} : { reclaims: [...reclaims] }),
   }
@@ -206,10 +225,12 @@ type Waiting = WorkloadStatus['waiting'][number]
 function waitingOf(workload: WorkloadItem, version: string, { context, old }: Known): Waiting[] {
   const refused = context.refusals.filter((own) => own.workload === workload.name)
   const refusedCount = refused.reduce((sum, own) => sum + own.count, 0)
-  const comingCount = context.coming.get(workload.uid) ?? 0
+  const gang = context.gangs.get(workload.uid)
+  const comingCount = gang === undefined ? (context.coming.get(workload.uid) ?? 0) : 0
   const reserved = context.reclaim.reservations.get(workload.uid) ?? []
   const reservedCount = reserved.reduce((sum, own) => sum + own.count, 0)
-  const count = refusedCount + comingCount + reservedCount
+  const told = gang?.told ?? { count: 0, reasons: [] }
+  const count = refusedCount + comingCount + reservedCount + told.count
   if (count === 0) return []
   const known = old?.waiting.find((own) => own.version === version)
   const { nowMs } = context.snapshot
@@ -230,7 +251,7 @@ function waitingOf(workload: WorkloadItem, version: string, { context, old }: Kn
       ...(refused.some((own) => own.isEntitled === true)
         ? { entitledSinceMs: known?.entitledSinceMs ?? nowMs }
         : {}),
-      reasons: [...refused.flatMap((own) => own.reasons), ...coming],
+      reasons: [...refused.flatMap((own) => own.reasons), ...coming, ...told.reasons],
     },
   ]
 }

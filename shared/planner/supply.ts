@@ -11,7 +11,6 @@ import type { Reason } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
 import { makeBoard } from './board.ts'
 import type { BrakeBook } from './brake.ts'
-import type { ClaimDraft } from './claims.ts'
 import { isUnfair, partsByDeficit } from './deficit.ts'
 import { demandsOf, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
@@ -20,17 +19,20 @@ import { hasHeadroom, keepHeadroom } from './headroom.ts'
 import { launchAll } from './launch-claims.ts'
 import { offersOf } from './offers.ts'
 import type { Want } from './fill.ts'
-import { place, type Placing } from './place.ts'
+import { gangsOf, stateOf, type Gang } from './gangs/gang.ts'
+import { outcomesOf, type GangOutcomes } from './gangs/outcome.ts'
+import { attempt, resume, type GangDesk } from './gangs/seek.ts'
+import { askedOf, turnsOf, type Turn } from './gangs/turns.ts'
 import { openWeigh } from './place-history.ts'
 import { openPoolBook } from './pool-limits.ts'
 import type { ProvisionContext } from './provision-context.ts'
-import { provision } from './provision.ts'
 import { refusalOf } from './refusals.ts'
 import { preempt, type PreemptContext, type Reclaim } from './preempt.ts'
 import { serveReserved, type Reserved } from './reserved.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
-import { wantsOf, type WantContext } from './wants.ts'
+import { seekRounds, takeLeft, type Round, type RoundContext } from './rounds.ts'
+import { wantsOf } from './wants.ts'
 
 export type Supply = {
   readonly actions: readonly Action[]
@@ -42,6 +44,7 @@ export type Supply = {
   /** Pools at whose limit somebody waits. */
   readonly blocked: ReadonlySet<string>
   readonly reclaim: Reclaim
+  readonly gangs: GangOutcomes
 }
 
 export type SupplyContext = {
@@ -55,8 +58,11 @@ export type SupplyContext = {
 }
 
 export function supply(context: SupplyContext): Supply {
-  const demands = demandsOf(context.targets)
-  if (demands.length === 0 && !context.snapshot.pools.some(hasHeadroom)) return NOBODY_WAITS
+  const demands = demandsOf(context.targets.filter(isSeeking(context)))
+  if (demands.length === 0 && !context.snapshot.pools.some(hasHeadroom)) {
+    const gangs = outcomesOf(context, new Map())
+    return { ...NOBODY_WAITS, gangs, refusals: refusalsOf(gangs) }
+  }
   const together = seek(demands, context)
   if (!isUnfair(demands, shortOf(together))) return conclude(together, context)
   const shared = seek(demands, context, (all) => partsByDeficit(all, context))
@@ -65,9 +71,24 @@ export function supply(context: SupplyContext): Supply {
   return conclude(shared, context, new Set(teams.size > 1 ? short.map(({ uid }) => uid) : []))
 }
 
+/** A gang that stops, starts or is held off seeks no places. */
+function isSeeking(context: SupplyContext): (target: Target) => boolean {
+  const { nowMs } = context.snapshot
+  const atRest = gangsOf(context).filter((own) => !SEEKING.has(stateOf(own, nowMs)))
+  const uids = new Set(atRest.map(({ target }) => target.workload.uid))
+  return ({ workload }) => !uids.has(workload.uid)
+}
+
+const SEEKING: ReadonlySet<string> = new Set(['forming', 'waiting'])
+
+function refusalsOf(gangs: GangOutcomes): readonly Refusal[] {
+  return [...gangs.values()].flatMap((own) => own.refusal ?? [])
+}
+
 type Sought = RoundContext & {
   readonly reserved: Reserved
   readonly rounds: readonly Round[]
+  readonly desk: GangDesk
 }
 
 type Split = (demands: readonly Demand[]) => readonly (readonly Demand[])[]
@@ -80,16 +101,21 @@ function seek(demands: readonly Demand[], context: SupplyContext, split?: Split)
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())
   const weigh = openWeigh(shortages, snapshot.nowMs)
   const seeking = { snapshot, board, offers, limits, ids, weigh }
-  return { ...seeking, ...findPlaces(demands, seeking, split) }
+  const rounds: Round[] = []
+  const book = { found: new Map(), actions: [], lacking: new Map() }
+  const desk: GangDesk = { ...book, context: seeking, draft, rounds, claims: [] }
+  const gangs = gangsOf(context)
+  return { ...seeking, desk, rounds, reserved: findPlaces(demands, { desk, gangs }, split) }
 }
 
 /** Who is left because there is no more to be had: sold out, or beyond a limit. */
 function shortOf({ rounds, limits }: Sought): readonly Demand[] {
-  const last = rounds.at(-1)?.buying
-  return (last?.wants ?? [])
-    .filter((want) => want.left > 0 && !want.demand.isBorrowed)
-    .filter((want) => (last?.offersFor.get(want) ?? []).every((own) => !limits.allows(own)))
-    .map((own) => own.demand)
+  return rounds.flatMap(({ buying: { wants, offersFor } }) =>
+    wants
+      .filter((want) => want.left > 0 && !want.demand.isBorrowed)
+      .filter((want) => (offersFor.get(want) ?? []).every((own) => !limits.allows(own)))
+      .map((own) => own.demand),
+  )
 }
 
 /** `sharing`: uids of workloads that are left of a deficit that was shared. */
@@ -98,7 +124,8 @@ function conclude(
   context: SupplyContext,
   sharing: ReadonlySet<string> = new Set(),
 ): Supply {
-  const { board, limits, reserved, rounds } = sought
+  const { board, limits, reserved, rounds, desk } = sought
+  const gangs = outcomesOf(context, desk.found)
   const launches = launchAll(
     rounds.flatMap((own) => own.claims),
     context.ids,
@@ -110,25 +137,27 @@ function conclude(
   const placed = [reserved, ...rounds.map((own) => own.placed)]
   const isShort = ({ demand }: Want): boolean =>
     !demand.isBorrowed && sharing.has(demand.target.workload.uid)
+  const toRefusal = ({ want, refusal }: PreemptContext['waiting'][number]): Refusal => {
+    const why = [made.reasons.get(want) ?? [], isShort(want) ? DEFICIT : []].flat()
+    const reasons = [...refusal.reasons.map((own) => whyBorrowed(own, want)), ...why]
+    return { ...refusal, reasons, count: want.left, isEntitled: !want.demand.isBorrowed }
+  }
   return {
     actions: [
-      ...placed.flatMap((own) => own.actions),
+      ...[...desk.actions, ...placed.flatMap((own) => own.actions)],
       ...[...launches.actions, ...more.actions, ...made.actions],
     ],
-    refusals: waiting
-      .filter(({ want }) => want.left > 0)
-      .map(({ want, refusal }) => {
-        const why = [made.reasons.get(want) ?? [], isShort(want) ? DEFICIT : []].flat()
-        const reasons = [...refusal.reasons.map((own) => whyBorrowed(own, want)), ...why]
-        return { ...refusal, reasons, count: want.left, isEntitled: !want.demand.isBorrowed }
-      }),
+    refusals: [...waiting.filter(({ want }) => want.left > 0).map(toRefusal), ...refusalsOf(gangs)],
     used: new Set([
+      ...[...gangs.values()].flatMap((own) => own.reservations.map(({ node }) => node)),
+      ...desk.actions.flatMap((own) => (own.kind === 'bind' ? [own.node] : [])),
       ...placed.flatMap((own) => [...own.used]),
       ...[...launches.bought, ...made.used, ...spare.used, ...more.bought],
     ]),
     coming: sum([...rounds.map((own) => own.placed.coming), launches.coming]),
     blocked: limits.blocked,
     reclaim: { ...made, reservations: merge(reserved.kept, made.reservations) },
+    gangs,
   }
 }
 
@@ -144,65 +173,40 @@ const DEFICIT: Reason = {
   text: 'there is too little for all that is guaranteed; the teams share it by weight',
 }
 
-type Round = {
-  readonly placed: Placing
-  readonly claims: readonly ClaimDraft[]
-  readonly buying: ProvisionContext
-}
-
-type Places = { readonly reserved: Reserved; readonly rounds: readonly Round[] }
+type Finding = { readonly desk: GangDesk; readonly gangs: readonly Gang[] }
 
 /** Part by part, and what is left of them once more, so that each of them is told why. */
-function findPlaces(demands: readonly Demand[], context: RoundContext, split?: Split): Places {
-  const { snapshot } = context
-  const hasReserved = snapshot.workloadStatuses.some((own) => own.reservations !== undefined)
-  const { reserved, rest } = hasReserved
-    ? takeReserved(demands, context)
-    : { reserved: NOTHING_RESERVED, rest: demands }
-  const rounds: Round[] = []
-  const claims: ClaimDraft[] = []
-  if (split === undefined) seekRounds(rest, { context, rounds, claims })
-  else {
-    for (const part of split(rest)) seekRounds(part, { context, rounds, claims })
-    const left = rounds.flatMap(({ buying }) => buying.wants.flatMap(takeLeft))
-    seekRounds(together(left), { context, rounds, claims })
+function findPlaces(demands: readonly Demand[], finding: Finding, split?: Split): Reserved {
+  const { desk, gangs } = finding
+  const { context, rounds, claims } = desk
+  const { forming, waiting, loose } = askedOf(demands, gangs)
+  resume(forming, desk)
+  const { reserved, rest } = takeReserved(loose, context)
+  const takeTurn = ({ gang, demands: own }: Turn): void => {
+    if (gang === undefined) seekRounds(own, { context, rounds, claims })
+    else attempt({ gang, demands: own }, desk)
   }
-  return { reserved, rounds }
+  if (split === undefined) turnsOf(rest, waiting).forEach(takeTurn)
+  else {
+    for (const part of split(rest)) takeTurn({ demands: part })
+    takeTurn({ demands: together(rounds.flatMap(({ buying }) => buying.wants.flatMap(takeLeft))) })
+    waiting.forEach(takeTurn)
+  }
+  return reserved
 }
-
-type RoundContext = WantContext & Pick<ProvisionContext, 'limits' | 'ids' | 'weigh'>
 
 function takeReserved(
   demands: readonly Demand[],
   context: RoundContext,
 ): { readonly reserved: Reserved; readonly rest: readonly Demand[] } {
-  const { nowMs, workloadStatuses } = context.snapshot
+  const { nowMs } = context.snapshot
+  const workloadStatuses = context.snapshot.workloadStatuses.filter(
+    (own) => own.reservations !== undefined && own.gang === undefined,
+  )
+  if (workloadStatuses.length === 0) return { reserved: NOTHING_RESERVED, rest: demands }
   const serving = { ...context, ...wantsOf(demands, context), nowMs }
   const reserved = serveReserved(serving, workloadStatuses)
   return { reserved, rest: serving.wants.flatMap(takeLeft) }
-}
-
-type Found = {
-  readonly context: RoundContext
-  readonly rounds: Round[]
-  readonly claims: ClaimDraft[]
-}
-
-/**
- * Round by round, until one finds nothing. What a round has placed and bought may fill a zone or
- * carry a pool to its limit, and then those that are left may go where they might not before.
- */
-function seekRounds(demands: readonly Demand[], { context, rounds, claims }: Found): void {
-  let waiting = demands
-  while (waiting.length > 0) {
-    const buying = { ...context, ...wantsOf(waiting, context) }
-    const before = claims.length
-    const placed = place({ ...buying, nowMs: context.snapshot.nowMs })
-    provision(buying, claims)
-    rounds.push({ placed, claims: claims.slice(before), buying })
-    if (placed.used.size === 0 && claims.length === before) break
-    waiting = buying.wants.flatMap(takeLeft)
-  }
 }
 
 /** Equal demands as one again. */
@@ -214,13 +218,6 @@ function together(demands: readonly Demand[]): readonly Demand[] {
     const count = group.reduce((sum, own) => sum + own.count, 0)
     return first === undefined ? [] : [{ ...first, count }]
   })
-}
-
-/** What is left of the want, for the next round to find a place for. */
-function takeLeft(want: Want): readonly Demand[] {
-  const count = want.left
-  want.left = 0
-  return count === 0 ? [] : [{ ...want.demand, count }]
 }
 
 function waitingOf(buying: ProvisionContext): PreemptContext['waiting'] {
@@ -239,6 +236,7 @@ const NOBODY_WAITS: Supply = {
   coming: new Map(),
   blocked: new Set(),
   reclaim: { borrowers: new Map(), reservations: new Map() },
+  gangs: new Map(),
 }
 
 const NOTHING_RESERVED: Reserved = {

@@ -9,6 +9,7 @@
  * make of the counts is decided in `admit.ts`.
  */
 import { rememberedPair } from '../base/remembered.ts'
+import { isGang } from '../model/gang.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Template } from '../model/version.ts'
 import type { Draft } from './fold.ts'
@@ -87,7 +88,10 @@ export type Entitlement = {
 }
 
 export function targetWithin({ workload, running }: Counted, entitlement: Entitlement): Target {
-  const { all, staying } = running
+  const { all } = running
+  const gang = isGang(workload)
+  // A gang's replica is never replaced while it runs, so those that must go count until they do.
+  const staying = gang ? all : running.staying
   const { allowed, guaranteed } = entitlement
   const newest = entitlement.newest ?? { allowed: Infinity, guaranteed }
   const { template, version } = revisionOf(workload.spec)
@@ -99,7 +103,11 @@ export function targetWithin({ workload, running }: Counted, entitlement: Entitl
   const onDemand = lasting.filter((own) => own.node.capacityType === 'on-demand').length
   const shortOfBase = Math.max(0, onDemandTarget(workload.spec, allowed) - onDemand)
   const moving = Math.min(shortOfBase, baseRoom(workload.spec, allowed) + missing)
-  const wanted = rolling ? Math.min(missing, most - staying.length) : Math.max(missing, moving)
+  const wanted = gang
+    ? wantedOfGang({ allowed, missing, rolling, desired: desiredOf(workload) })
+    : rolling
+      ? Math.min(missing, most - staying.length)
+      : Math.max(missing, moving)
   const start = Math.max(0, wanted)
   const rights = Math.max(lasting.length, Math.min(guaranteed, newest.guaranteed))
   // One more than allowed for a while, as a surge, is no loan.
@@ -116,4 +124,11 @@ export function targetWithin({ workload, running }: Counted, entitlement: Entitl
     startBorrowed: Math.max(0, borrowed),
     startOnDemand: Math.max(0, Math.min(start, shortOfBase)),
   }
+}
+
+type GangCount = Pick<Target, 'allowed' | 'desired' | 'rolling'> & { readonly missing: number }
+
+/** All that is missing, or nothing while quotas allow only some, or some of another version run. */
+function wantedOfGang({ allowed, desired, rolling, missing }: GangCount): number {
+  return rolling || allowed < desired ? 0 : missing
 }

@@ -8,6 +8,7 @@
  * is started on an on-demand machine, and only when it is available does another go.
  */
 import { byKey, byNumber, descending, inOrder, type Compare } from '../base/order.ts'
+import { restartsWhole } from '../model/gang.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Action } from './actions.ts'
 import type { Draft } from './fold.ts'
@@ -65,6 +66,8 @@ function scaleIn(
 ): readonly Action[] {
   const desired = desiredOf(workload)
   if (all.length <= desired) return []
+  // Of a gang that runs as one nobody goes alone.
+  if (desired > 0 && restartsWhole(workload.spec)) return []
   const { version } = revisionOf(workload.spec)
   const rolling = all.some((own) => own.bound.version !== version)
   const { surge } = rollRoom(workload.spec, desired)

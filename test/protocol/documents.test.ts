@@ -58,11 +58,35 @@ describe('a document', () => {
   })
 
   it('is NotYetSupported as soon as one fault is, whatever else is wrong', () => {
-    expect(told({ replicas: 1, command: ['a'], gang: {} })).toEqual([
+    expect(told({ replicas: 1, command: ['a'], dependsOn: {} })).toEqual([
       'NotYetSupported',
-      'gang: is not supported yet: gang scheduling comes in a later release',
+      'dependsOn: is not supported yet: dependencies between workloads comes in a later release',
     ])
-    expect(told({ gang: {}, replicas: -1 })).toMatchObject({ 0: 'NotYetSupported', length: 4 })
+    expect(told({ dependsOn: {}, replicas: -1 })).toMatchObject({ 0: 'NotYetSupported', length: 4 })
+  })
+
+  it('says no to what cannot be true of a gang', () => {
+    const gang = { replicas: 2, command: ['a'], gang: true }
+    const rollout = { maxSurge: 1, maxUnavailable: 0 }
+    const whole = 'a gang is stopped whole and then started whole'
+    expect(told({ ...gang, availability: { minAvailable: 1 }, rollout })).toEqual([
+      'Invalid',
+      'availability.minAvailable: must be 100% or left out: a gang runs whole or not at all, not 1',
+      `rollout.maxSurge: must be 0 or left out: ${whole}, not 1`,
+      `rollout.maxUnavailable: must be 100% or left out: ${whole}, not 0`,
+    ])
+    expect(told({ ...gang, gang: false, gangDeadlineSeconds: 60 })).toEqual([
+      'Invalid',
+      'gangDeadlineSeconds: is of no use without gang: true',
+    ])
+    expect(told({ ...gang, gang: { restart: 'some' } })).toEqual([
+      'Invalid',
+      'gang.restart: must be one of all, member, not "some"',
+    ])
+    expect(told({ ...gang, gang: 'yes' })).toEqual([
+      'Invalid',
+      'gang: must be true or false, or an object, not "yes"',
+    ])
   })
 
   it('must be an object that agrees with its path', () => {

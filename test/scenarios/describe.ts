@@ -3,6 +3,7 @@
  */
 import type { Proposal, RepackRefusal } from '#shared/model/proposal.ts'
 import { reasonText } from '#shared/model/status.ts'
+import type { WorkloadStatus } from '#shared/model/status.ts'
 import type { Action, Plan } from '#shared/planner/actions.ts'
 
 /** The plan's lines; `nothing` when it decides nothing. */
@@ -15,6 +16,7 @@ export function describePlan(plan: Plan): string[] {
         own.reasons.map((reason) => `${reason.code}: ${reasonText(reason)}`).join('; '),
     ),
     ...plan.repackRefusals.map(describeRefusal),
+    ...plan.workloadStatuses.flatMap((own) => describeGang(own, plan.nowMs)),
     ...(plan.nextAtMs === undefined
       ? []
       : [`next +${String(Math.round((plan.nextAtMs - plan.nowMs) / 1000))}s`]),
@@ -42,6 +44,23 @@ export function describeProposal({ groups, refused }: Proposal): string[] {
 
 function describeRefusal({ retire, reason }: RepackRefusal): string {
   return `keep ${retire.join(' ')}  ${reason.code}: ${reason.text}`
+}
+
+/** How far a gang has come, and the room that it holds; nothing of one that waits. */
+function describeGang(status: WorkloadStatus, nowMs: number): string[] {
+  const { name, gang, reservations = [] } = status
+  if (gang === undefined) return []
+  const seconds = (ms: number): string => String(Math.round((ms - nowMs) / 1000))
+  const { formed, formingSinceMs, failures, heldOffUntilMs } = gang
+  const room = reservations.map((own) => `${own.node}×${String(own.count)}`).join(' ')
+  const words = [
+    ...(formed === undefined ? [] : [`whole with ${String(formed)}`]),
+    ...(formingSinceMs === undefined ? [] : [`forms since ${seconds(formingSinceMs)}s`]),
+    ...(room === '' ? [] : [`holds ${room}`]),
+    ...(failures === undefined ? [] : [`failures=${String(failures)}`]),
+    ...(heldOffUntilMs === undefined ? [] : [`held off +${seconds(heldOffUntilMs)}s`]),
+  ]
+  return [`gang ${name} ${words.join(', ')}`]
 }
 
 type Tell<K extends Action['kind']> = (action: Extract<Action, { kind: K }>) => string

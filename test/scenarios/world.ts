@@ -115,6 +115,22 @@ const verbs: Readonly<Record<string, Verb>> = {
   ) => {
     addNode(world, { name, pool, type, zone, capacity, phase })
   },
+  /** A claim has come up as that machine, and has passed. */
+  up: (world, [name = '', type = '', zone = '']) => {
+    const claim = must(
+      world.nodes.find((own) => own.name === name),
+      `claim ${name}`,
+    )
+    world.nodes = world.nodes.filter((own) => own !== claim)
+    const { pool, capacityType } = claim
+    addNode(world, { name, pool, type, zone, capacity: capacityType, phase: 'ready' })
+    const at = world.nodes.length - 1
+    world.nodes[at] = { ...must(world.nodes[at], name), claim: claim.claim }
+  },
+  /** EC2 had nothing for a claim. */
+  'give-up': (world, [name]) => {
+    world.nodes = world.nodes.filter((own) => own.name !== name)
+  },
   set: (world, [name, ...rest]) => {
     const i = world.nodes.findIndex((own) => own.name === name)
     const changed = { ...must(world.nodes[i], `node ${String(name)}`), ...documentOf(rest) }

@@ -44,6 +44,8 @@ export type Part = {
   /** Of one piece. */
   readonly need: Amount
   readonly count: number
+  /** Replicas in one piece; one where it is not said. */
+  readonly size?: number
 }
 
 const NOBODYS: Amount = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
@@ -65,13 +67,13 @@ export function openBooks({ shares, asks }: QuotaQuestion): Books {
   }
   return {
     ...{ governed, accounts, grants, accountOf },
-    guarantee: ({ ask, kind, need }, count) => {
+    guarantee: ({ ask, kind, need, size = 1 }, count) => {
       const { left } = accountOf(ask)
       for (const own of governed) left[own] -= count * need[own]
-      add(ask, kind === 'growth' ? 'grown' : 'guaranteed', count)
+      add(ask, kind === 'growth' ? 'grown' : 'guaranteed', count * size)
     },
-    lend: ({ ask, kind }, count) => {
-      add(ask, kind === 'growth' ? 'grownOnLoan' : 'borrowed', count)
+    lend: ({ ask, kind, size = 1 }, count) => {
+      add(ask, kind === 'growth' ? 'grownOnLoan' : 'borrowed', count * size)
     },
   }
 }
@@ -118,6 +120,7 @@ export function partsOf(asks: readonly Ask[]): readonly Part[] {
       { ask, kind: 'more', need: ask.need, count: ask.wanted - countOfHoldings(ask.has) },
     ])
     .filter((own) => own.count > 0)
+    .map((own) => (own.ask.asOne === true && own.kind !== 'firm' ? inOnePiece(own) : own))
     .sort(
       inOrder(
         descending(byKey((own) => own.ask.priority)),
@@ -127,6 +130,12 @@ export function partsOf(asks: readonly Ask[]): readonly Part[] {
         byKey((own) => own.ask.uid),
       ),
     )
+}
+
+function inOnePiece(part: Part): Part {
+  const need = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
+  for (const own of DIMENSIONS) need[own] = part.count * part.need[own]
+  return { ...part, need, count: 1, size: part.count }
 }
 
 /** The replicas it has, as far as they are wanted. */

@@ -51,6 +51,8 @@ export type Ask = {
   readonly firm: number
   /** In all; `has` is among them. */
   readonly wanted: number
+  /** It is of no use in part: what it is granted beside what is firm is all of it or nothing. */
+  readonly asOne?: boolean
   readonly sinceMs: number
 }
 

@@ -8,6 +8,7 @@
 import { remembered } from '../../base/remembered.ts'
 import type { Assignment } from '../../model/assignment.ts'
 import { LIMITS } from '../../model/limits.ts'
+import { isGang } from '../../model/gang.ts'
 import type { Node } from '../../model/node.ts'
 import type { RepackReason } from '../../model/repack.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
@@ -29,6 +30,8 @@ export type Herd = {
   readonly unsettled: ReadonlySet<string>
   /** Nodes on which room is kept for somebody. */
   readonly reserved: ReadonlySet<string>
+  /** Uids of gangs. */
+  readonly gangs: ReadonlySet<string>
   /** Nodes about which a person has given an order. */
   readonly ordered: ReadonlySet<string>
 }
@@ -47,6 +50,7 @@ export function herdOf(snapshot: Snapshot, draft: Draft): Herd {
     draft,
     unsettled: new Set(unsettled.map((own) => own.workload.uid)),
     reserved: new Set(reservations.map((own) => own.node)),
+    gangs: new Set(snapshot.workloads.filter(isGang).map((own) => own.uid)),
     ordered: new Set(snapshot.orders.flatMap((own) => (own.target === 'node' ? [own.name] : []))),
   }
 }
@@ -89,6 +93,12 @@ const rows: readonly Row[] = [
     code: 'Reserved',
     text: 'room on it is kept for somebody',
     when: ({ node, herd }) => herd.reserved.has(node.name),
+  },
+  {
+    code: 'Gang',
+    text: 'a replica on it is one of a gang, which would have to restart',
+    when: ({ assignment, herd }) =>
+      assignment?.replicas.some((own) => herd.gangs.has(own.uid)) ?? false,
   },
   {
     code: 'Untold',

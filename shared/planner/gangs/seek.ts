@@ -1,0 +1,185 @@
+/**
+ * Finds room for gangs: for every replica of one, or for none.
+ *
+ * Who waits is tried out on the board and the books as they are; where something is missing, both
+ * are put back as they were, so nothing of a gang that cannot start is placed, bought or charged.
+ * Who forms keeps its room, and what it has lost of it is sought anew, before any other gang
+ * begins: while it lacks something, none starts to form in the pools it could use. Two that held
+ * half of a pool each would wait for each other until both have to give up.
+ */
+import { byText } from '../../base/order.ts'
+import type { Reason, Reservation } from '../../model/status.ts'
+import type { Action, Refusal } from '../actions.ts'
+import { countsOn, markBoard } from '../board-mark.ts'
+import type { ClaimDraft } from '../claims.ts'
+import { poolsFor, type Demand } from '../demand.ts'
+import type { Draft } from '../fold.ts'
+import { refusalOf } from '../refusals.ts'
+import { seekRounds, takeLeft, type Round, type RoundContext } from '../rounds.ts'
+import { wantsOf } from '../wants.ts'
+import { deadlineMs, type Gang } from './gang.ts'
+import { bindAll, keepRoomOf, reservationsOf, type Kept } from './hold.ts'
+import type { Asking } from './turns.ts'
+
+/** What a pass has found for one gang. */
+export type GangFound = {
+  readonly reservations: readonly Reservation[]
+  /** Replicas that wait, and for what; those of them that are refused apart. */
+  readonly told: { readonly count: number; readonly reasons: readonly Reason[] }
+  readonly refusal?: Refusal
+  /** It could be bound at once, by the pass that finds its reservations written. */
+  readonly isReady: boolean
+}
+
+export type GangDesk = {
+  readonly context: RoundContext
+  readonly draft: Draft
+  readonly found: Map<string, GangFound>
+  readonly actions: Action[]
+  readonly rounds: Round[]
+  readonly claims: ClaimDraft[]
+  /** By pool: a gang that forms and lacks something which that pool could give. */
+  readonly lacking: Map<string, string>
+}
+
+/** Those that form: all keep what they have before one of them looks for more. */
+export function resume(asking: readonly Asking[], desk: GangDesk): void {
+  const kept = asking.map(({ gang, demands }) => {
+    const wants = wantsOf(demands, desk.context).wants
+    const rooms = keepRoomOf(gang, { board: desk.context.board, wants }, desk.draft)
+    return { gang, rooms, left: wants.flatMap(takeLeft) }
+  })
+  for (const own of kept) complete(own, desk)
+}
+
+type Resumed = {
+  readonly gang: Gang
+  readonly rooms: readonly Kept[]
+  readonly left: readonly Demand[]
+}
+
+function complete({ gang, rooms, left }: Resumed, desk: GangDesk): void {
+  const { uid, name, spec } = gang.target.workload
+  const { context, found, actions, lacking } = desk
+  const { nowMs, pools } = context.snapshot
+  if (left.length === 0 && rooms.every((own) => own.isFree)) {
+    actions.push(...bindAll(rooms, { ...context, nowMs }))
+    found.set(uid, { reservations: [], told: { count: 0, reasons: [] }, isReady: false })
+    return
+  }
+  const more = seekMore(left, desk)
+  const counts = new Map(more.counts)
+  for (const { node } of rooms) counts.set(node, (counts.get(node) ?? 0) + 1)
+  const count = gang.target.start - more.missing
+  const free = rooms.filter((own) => own.isFree).length + more.ready
+  const reasons = [forming(gang, { count, free })]
+  const common = { reservations: reservationsOf(counts, gang), told: { count, reasons } }
+  if (more.missing === 0) {
+    found.set(uid, { ...common, isReady: free === count })
+    return
+  }
+  for (const { pool, taint } of poolsFor(pools, spec)) {
+    if (taint === undefined && !lacking.has(pool.name)) lacking.set(pool.name, name)
+  }
+  const refusal = refuse(gang, more.missing, more.reasons)
+  found.set(uid, { ...common, refusal, isReady: false })
+}
+
+function forming(gang: Gang, { count, free }: { count: number; free: number }): Reason {
+  const of = `${String(free)} of the ${String(count)} that have room could start`
+  const text = `the gang forms: ${of}, and all start together; it gives up`
+  return { code: 'GangForming', text, atMs: deadlineMs(gang) }
+}
+
+/** One that waits begins to form if there is room for all of it, and only then. */
+export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
+  const { uid } = gang.target.workload
+  const { context, found, claims, rounds } = desk
+  const { start } = gang.target
+  const nobody = { reservations: [], told: { count: 0, reasons: [] }, isReady: false }
+  const ahead = whoIsAhead(gang, desk)
+  if (ahead !== undefined) {
+    const text = `gang ${ahead} forms and lacks room in a pool that this one would use`
+    const reasons = [{ code: 'GangWaits', text }]
+    found.set(uid, { ...nobody, refusal: refuse(gang, start, reasons) })
+    return
+  }
+  const undo = [markBoard(context.board), context.limits.mark()]
+  const before = { claims: claims.length, rounds: rounds.length }
+  const more = seekMore(demands, desk)
+  if (more.missing > 0) {
+    for (const back of undo) back()
+    claims.length = before.claims
+    rounds.length = before.rounds
+    const has = `${String(start - more.missing)} of ${String(start)} find room`
+    const text = `${has}, and the gang starts as one or not at all`
+    const reasons = [{ code: 'GangIncomplete', text }, ...more.reasons]
+    found.set(uid, { ...nobody, refusal: refuse(gang, start, reasons) })
+    return
+  }
+  const begun = { ...gang, part: { formingSinceMs: context.snapshot.nowMs } }
+  found.set(uid, {
+    reservations: reservationsOf(more.counts, begun),
+    told: { count: start, reasons: [forming(begun, { count: start, free: more.ready })] },
+    isReady: more.ready === start,
+  })
+}
+
+function whoIsAhead({ target }: Gang, { context, lacking }: GangDesk): string | undefined {
+  if (lacking.size === 0) return undefined
+  const open = poolsFor(context.snapshot.pools, target.workload.spec)
+  const names = open.flatMap(({ pool, taint }) =>
+    taint === undefined ? (lacking.get(pool.name) ?? []) : [],
+  )
+  return names[0]
+}
+
+function refuse(
+  { target: { workload, version } }: Gang,
+  count: number,
+  reasons: readonly Reason[],
+): Refusal {
+  return { workload: workload.name, version, count, reasons }
+}
+
+type More = {
+  /** By node: replicas that have their room there now. */
+  readonly counts: ReadonlyMap<string, number>
+  readonly missing: number
+  /** How many of those that have room could be bound at once. */
+  readonly ready: number
+  /** Why the others have none. */
+  readonly reasons: readonly Reason[]
+}
+
+function seekMore(demands: readonly Demand[], desk: GangDesk): More {
+  const { context, claims } = desk
+  const before = countsOn(context.board)
+  const rounds: Round[] = []
+  seekRounds(demands, { context, rounds, claims })
+  const counts = new Map<string, number>()
+  let ready = 0
+  for (const slot of context.board.slots) {
+    const count = slot.replicas - (before.get(slot.node) ?? 0)
+    if (count === 0) continue
+    counts.set(slot.node, count)
+    if (slot.ready) ready += count
+  }
+  const last = rounds.at(-1)?.buying
+  const short = (last?.wants ?? []).filter((own) => own.left > 0)
+  const reasons = short.flatMap((want) => (last === undefined ? [] : refusalOf(want, last).reasons))
+  desk.rounds.push(...rounds.map(boughtIn))
+  const missing = short.reduce((sum, own) => sum + own.left, 0)
+  return { counts, missing, ready, reasons: distinct(reasons) }
+}
+
+/** What it buys, and no more: its places are kept, and nobody is bound yet. */
+function boughtIn({ claims, buying }: Round): Round {
+  const placed = { actions: [], used: new Set<string>(), coming: new Map<string, number>() }
+  return { placed, claims, buying: { ...buying, wants: [] } }
+}
+
+function distinct(reasons: readonly Reason[]): readonly Reason[] {
+  const byKey = new Map(reasons.map((own) => [`${own.code} ${own.text}`, own]))
+  return [...byKey].sort(([a], [b]) => byText(a, b)).map(([, own]) => own)
+}
