@@ -9,19 +9,22 @@
  * the faults that users of it and of its peers reported.
  */
 import { byKey, byText, descending, inOrder } from '../base/order.ts'
+import { isGang } from '../model/gang.ts'
 import { LIMITS } from '../model/limits.ts'
 import { templateKey, type BoundReplica } from '../model/assignment.ts'
 import type { Reason, Reservation } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
 import { put, type Board, type Slot } from './board.ts'
+import { markBoard } from './board-mark.ts'
 import { reportsByArn } from './facts.ts'
 import { roomByRules, type Want } from './fill.ts'
+import type { Draft } from './fold.ts'
 import { openLimitRoom, type Emptied, type LimitRoom } from './limit-room.ts'
 import type { Offer } from './offers.ts'
 import { binOf } from './place.ts'
 import type { PoolBook } from './pool-limits.ts'
 import type { Dimension } from './quota/policy.ts'
-import { NO_REPLICAS, replicasByUid } from './replicas.ts'
+import { NO_REPLICAS, replicasByUid, runningOf, type Replica } from './replicas.ts'
 import { weightOf } from './revision.ts'
 import {
   openVictims,
@@ -78,7 +81,7 @@ export function preempt(context: PreemptContext): Preemption {
   const clearings = new Map<string, Clearing>()
   const isCleared = (node: string): boolean => clearings.has(node)
   const limitRoom = openLimitRoom({ draft, limits, victims, slots: board.slots, isCleared })
-  const scene: Scene = { board, victims, clearings, limitRoom }
+  const scene: Scene = { board, victims, clearings, limitRoom, taken: [] }
   const open = entitled.flatMap((waiting) => {
     const { owed, why } = roomsOwed(waiting, { ...context, victims })
     if (why !== undefined) reasons.set(waiting.want, why)
@@ -108,7 +111,18 @@ function clearFor(scene: Scene, open: readonly Owed[]): ReadonlyMap<Want, Reason
   const told = new Map<Want, Reason>()
   let rooms = 0
   for (const { want, owed, offers } of open) {
-    const { uid } = want.demand.target.workload
+    const { workload, start } = want.demand.target
+    const { uid } = workload
+    if (isGang(workload)) {
+      // All of it asks in the turn of the first.
+      if (spent.has(uid)) continue
+      spent.set(uid, start)
+      const wants = open.map((own) => own.want).filter((own) => isOf(own, uid))
+      const isOwedAll = owed >= start && rooms < LIMITS.reclaimsPerPass
+      if (isOwedAll && clearForGang(scene, wants, start)) rooms += start
+      else told.set(want, whyNobody(scene.victims))
+      continue
+    }
     let coming = 0
     const isDone = (): boolean =>
       want.left <= coming || (spent.get(uid) ?? 0) >= owed || rooms >= LIMITS.reclaimsPerPass
@@ -130,6 +144,29 @@ function clearFor(scene: Scene, open: readonly Owed[]): ReadonlyMap<Want, Reason
   }
   return told
 }
+
+const isOf = ({ demand }: Want, uid: string): boolean => demand.target.workload.uid === uid
+
+/** Clears room for all of a gang, on free nodes first; or nobody gives way, and it is told false. */
+function clearForGang(scene: Scene, wants: readonly Want[], count: number): boolean {
+  const { board, victims, clearings, taken } = scene
+  if (wants.reduce((sum, own) => sum + own.left, 0) < count) return false
+  const restore = markBoard(board)
+  const before = [...clearings].map(([node, own]) => [node, copyOf(own)] as const)
+  const [lefts, takenBefore] = [wants.map((own) => own.left), taken.length]
+  for (const want of wants) {
+    while (want.left > 0 && makeRoom(scene, want)) want.left -= 1
+  }
+  if (wants.every((own) => own.left === 0)) return true
+  restore()
+  clearings.clear()
+  for (const [node, own] of before) clearings.set(node, own)
+  taken.splice(takenBefore, Infinity).forEach(victims.letLive)
+  wants.forEach((own, i) => (own.left = lefts[i] ?? 0))
+  return false
+}
+
+const copyOf = (own: Clearing): Clearing => ({ ...own, wants: [...own.wants] })
 
 type OwedContext = PreemptContext & { readonly victims: VictimBook }
 
@@ -229,12 +266,15 @@ type Scene = {
   readonly victims: VictimBook
   readonly clearings: Map<string, Clearing>
   readonly limitRoom: LimitRoom
+  /** In their order, all that have been taken, mates in a gang among them. */
+  readonly taken: Victim[]
 }
 
 type Way = { readonly slot: Slot; readonly victims: readonly Victim[] }
 
 /** Clears room for one more replica of the want; false where nobody may be sent away for it. */
-function makeRoom({ board, victims, clearings }: Scene, want: Want): boolean {
+function makeRoom(scene: Scene, want: Want): boolean {
+  const { board, victims, clearings } = scene
   const ways = board.slots.flatMap((slot): readonly Way[] => {
     if (!slot.ready || roomByRules(board, binOf(slot), want) <= 0) return []
     const chosen = victims.choose(slot, want)
@@ -243,8 +283,7 @@ function makeRoom({ board, victims, clearings }: Scene, want: Want): boolean {
   const [best] = ways.toSorted(byHarm)
   if (best === undefined) return false
   const { slot } = best
-  victims.take(best.victims)
-  for (const victim of best.victims) Object.assign(slot, without(slot, victim))
+  takeWithMates(scene, best)
   put(board, slot, want.demand)
   const known = clearings.get(slot.node) ?? { slot, victims: [], wants: [] }
   known.victims = [...known.victims, ...best.victims]
@@ -253,9 +292,24 @@ function makeRoom({ board, victims, clearings }: Scene, want: Want): boolean {
   return true
 }
 
+/** Whoever is taken of a gang leaves the others nothing to do: their room comes free as well. */
+function takeWithMates({ board, victims, taken }: Scene, way: Way): void {
+  victims.take(way.victims)
+  const mates = victims.matesOf(way.victims)
+  victims.take(mates)
+  taken.push(...way.victims, ...mates)
+  for (const victim of [...way.victims, ...mates]) {
+    const slot = board.slots.find((own) => own.node === victim.replica.node.name)
+    if (slot !== undefined) Object.assign(slot, without(slot, victim))
+  }
+}
+
+const harmOf = (victims: readonly Victim[]): number =>
+  victims.reduce((sum, own) => sum + own.size, 0)
+
 const byHarm = inOrder<Way>(
-  byKey((own) => own.victims.filter((victim) => victim.because === 'Preempted').length),
-  byKey((own) => own.victims.length),
+  byKey((own) => harmOf(own.victims.filter((victim) => victim.because === 'Preempted'))),
+  byKey((own) => harmOf(own.victims)),
   byKey((own) => own.victims.reduce((sum, { target }) => sum + target.workload.spec.priority, 0)),
   byKey((own) => own.victims.reduce((sum, { gaveWay }) => sum + gaveWay, 0)),
   // The newest, as on one node: what has run for long has more to lose.
@@ -267,6 +321,8 @@ const byHarm = inOrder<Way>(
 function letLive({ victims }: Scene, clearing: Clearing): void {
   const { slot } = clearing
   clearing.victims = clearing.victims.toReversed().filter((victim) => {
+    // Its mates have gone for it, and others may have their room.
+    if (victim.size > 1) return true
     const kept = withVictim(slot, victim)
     const isNeeded =
       kept.freeCpuMilli < 0 ||
@@ -299,6 +355,7 @@ function conclude(
     }
   }
   const gone = [...clearings, ...emptied].flatMap((own) => own.victims)
+  const goneIds = new Set(gone.map((own) => own.replica.bound.id))
   return {
     borrowers: onLoanOf(gone),
     reservations,
@@ -308,9 +365,24 @@ function conclude(
         ...stopsOf({ victims: own.victims, wants: [own.want] }),
         drainOf(own, nowMs),
       ]),
+      ...matesOf(gone, context.draft)
+        .filter((own) => !goneIds.has(own.bound.id))
+        .map(({ bound, node }): Action => {
+          return { kind: 'stop', node: node.name, replica: bound.id, reason: AS_ONE }
+        }),
     ],
     used: new Set(clearings.map((own) => own.slot.node)),
   }
+}
+
+const AS_ONE: Reason = { code: 'GangRestart', text: 'its gang gives way as one' }
+
+/** All that run of the gangs of which somebody goes. */
+function matesOf(victims: readonly Victim[], draft: Draft): readonly Replica[] {
+  const gangs = victims.map((own) => own.target.workload).filter(isGang)
+  return [...new Set(gangs.map((own) => own.uid))].flatMap(
+    (uid) => runningOf(replicasByUid(draft).get(uid) ?? NO_REPLICAS).all,
+  )
 }
 
 function onLoanOf(victims: readonly Victim[]): Reclaim['borrowers'] {

@@ -227,7 +227,8 @@ function waitingOf(workload: WorkloadItem, version: string, { context, old }: Kn
   const refusedCount = refused.reduce((sum, own) => sum + own.count, 0)
   const gang = context.gangs.get(workload.uid)
   const comingCount = gang === undefined ? (context.coming.get(workload.uid) ?? 0) : 0
-  const reserved = context.reclaim.reservations.get(workload.uid) ?? []
+  const cleared = context.reclaim.reservations.get(workload.uid) ?? []
+  const reserved = gang === undefined ? cleared : []
   const reservedCount = reserved.reduce((sum, own) => sum + own.count, 0)
   const told = gang?.told ?? { count: 0, reasons: [] }
   const count = refusedCount + comingCount + reservedCount + told.count

@@ -12,7 +12,7 @@ import type { Action, Refusal } from './actions.ts'
 import { makeBoard } from './board.ts'
 import type { BrakeBook } from './brake.ts'
 import { isUnfair, partsByDeficit } from './deficit.ts'
-import { demandsOf, type Demand } from './demand.ts'
+import { byRight, demandsOf, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
 import type { IdMaker } from './ids.ts'
 import { hasHeadroom, keepHeadroom } from './headroom.ts'
@@ -21,7 +21,7 @@ import { offersOf } from './offers.ts'
 import type { Want } from './fill.ts'
 import { gangsOf, stateOf, type Gang } from './gangs/gang.ts'
 import { outcomesOf, type GangOutcomes } from './gangs/outcome.ts'
-import { attempt, resume, type GangDesk } from './gangs/seek.ts'
+import { attempt, resume, takeCleared, type GangDesk } from './gangs/seek.ts'
 import { askedOf, turnsOf, type Turn } from './gangs/turns.ts'
 import { openWeigh } from './place-history.ts'
 import { openPoolBook } from './pool-limits.ts'
@@ -102,7 +102,7 @@ function seek(demands: readonly Demand[], context: SupplyContext, split?: Split)
   const weigh = openWeigh(shortages, snapshot.nowMs)
   const seeking = { snapshot, board, offers, limits, ids, weigh }
   const rounds: Round[] = []
-  const book = { found: new Map(), actions: [], lacking: new Map() }
+  const book = { found: new Map(), actions: [], lacking: new Map(), short: [] }
   const desk: GangDesk = { ...book, context: seeking, draft, rounds, claims: [] }
   const gangs = gangsOf(context)
   return { ...seeking, desk, rounds, reserved: findPlaces(demands, { desk, gangs }, split) }
@@ -125,13 +125,18 @@ function conclude(
   sharing: ReadonlySet<string> = new Set(),
 ): Supply {
   const { board, limits, reserved, rounds, desk } = sought
-  const gangs = outcomesOf(context, desk.found)
   const launches = launchAll(
     rounds.flatMap((own) => own.claims),
     context.ids,
   )
   const waiting = rounds.flatMap((own) => waitingOf(own.buying))
-  const made = preempt({ ...context, board, limits, waiting, kept: reserved.kept })
+  const asking = desk.short.length === 0 ? waiting : [...waiting, ...desk.short].sort(byTurn)
+  const made = preempt({ ...context, board, limits, waiting: asking, kept: reserved.kept })
+  for (const own of desk.short) {
+    const reservations = made.reservations.get(own.gang.target.workload.uid)
+    takeCleared(own, { desk, reservations, why: made.reasons.get(own.want) })
+  }
+  const gangs = outcomesOf(context, desk.found)
   const spare = keepHeadroom(sought)
   const more = launchAll(spare.claims, context.ids)
   const placed = [reserved, ...rounds.map((own) => own.placed)]
@@ -159,6 +164,11 @@ function conclude(
     reclaim: { ...made, reservations: merge(reserved.kept, made.reservations) },
     gangs,
   }
+}
+
+/** As they stood in line before. */
+function byTurn(a: { readonly want: Want }, b: { readonly want: Want }): number {
+  return byRight(a.want.demand, b.want.demand)
 }
 
 /** Who borrows is told of what, and on whose account. */

@@ -7,7 +7,9 @@
  * short.
  */
 import { byKey, descending, groupBy, inOrder } from '../base/order.ts'
+import { isGang } from '../model/gang.ts'
 import { LIMITS } from '../model/limits.ts'
+import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 import type { Resources } from '../model/quantities.ts'
 import type { Slot } from './board.ts'
@@ -19,6 +21,7 @@ import { DIMENSIONS, type Dimension } from './quota/policy.ts'
 import {
   isAvailable,
   isRunning,
+  minAvailableOf,
   needOfBound,
   NO_REPLICAS,
   replicasByUid,
@@ -37,6 +40,8 @@ type Candidate = {
   readonly isAvailable: boolean
   /** How often its workload has given way lately: whoever did is spared where another will do. */
   readonly gaveWay: number
+  /** Replicas that go with it, itself among them: of a gang all. */
+  readonly size: number
 }
 
 /** `Reclaimed`: it ran on borrowed room. `Preempted`: its team has more important work. */
@@ -59,6 +64,8 @@ export type VictimBook = {
   /** All that run on the slot's node, where each of them has what is lacked on loan. */
   chooseAll(slot: Slot, lack: Lack): readonly Victim[] | undefined
   take(victims: readonly Victim[]): void
+  /** Of gangs of which some are taken, those that are not, who go with them. */
+  matesOf(victims: readonly Victim[]): readonly Victim[]
   letLive(victim: Victim): void
 }
 
@@ -95,7 +102,8 @@ export function openVictims(context: VictimContext): VictimBook {
     const onLoan = own.borrowed > 0 ? use.onLoan(spec.team, need, lacked) : []
     if (onLoan.length > 0) return { ...candidate, onLoan, because: 'Reclaimed' }
     if (!outranks(want.demand.target.workload.spec, spec)) return undefined
-    if (candidate.isAvailable && own.guaranteed <= 0) return undefined
+    const isProtected = candidate.isAvailable || isGang(target.workload)
+    if (isProtected && own.guaranteed <= 0) return undefined
     return { ...candidate, onLoan, because: 'Preempted' }
   }
   const take = (victim: Victim): void => {
@@ -109,6 +117,7 @@ export function openVictims(context: VictimContext): VictimBook {
   return {
     ...{ isEmpty: candidates.length === 0, nextAtMs, letLive },
     take: (victims) => victims.forEach(take),
+    matesOf: (victims) => matesIn(candidates, { victims, taken }),
     choose: (slot, want) => {
       const { uid } = want.demand.target.workload
       const chosen: Victim[] = []
@@ -137,6 +146,17 @@ export function openVictims(context: VictimContext): VictimBook {
       return chosen.length === replicas ? chosen : undefined
     },
   }
+}
+
+type Going = { readonly victims: readonly Victim[]; readonly taken: ReadonlySet<Replica> }
+
+function matesIn(candidates: readonly Candidate[], { victims, taken }: Going): readonly Victim[] {
+  const byUid = new Map(victims.map((own) => [own.target.workload.uid, own]))
+  return candidates.flatMap((own): readonly Victim[] => {
+    const first = byUid.get(own.target.workload.uid)
+    if (first === undefined || !isGang(own.target.workload) || taken.has(own.replica)) return []
+    return [{ ...own, because: first.because, onLoan: first.onLoan }]
+  })
 }
 
 /** Inside one team: the more important, and of equals what can run by right alone. */
@@ -177,9 +197,10 @@ function candidatesOf({ snapshot, draft, targets }: VictimContext): Candidates {
       const allowed = target.allowed - reclaimable
       const ledger = openLedger({ workload, allowed }, runningOf(group), nowMs)
       // Protected is what is left to it by right once the more important work has its own.
-      const floor = floorOf(workload.spec, Math.min(allowed, target.guaranteed))
+      const floor = protectedOf(workload, Math.min(allowed, target.guaranteed))
       const guaranteed = Math.min(ledger.available(), allowed) - floor
       left.set(workload.uid, { borrowed: reclaimable, guaranteed })
+      const size = isGang(workload) ? runningOf(group).all.length : 1
       return group.filter(isRunning).flatMap((own): readonly Candidate[] => {
         const fromMs = own.bound.assignedAtMs + LIMITS.reclaimMinRuntimeMs
         if (nowMs < fromMs) {
@@ -188,7 +209,7 @@ function candidatesOf({ snapshot, draft, targets }: VictimContext): Candidates {
         }
         const need = needOfBound(own, draft)
         const isCounted = isAvailable(own, workload.spec, nowMs)
-        return [{ replica: own, target, need, isAvailable: isCounted, gaveWay }]
+        return [{ replica: own, target, need, isAvailable: isCounted, gaveWay, size }]
       })
     })
     .sort(
@@ -201,6 +222,12 @@ function candidatesOf({ snapshot, draft, targets }: VictimContext): Candidates {
       ),
     )
   return { candidates, left, nextAtMs: nextMs === Infinity ? undefined : nextMs }
+}
+
+/** Ready replicas that it keeps; a gang all of them, where it says so, or else none. */
+function protectedOf(workload: WorkloadItem, desired: number): number {
+  const { spec } = workload
+  return isGang(workload) ? minAvailableOf(spec, desired) : floorOf(spec, desired)
 }
 
 /** Where it has no place left for one more, all that anybody takes. */

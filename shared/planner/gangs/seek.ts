@@ -13,7 +13,9 @@ import type { Action, Refusal } from '../actions.ts'
 import { countsOn, markBoard } from '../board-mark.ts'
 import type { ClaimDraft } from '../claims.ts'
 import { poolsFor, type Demand } from '../demand.ts'
+import type { Want } from '../fill.ts'
 import type { Draft } from '../fold.ts'
+import type { Offer } from '../offers.ts'
 import { refusalOf } from '../refusals.ts'
 import { seekRounds, takeLeft, type Round, type RoundContext } from '../rounds.ts'
 import { wantsOf } from '../wants.ts'
@@ -40,7 +42,19 @@ export type GangDesk = {
   readonly claims: ClaimDraft[]
   /** By pool: a gang that forms and lacks something which that pool could give. */
   readonly lacking: Map<string, string>
+  /** Those for whom others might give way: they found too little, and hold nothing. */
+  readonly short: ShortOf[]
 }
+
+/** What a gang wants, why it has none of it, and what would do if it might be bought. */
+export type ShortOf = {
+  readonly gang: Gang
+  readonly want: Want
+  readonly refusal: Refusal
+  readonly offers: readonly Offer[]
+}
+
+const NOBODY = { reservations: [], told: { count: 0, reasons: [] }, isReady: false }
 
 /** Those that form: all keep what they have before one of them looks for more. */
 export function resume(asking: readonly Asking[], desk: GangDesk): void {
@@ -96,12 +110,11 @@ export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
   const { uid } = gang.target.workload
   const { context, found, claims, rounds } = desk
   const { start } = gang.target
-  const nobody = { reservations: [], told: { count: 0, reasons: [] }, isReady: false }
   const ahead = whoIsAhead(gang, desk)
   if (ahead !== undefined) {
     const text = `gang ${ahead} forms and lacks room in a pool that this one would use`
     const reasons = [{ code: 'GangWaits', text }]
-    found.set(uid, { ...nobody, refusal: refuse(gang, start, reasons) })
+    found.set(uid, { ...NOBODY, refusal: refuse(gang, start, reasons) })
     return
   }
   const undo = [markBoard(context.board), context.limits.mark()]
@@ -114,7 +127,12 @@ export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
     const has = `${String(start - more.missing)} of ${String(start)} find room`
     const text = `${has}, and the gang starts as one or not at all`
     const reasons = [{ code: 'GangIncomplete', text }, ...more.reasons]
-    found.set(uid, { ...nobody, refusal: refuse(gang, start, reasons) })
+    const isEntitled = demands.every((own) => !own.isBorrowed)
+    const refusal = { ...refuse(gang, start, reasons), isEntitled }
+    found.set(uid, { ...NOBODY, refusal })
+    const { wants, offersFor } = wantsOf(demands, context)
+    const short = wants.map((want) => ({ want, offers: offersFor.get(want) ?? [] }))
+    desk.short.push(...short.map((own) => ({ ...own, gang, refusal })))
     return
   }
   const begun = { ...gang, part: { formingSinceMs: context.snapshot.nowMs } }
@@ -123,6 +141,35 @@ export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
     told: { count: start, reasons: [forming(begun, { count: start, free: more.ready })] },
     isReady: more.ready === start,
   })
+}
+
+/** Others give way for all of it: it forms in the room that they leave. */
+export function takeCleared(
+  { gang, want, refusal }: ShortOf,
+  { desk, reservations, why }: Cleared,
+): void {
+  const { uid } = gang.target.workload
+  const { found, context } = desk
+  if (reservations === undefined) {
+    if (why === undefined) return
+    const told = { ...refusal, reasons: [...refusal.reasons, why] }
+    found.set(uid, { ...NOBODY, refusal: told })
+    return
+  }
+  const begun = { ...gang, part: { formingSinceMs: context.snapshot.nowMs } }
+  const { start } = want.demand.target
+  const counts = new Map<string, number>()
+  for (const { node, count } of reservations) counts.set(node, (counts.get(node) ?? 0) + count)
+  const reasons = [forming(begun, { count: start, free: 0 })]
+  const common = { reservations: reservationsOf(counts, begun), isReady: false }
+  found.set(uid, { ...common, told: { count: start, reasons } })
+}
+
+type Cleared = {
+  readonly desk: GangDesk
+  /** Undefined where nobody gives way; then why, where that is known. */
+  readonly reservations: readonly Reservation[] | undefined
+  readonly why: Reason | undefined
 }
 
 function whoIsAhead({ target }: Gang, { context, lacking }: GangDesk): string | undefined {
