@@ -147,7 +147,7 @@ function clearFor(scene: Scene, open: readonly Owed[]): ReadonlyMap<Want, Reason
 
 const isOf = ({ demand }: Want, uid: string): boolean => demand.target.workload.uid === uid
 
-/** Clears room for all of a gang, on free nodes first; or nobody gives way, and it is told false. */
+/** Clears room for all of a gang, on free nodes first; false where nobody gives way. */
 function clearForGang(scene: Scene, wants: readonly Want[], count: number): boolean {
   const { board, victims, clearings, taken } = scene
   if (wants.reduce((sum, own) => sum + own.left, 0) < count) return false
