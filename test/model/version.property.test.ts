@@ -47,7 +47,10 @@ const NOT_YET_TEMPLATE: Document = {
   secrets: { KEY: 'arn:aws:secretsmanager:x' },
   data: { version: '1' },
 }
-const NOT_YET_POLICY: readonly string[] = ['scale', 'service', 'gang', 'dependsOn']
+const NOT_YET_POLICY: readonly string[] = ['scale', 'service', 'dependsOn']
+
+/** Policies as well, which contradict some of the others and so are tried without them. */
+const GANG: Document = { gang: { restart: 'member' }, gangDeadlineSeconds: 60 }
 
 const pick = (fields: Document) => (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, fields[name]]))
@@ -76,7 +79,7 @@ describe('a version', () => {
   it('knows every field that a workload can have as template or as policy', () => {
     const template = [...Object.keys(TEMPLATE), ...Object.keys(NOT_YET_TEMPLATE)]
     expect(template.sort()).toEqual(Object.keys(templateShape).sort())
-    const policy = [...Object.keys(POLICY), ...NOT_YET_POLICY]
+    const policy = [POLICY, GANG].flatMap(Object.keys).concat(NOT_YET_POLICY)
     expect([...template, ...policy].sort()).toEqual(Object.keys(workloadSpecSchema.shape).sort())
   })
 
@@ -109,6 +112,11 @@ describe('a version', () => {
         expect(versionFor({ ...without, [field]: POLICY[field] })).toBe(versionFor(without))
       }),
     )
+  })
+
+  it('does not change by making a gang of the same', () => {
+    const plain = pick(firsts)(Object.keys(TEMPLATE))
+    expect(versionFor({ ...plain, ...GANG })).toBe(versionFor(plain))
   })
 
   it('does not hang on the order of keys, nor on defaults spelt out', () => {
