@@ -15,12 +15,14 @@ import { plan } from './commands/plan.ts'
 import { repack } from './commands/repack.ts'
 import { rollout } from './commands/rollout.ts'
 import { scale } from './commands/scale.ts'
+import { simulate } from './commands/simulate.ts'
 import { version } from './commands/version.ts'
 import { wait } from './commands/wait.ts'
 
 export const COMMANDS: readonly Command[] = [
   apply,
   plan,
+  simulate,
   scale,
   ...rollout,
   remove,

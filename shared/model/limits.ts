@@ -31,6 +31,13 @@ export const LIMITS = {
   /** Templates kept of a workload, the last used first: what can be gone back to. */
   revisionsKept: 10,
   documentsMax: 200,
+  /** What a replay holds in memory and gets through in an hour. */
+  traceRowsMax: 1_000_000,
+  traceMaxBytes: 256_000_000,
+  /** Ten years. */
+  traceSecondsMax: 315_360_000,
+  /** Of a bad trace: enough to see what is wrong with it. */
+  traceFaultsShown: 20,
   /** A page of a list: what fits one answer and one DynamoDB page (1 MB) with room to spare. */
   pageMaxItems: 500,
   pageDefaultItems: 100,

@@ -27,7 +27,7 @@ import {
   type Item,
   type Write,
 } from '#shared/store/store.ts'
-import { parseItem, readPartition, readWorkloadStatuses } from './herd.ts'
+import { parseItem, readPartition, readWorkloadStatuses, type Reader } from './herd.ts'
 import { isDeleted } from './objects.ts'
 import type { AdminApiPorts } from './ports.ts'
 import { problem } from './problem.ts'
@@ -62,9 +62,11 @@ export async function readSpec(
   return parseItem(ports, specItemSchema, await ports.store.get(keys.spec(noun, name)))
 }
 
+export type ChangePorts = Pick<AdminApiPorts, 'store' | 'clock' | 'ids' | 'log'>
+
 /** Applies `change` to the spec that stands there, or says why not. Throws StoreError. */
 export async function changeSpec(
-  ports: AdminApiPorts,
+  ports: ChangePorts,
   target: SpecName & { match?: Match | undefined },
   change: (standing: SpecItem | undefined) => Change,
 ): Promise<Changed> {
@@ -137,7 +139,7 @@ function nextItem(
 }
 
 async function write(
-  ports: AdminApiPorts,
+  ports: ChangePorts,
   {
     stored,
     standing,
@@ -182,7 +184,7 @@ const ttlOf = (deletedAtMs: number): number =>
  * what was read names a version that was among the newest.
  */
 async function revisionWrites(
-  ports: AdminApiPorts,
+  ports: ChangePorts,
   standing: SpecItem | undefined,
   next: SpecItem,
 ): Promise<Write[]> {
@@ -218,7 +220,7 @@ function revisionAfter(kept: readonly Revision[], next: WorkloadItem): Revision 
 }
 
 async function namedByRollout(
-  ports: AdminApiPorts,
+  ports: Reader,
   workload: WorkloadItem,
 ): Promise<ReadonlySet<string | undefined>> {
   const rollout = (await readWorkloadStatuses(ports, [workload])).get(workload.name)?.rollout
@@ -226,7 +228,7 @@ async function namedByRollout(
 }
 
 /** In order of number. */
-export async function readRevisions(ports: AdminApiPorts, uid: string): Promise<Revision[]> {
+export async function readRevisions(ports: Reader, uid: string): Promise<Revision[]> {
   const items = await readPartition(ports.store, keys.revision(uid, '').pk)
   const revisions = items.flatMap((item) => parseItem(ports, revisionSchema, item) ?? [])
   return revisions.sort((a, b) => a.number - b.number)
