@@ -90,7 +90,7 @@ function difference(now: number, after: number): string {
 }
 
 /** Stamps and notes of the planner's own: nothing that anybody would see happen. */
-const BOOKKEEPING: ReadonlySet<string> = new Set(['note', 'stamp', 'forget'])
+const BOOKKEEPING: ReadonlySet<string> = new Set(['note', 'stamp', 'fail', 'forget'])
 
 type Act = { readonly what: string; readonly detail: string; readonly why: string }
 type Refusal = PlanAnswer['unschedulable'][number] & {

@@ -18,6 +18,17 @@ export type GpuShare = z.infer<typeof gpuShareSchema>
 
 export const stopReasonSchema = z.object({ code: z.string(), text: z.string() })
 
+/** What reconcile has seen fail of one replica. */
+export const replicaFailuresSchema = z.object({
+  /** Ends of its process as its agent told them last; an agent without a memory begins at 0. */
+  crashes: z.int().min(0),
+  /** Failures since it was last well, the ends of its process among them. */
+  count: z.int().min(0),
+  sinceMs: z.int(),
+  lastMs: z.int(),
+})
+export type ReplicaFailures = z.infer<typeof replicaFailuresSchema>
+
 export const boundReplicaSchema = z.object({
   /** `<workload>/<epoch>-<n>` */
   id: z.string(),
@@ -32,6 +43,8 @@ export const boundReplicaSchema = z.object({
   assignedAtMs: z.int(),
   /** Since when its reports say ready without a break. */
   readySinceMs: z.int().optional(),
+  /** Absent until it first fails. */
+  failures: replicaFailuresSchema.optional(),
   stopAtMs: z.int().optional(),
   stopReason: stopReasonSchema.optional(),
 })

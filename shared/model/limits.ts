@@ -236,6 +236,18 @@ export const LIMITS = {
   /** A replica that restarted so often and is not ready shows a crash loop. */
   crashLoopRestarts: 3,
 
+  // Failures
+  /** Replicas whose failures a workload remembers: as many as the largest breaker counts. */
+  failuresKept: 200,
+  /** Of a replica that is gone. Bad hardware fails twice within a day. */
+  failureMemoryMs: 86_400_000,
+  /** What an agent tells is not trusted to be a number that can be added up. */
+  failureCountMax: 10_000,
+  /** A version that fails on so many nodes is to blame itself: two may be chance. */
+  blameNodesLeast: 3,
+  /** Workloads that must fail on a node, and be fine elsewhere, for the node to be to blame. */
+  blameWorkloadsLeast: 2,
+
   // Repack
   /** Less is not worth the stir, whatever share of the price it is. */
   repackLeastUsdPerHour: 0.01,

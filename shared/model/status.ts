@@ -67,6 +67,17 @@ export const rolloutStatusSchema = z.object({
 })
 export type RolloutStatus = z.infer<typeof rolloutStatusSchema>
 
+/** A replica that failed and has not been well since, or is gone. */
+export const replicaFailureSchema = z.object({
+  replica: z.string(),
+  version: z.string(),
+  node: z.string(),
+  count: z.int().min(1),
+  sinceMs: z.int(),
+  lastMs: z.int(),
+})
+export type ReplicaFailure = z.infer<typeof replicaFailureSchema>
+
 /** How far a gang has come; absent of what is none, and while nothing was tried yet. */
 export const gangPartSchema = z.object({
   /** Since then it holds room, in `reservations`, or is bound and not ready to the last. */
@@ -117,6 +128,8 @@ export const workloadStatusSchema = z.object({
   /** Absent until it first has to give way, and again once that is forgiven. */
   reclaims: z.array(reclaimsSchema).optional(),
   gang: gangPartSchema.optional(),
+  /** The newest first, and no more than LIMITS.failuresKept; absent where all went well. */
+  failures: z.array(replicaFailureSchema).optional(),
 })
 export type WorkloadStatus = z.infer<typeof workloadStatusSchema>
 

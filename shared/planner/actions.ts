@@ -4,7 +4,7 @@
  * Actions say what to change in the words of the model; `fold.ts` turns them into items, and
  * reconcile alone turns those into writes and EC2 calls.
  */
-import type { BoundReplica } from '../model/assignment.ts'
+import type { BoundReplica, ReplicaFailures } from '../model/assignment.ts'
 import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
 import type { Noun } from '../model/names.ts'
@@ -94,6 +94,14 @@ export type Action =
       readonly node: string
       readonly replica: string
       readonly readySinceMs: number | undefined
+      readonly reason: Reason
+    }
+  /** A replica failed, by what its agent says: the stamp is all that changes. */
+  | {
+      readonly kind: 'fail'
+      readonly node: string
+      readonly replica: string
+      readonly failures: ReplicaFailures
       readonly reason: Reason
     }
   | {

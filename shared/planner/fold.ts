@@ -133,6 +133,9 @@ const folds = {
       readySinceMs === undefined ? own : { ...own, readySinceMs },
     )
   },
+  fail: (edit, { node, replica, failures }) => {
+    changeReplica(edit, { node, replica }, (own) => ({ ...own, failures }))
+  },
   drain: (edit, { node, because, deadlineMs, reason }) => {
     const own = must(edit.nodes.get(node), `node ${node}`)
     changeNode(edit, node, {

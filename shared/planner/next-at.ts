@@ -11,6 +11,7 @@ import type { Beat } from '../model/report.ts'
 import type { TeamStatus, WorkloadStatus } from '../model/status.ts'
 import { stopAtMs } from './drain.ts'
 import { beatsByArn, poolsByName } from './facts.ts'
+import { failureMoments } from './failures.ts'
 import type { Draft } from './fold.ts'
 import { borrowsAgainAtMs, forgivenAtMs } from './quota/cool-down.ts'
 import { forgottenAtMs } from './quota/loans.ts'
@@ -51,6 +52,10 @@ function* allMoments(context: NextContext): Iterable<readonly number[]> {
   yield launchMoments(snapshot)
   yield waitingMoments(context)
   yield* quotaMoments(context)
+  const replicas = replicasByUid(draft)
+  for (const { uid, failures } of context.statuses) {
+    if (failures !== undefined) yield failureMoments(replicas.get(uid) ?? NO_REPLICAS, failures)
+  }
 }
 
 function nodeMoments(

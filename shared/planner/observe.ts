@@ -8,6 +8,7 @@
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import type { FactsOf, NodeFacts, ObserveContext } from './facts.ts'
+import { takeInFailures } from './failures.ts'
 import { fold, type Draft } from './fold.ts'
 import { carryOutOrder } from './orders.ts'
 import { takeInReport } from './readiness.ts'
@@ -28,6 +29,8 @@ export function observe(
     (facts) => facts.flatMap((own) => takeInNotices(own, snapshot)),
     (facts) => judgeSilence(facts, context),
     (facts) => facts.flatMap((own) => runBurnIn(own, context)),
+    // Before readiness: a failed probe is told by a stamp that this report is about to take away.
+    (facts) => facts.flatMap((own) => takeInFailures(own, snapshot.nowMs)),
     (facts) => facts.flatMap((own) => takeInReport(own, snapshot.nowMs)),
     (facts) => facts.flatMap((own) => carryOutOrder(own, snapshot.nowMs)),
     (facts) => facts.flatMap((own) => leaveDeletedPool(own, snapshot)),

@@ -14,9 +14,11 @@ import {
   type PoolStatus,
   type Reason,
   type Reclaims,
+  type ReplicaFailure,
   type WorkloadStatus,
 } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
+import { failuresOf } from './failures.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
 import type { GangOutcomes } from './gangs/outcome.ts'
@@ -86,6 +88,7 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     waiting: waitingOf(workload, revisionOf(workload.spec).version, { context, old }),
     quota: quotaOf(workload, running, { context, old }),
     gang: context.gangs.get(workload.uid)?.part,
+    failures: failuresOf(mine, old?.failures, context.snapshot.nowMs),
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
   if (isSettled(old, facts)) return old
@@ -107,6 +110,7 @@ type Facts = {
   readonly quota: QuotaFacts | undefined
   /** Of a gang that is to run. */
   readonly gang: GangPart | undefined
+  readonly failures: readonly ReplicaFailure[]
 }
 
 type QuotaFacts = Pick<
@@ -120,9 +124,13 @@ type QuotaFacts = Pick<
  */
 const settled = new WeakMap<WorkloadStatus, Facts>()
 
-function isSettled(old: WorkloadStatus, { waiting, quota, gang, ...now }: Facts): boolean {
+function isSettled(
+  old: WorkloadStatus,
+  { waiting, quota, gang, failures, ...now }: Facts,
+): boolean {
   const known = settled.get(old)
   if (known === undefined || waiting.length + known.waiting.length > 0) return false
+  if (failures.length + known.failures.length > 0) return false
   if (quota !== undefined || known.quota !== undefined) return false
   if (gang !== undefined || known.gang !== undefined) return false
   return (
@@ -174,6 +182,7 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     ...(facts.gang === undefined || Object.keys(facts.gang).length === 0
       ? {}
       : { gang: facts.gang }),
+    ...(facts.failures.length === 0 ? {} : { failures: [...facts.failures] }),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Proposal, RepackRefusal } from '#shared/model/proposal.ts'
 import { reasonText } from '#shared/model/status.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import type { Action, Plan } from '#shared/planner/actions.ts'
+import type { Blamed } from '#shared/planner/blame.ts'
 
 /** The plan's lines; `nothing` when it decides nothing. */
 export function describePlan(plan: Plan): string[] {
@@ -40,6 +41,15 @@ export function describeProposal({ groups, refused }: Proposal): string[] {
     ...refused.map(describeRefusal),
   ]
   return lines.length === 0 ? ['nothing'] : lines
+}
+
+/** A line for each version and node that fail together; `nobody` where nothing fails. */
+export function describeBlame(found: readonly Blamed[]): string[] {
+  const lines = found.map(({ workload, node, replicas, count, blame }) => {
+    const times = `×${String(count)} by ${String(replicas)}`
+    return `${workload} on ${node} ${times}  ${blame.code}: ${blame.text}`
+  })
+  return lines.length === 0 ? ['nobody'] : lines
 }
 
 function describeRefusal({ retire, reason }: RepackRefusal): string {
@@ -89,6 +99,7 @@ const tell = {
   stop: ({ node, replica }) => `${replica} on ${node}`,
   forget: ({ node, replicas }) => `${replicas.join(' ')} on ${node}`,
   stamp: ({ node, replica }) => `${replica} on ${node}`,
+  fail: ({ node, replica, failures }) => `${replica} on ${node} ×${String(failures.count)}`,
   drain: ({ node, because }) => `${node} ${because}`,
   lift: ({ node, generation }) => `${node} to ${String(generation)}`,
   undrain: ({ node }) => node,

@@ -9,12 +9,13 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { blame, evidenceOf } from '#shared/planner/blame.ts'
 import { changedItems, draftOf } from '#shared/planner/fold.ts'
 import { plan } from '#shared/planner/plan.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { SEARCH_BUDGET, searchGroups } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
-import { describePlan, describeProposal } from './describe.ts'
+import { describeBlame, describePlan, describeProposal } from './describe.ts'
 import { newWorld, tell, type World } from './world.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
@@ -58,6 +59,12 @@ const solver = await loadSolver()
 /** Lines that have an answer. */
 const answers: Readonly<Record<string, (world: World) => string[]>> = {
   plan: step,
+  /** Whose fault it is, by what the herd remembers. */
+  blame: (world) => {
+    const assignments = new Map(world.assignments.map((own) => [own.node, own]))
+    const herd = world.nodes.map((node) => ({ node, assignment: assignments.get(node.name) }))
+    return describeBlame(blame(evidenceOf(herd, world.workloadStatuses)))
+  },
   /** `repack` looks at the herd, and its proposal stands until the next look. */
   look: (world) => {
     const budget = { ...BUDGETS['5s'], ...SEARCH_BUDGET }

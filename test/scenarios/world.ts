@@ -151,6 +151,21 @@ const verbs: Readonly<Record<string, Verb>> = {
       replicas: [...(report?.replicas ?? []), reported(String(id), version, 'ready')],
     })
   },
+  /** Its process has ended so often by now; it waits for its next start, or `running` again. */
+  crashed: (world, [id = '', times = '1', phase = 'failed']) => {
+    const crashes = Number(times)
+    const restarts = phase === 'failed' ? crashes - 1 : crashes
+    const lastExit = { code: 1, reason: 'Error', atMs: world.nowMs }
+    const ready = phase === 'ready'
+    changeReplica(world, id, { phase: phase as 'failed', ready, restarts, lastExit })
+  },
+  /** Its process runs, and its probe fails. */
+  unwell: (world, [id = '']) => {
+    changeReplica(world, id, { phase: 'running', ready: false })
+  },
+  well: (world, [id = '']) => {
+    changeReplica(world, id, { phase: 'ready', ready: true })
+  },
   /** The machine has booted anew. */
   reboot: (world, [node]) => {
     const { arn } = machineOf(world, String(node))
@@ -433,6 +448,18 @@ function reported(
   const phase = ready ? ('ready' as const) : ('running' as const)
   const restarts = state === 'crashing' ? LIMITS.crashLoopRestarts : 0
   return { id, version, phase, ready, restarts, addresses: {}, gpus: [] }
+}
+
+function changeReplica(
+  world: World,
+  id: string,
+  changes: Partial<Snapshot['reports'][number]['replicas'][number]>,
+): void {
+  const isTold = ({ replicas }: Snapshot['reports'][number]): boolean =>
+    replicas.some((one) => one.id === id)
+  const own = must(world.reports.find(isTold), `a report of ${id}`)
+  const replicas = own.replicas.map((one) => (one.id === id ? { ...one, ...changes } : one))
+  world.reports = world.reports.map((one) => (one === own ? { ...own, replicas } : one))
 }
 
 function changeReport(

@@ -20,6 +20,8 @@ const BAD: ReadonlySet<string> = new Set([
   'Orphaned',
   'Impaired',
   'Silent',
+  'Failed',
+  'Unhealthy',
 ])
 
 /** The events of a plan, numbered under the pass's epoch. */
@@ -89,6 +91,10 @@ const told = {
   stamp: ({ replica, node, reason }) => [
     about(workloadOf(replica), reason, `${replica} on ${node}: ${reason.text}`),
   ],
+  fail: ({ replica, node, reason }) =>
+    reason.code === 'Noted'
+      ? []
+      : [about(workloadOf(replica), reason, `${replica} on ${node}: ${reason.text}`)],
   drain: ({ node, reason }) => [
     about(`node/${node}`, { code: reason.code, text: '' }, `draining: ${reason.text}`),
   ],
