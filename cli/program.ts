@@ -133,7 +133,7 @@ function groupOf(
 
 const GROUPS: Readonly<Record<string, string>> = {
   node: 'cordon, uncordon, drain, retest or terminate a node',
-  rollout: 'status, pause, resume or undo of a roll-out',
+  rollout: 'status, history, pause, resume or undo of a roll-out',
   pool: 'release a brake',
   sweep: 'allow a sweep',
 }

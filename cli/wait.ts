@@ -14,10 +14,11 @@ import { workloadAnswer } from './listing.ts'
 import { orSuggest } from './lookup.ts'
 import { harmless } from './render/paint.ts'
 import { formatDuration, formatTook } from './render/time.ts'
-import { isSettled, readyShare, workloadWhy } from './views/workload.ts'
+import { isComplete, isSettled, readyShare, workloadWhy } from './views/workload.ts'
 
 export const GOALS = ['ready', 'deleted'] as const
-export type Goal = (typeof GOALS)[number]
+/** A roll-out is complete once nothing older runs: `drover rollout status --wait` asks for it. */
+export type Goal = (typeof GOALS)[number] | 'complete'
 export type WaitKind = 'workload' | 'pool' | 'team' | 'node'
 export type WaitTarget = Target<WaitKind>
 
@@ -70,7 +71,8 @@ export async function waitFor(
 }
 
 function refuseHopeless(targets: readonly WaitTarget[], goal: Goal): void {
-  const bad = targets.find(({ kind }) => goal === 'ready' && kind !== 'workload' && kind !== 'node')
+  if (goal === 'deleted') return
+  const bad = targets.find(({ kind }) => kind !== 'workload' && kind !== 'node')
   if (bad === undefined) return
   throw new UsageError(
     `a ${bad.kind} is never "ready"`,
@@ -94,17 +96,17 @@ async function probe(context: Context, target: WaitTarget, goal: Goal): Promise<
   const { value, body } = await orSuggest(context, target, () =>
     context.api.get(path, workloadAnswer),
   )
-  return { ...workloadProbe(value), body }
+  return { ...workloadProbe(value, goal), body }
 }
 
 /** Reasons after which a roll-out stands still until a person does something. */
 const ENDED: ReadonlySet<string> = new Set(['ProgressDeadlineExceeded', 'RolloutHalted'])
 
-function workloadProbe(workload: WorkloadObject): Probe {
+function workloadProbe(workload: WorkloadObject, goal: Goal): Probe {
   const { name, status, generation } = workload
   const text = `workload/${name} ${readyShare(workload)} ready`
-  if (isSettled(workload))
-    return { done: true, text: `workload/${name} is ready (${readyShare(workload)})` }
+  const isThere = goal === 'complete' ? isComplete(workload) : isSettled(workload)
+  if (isThere) return { done: true, text: `workload/${name} is ${goal} (${readyShare(workload)})` }
   if (status.deleting === true)
     return { done: false, text, failed: `workload/${name} is being deleted` }
   if (status.observedGeneration < generation)
@@ -112,7 +114,9 @@ function workloadProbe(workload: WorkloadObject): Probe {
   const ended = status.conditions.find(
     (own) => own.type === 'Progressing' && !own.status && ENDED.has(own.reason),
   )
-  const old = status.updated < status.desired ? `, ${String(status.updated)} updated` : ''
+  const left = status.rollout?.old ?? 0
+  const behind = status.updated < status.desired ? `, ${String(status.updated)} updated` : ''
+  const old = left > 0 ? `${behind}, ${String(left)} old` : behind
   const why = workloadWhy(workload)
   return {
     done: false,

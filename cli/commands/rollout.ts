@@ -1,16 +1,22 @@
 /**
- * `drover rollout`: where a roll-out stands, and the three ways to interfere.
+ * `drover rollout`: where a roll-out stands, what came before, and the three ways to interfere.
+ *
+ * As with kubectl, a status is done (exit 0) only when the roll-out is: a script may ask it alone.
  */
 import type { WorkloadObject } from '#shared/protocol/api.ts'
+import { revisionsAnswerSchema } from '#shared/protocol/why-answers.ts'
 import type { Command, Context } from '../command.ts'
+import { CliError } from '../errors.ts'
 import { namedTarget, objectPath } from '../kinds.ts'
 import { workloadAnswer } from '../listing.ts'
 import { orSuggest } from '../lookup.ts'
 import { conditionLines } from '../render/conditions.ts'
 import { indented, page } from '../render/page.ts'
+import { table } from '../render/table.ts'
 import { ageOf } from '../render/time.ts'
 import { waitFor } from '../wait.ts'
-import { readyShare, workloadState, workloadWhy } from '../views/workload.ts'
+import { revisionColumns } from '../views/revision.ts'
+import { isComplete, isSettled, readyShare, workloadState, workloadWhy } from '../views/workload.ts'
 import { timeoutOption, waitTimeoutMs } from './options.ts'
 
 const NAME = { name: 'name', summary: 'the workload' } as const
@@ -18,25 +24,56 @@ const NAME = { name: 'name', summary: 'the workload' } as const
 const status: Command = {
   name: 'rollout status',
   group: 'Say what should run',
-  summary: 'say how far a roll-out is',
+  summary: 'say how far a roll-out is; exit 1 while it is not complete',
   arguments: [NAME],
-  options: [{ flags: '--wait', summary: 'return once it has ended' }, timeoutOption],
+  options: [{ flags: '--wait', summary: 'return once it is complete' }, timeoutOption],
   examples: ['drover rollout status web', 'drover rollout status web --wait --timeout 10m'],
   async run(context, input) {
     const target = namedTarget('workload', input.argument('name'))
     if (input.flag('wait')) {
-      await waitFor(context, [target], { goal: 'ready', timeoutMs: waitTimeoutMs(input) })
+      await waitFor(context, [target], { goal: 'complete', timeoutMs: waitTimeoutMs(input) })
     }
     const answer = await orSuggest(context, target, () =>
       context.api.get(objectPath(target), workloadAnswer),
     )
     context.show(answer.body, () => statusLines(context, answer.value))
+    if (!isComplete(answer.value)) throw incomplete(answer.value)
+  },
+}
+
+function incomplete(workload: WorkloadObject): CliError {
+  const { name, status: seen } = workload
+  const why = workloadWhy(workload)
+  const ready = seen.rollout?.ready ?? Math.min(seen.ready, seen.updated)
+  const told = isSettled(workload)
+    ? `${String(seen.rollout?.old ?? 0)} of older versions still run`
+    : `${String(ready)} of ${String(seen.desired)} are ready at the newest version`
+  return new CliError({
+    code: 'RolloutIncomplete',
+    text: `workload/${name}: the roll-out is not complete: ${why === '' ? told : why}`,
+    next: `drover rollout status ${name} --wait`,
+  })
+}
+
+const history: Command = {
+  name: 'rollout history',
+  group: 'Say what should run',
+  summary: 'say which versions are kept, and what each of them changed',
+  arguments: [NAME],
+  examples: ['drover rollout history web'],
+  async run(context, input) {
+    const target = namedTarget('workload', input.argument('name'))
+    const answer = await orSuggest(context, target, () =>
+      context.api.get(`${objectPath(target)}/revisions`, revisionsAnswerSchema),
+    )
+    const columns = revisionColumns(context.world.clock.now())
+    context.show(answer.body, () => table(columns, answer.value.items, context.style))
   },
 }
 
 function statusLines({ style, world }: Context, workload: WorkloadObject): readonly string[] {
   const state = workloadState(workload)
-  const { updated, desired, version, rollout: own } = workload.status
+  const { updated, desired, version, rollout: own, conditions } = workload.status
   const nowMs = world.clock.now()
   return page(
     {
@@ -60,7 +97,10 @@ function statusLines({ style, world }: Context, workload: WorkloadObject): reado
       sections: [
         {
           title: 'Conditions',
-          lines: conditionLines(workload.status.conditions, { style: indented(style), nowMs }),
+          lines:
+            conditions.length === 0
+              ? []
+              : conditionLines(conditions, { style: indented(style), nowMs }),
         },
       ],
     },
@@ -96,6 +136,7 @@ function verb({ verb: action, summary, said }: VerbFacts): Command {
 
 export const rollout: readonly Command[] = [
   status,
+  history,
   verb({ verb: 'pause', summary: 'start no more new replicas of a new version', said: 'paused' }),
   verb({ verb: 'resume', summary: 'go on with a paused roll-out', said: 'goes on' }),
   verb({ verb: 'undo', summary: 'roll back to an earlier version', said: 'rolls back' }),

@@ -4,7 +4,7 @@
 import type { Command } from '../command.ts'
 import { UsageError } from '../errors.ts'
 import { targetFrom } from '../kinds.ts'
-import { GOALS, waitFor, type Goal } from '../wait.ts'
+import { GOALS, waitFor } from '../wait.ts'
 import { timeoutOption, waitTimeoutMs } from './options.ts'
 
 const WAITABLE = ['workload', 'pool', 'team', 'node'] as const
@@ -32,7 +32,7 @@ export const wait: Command = {
   },
 }
 
-function goalFrom(text: string): Goal {
+function goalFrom(text: string): (typeof GOALS)[number] {
   const goal = GOALS.find((own) => own === text)
   if (goal !== undefined) return goal
   throw new UsageError(`--for: "${text}" is nothing to wait for`, `use ${GOALS.join(' or ')}`)

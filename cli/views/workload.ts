@@ -9,10 +9,19 @@ import type { Cell, Column } from '../render/table.ts'
 type State = { readonly text: string; readonly colour: Colour | undefined }
 type Rule = { readonly state: State; readonly when: (workload: WorkloadObject) => boolean }
 
+/** As many replicas of the newest version are ready as are wanted. */
 export const isSettled = ({ generation, status }: WorkloadObject): boolean =>
   status.observedGeneration >= generation &&
   status.ready >= status.desired &&
-  status.updated >= status.desired
+  status.updated >= status.desired &&
+  // Of the ready some may be old ones: an older server does not tell them apart.
+  (status.rollout?.ready ?? status.ready) >= status.desired
+
+/** Settled, and nothing older runs any more. */
+export const isComplete = (workload: WorkloadObject): boolean =>
+  isSettled(workload) &&
+  workload.status.deleting !== true &&
+  (workload.status.rollout?.old ?? 0) === 0
 
 const holds = ({ status }: WorkloadObject, type: string, value: boolean): boolean =>
   status.conditions.some((own) => own.type === type && own.status === value)

@@ -12,7 +12,7 @@ import type { PoolSpec } from '../model/pool.ts'
 import type { TeamSpec } from '../model/team.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 
-const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' })
+export const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' })
 
 export const problemFaultSchema = z
   .object({
@@ -86,6 +86,8 @@ export const rolloutAnswerSchema = z
       .meta({ description: 'the last version of which all that were wanted were ready' }),
     started: instant,
     lastProgress: instant.meta({ description: 'when more of the active one were ready than ever' }),
+    ready: z.int().optional().meta({ description: 'replicas of the active version that are' }),
+    old: z.int().optional().meta({ description: 'replicas of other versions that still run' }),
   })
   .meta({ id: 'Rollout' })
 
@@ -258,20 +260,6 @@ export const replicaAnswerSchema = z
   })
   .meta({ id: 'Replica' })
 export type ReplicaAnswer = z.infer<typeof replicaAnswerSchema>
-
-export const explainAnswerSchema = z
-  .object({
-    replicas: z.array(
-      z.object({
-        id: z.string(),
-        node: z.string().optional(),
-        phase: z.string(),
-        reasons: z.array(reasonAnswerSchema),
-      }),
-    ),
-  })
-  .meta({ id: 'Explanation', description: 'why each replica is where and what it is' })
-export type ExplainAnswer = z.infer<typeof explainAnswerSchema>
 
 export const planAnswerSchema = z
   .object({

@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import { LIMITS } from '../model/limits.ts'
 import { KIND_OF, NOUNS, PLURAL_OF, type Noun } from '../model/names.ts'
 import * as api from './api.ts'
+import * as why from './why-answers.ts'
 
 export type Parameter = {
   readonly name: string
@@ -116,8 +117,16 @@ const workloadVerbs: readonly Operation[] = [
     id: 'explainWorkload',
     method: 'get',
     path: '/v1/workloads/{name}/explain',
-    summary: 'Why each replica is where it is, or why it waits',
-    answers: { 200: api.explainAnswerSchema },
+    summary: 'Why each replica is where it is, or why it waits; what fails, and whose fault it is',
+    answers: { 200: why.explainAnswerSchema },
+    problems: [404],
+  },
+  {
+    id: 'listRevisions',
+    method: 'get',
+    path: '/v1/workloads/{name}/revisions',
+    summary: 'The versions that are kept, oldest first, with what each of them changed',
+    answers: { 200: why.revisionsAnswerSchema },
     problems: [404],
   },
 ]
@@ -177,6 +186,14 @@ const herd: readonly Operation[] = [
     path: '/v1/nodes/{name}',
     summary: 'One node',
     answers: { 200: api.nodeAnswerSchema },
+    problems: [404],
+  },
+  {
+    id: 'explainNode',
+    method: 'get',
+    path: '/v1/nodes/{name}/explain',
+    summary: 'Why a node is as it is; what fails on it, and whose fault it is',
+    answers: { 200: why.nodeExplainAnswerSchema },
     problems: [404],
   },
   ...(['cordon', 'uncordon', 'drain', 'retest', 'terminate'] as const).map(nodeVerb),

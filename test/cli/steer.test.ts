@@ -52,7 +52,9 @@ describe('drover scale and rollout', () => {
       Conditions
         TYPE         STATUS  REASON      SINCE  TEXT
         Progressing  true    NotYetSeen  0s     no pass has seen generation 1 yet
-      [exit 0]"
+      ! error: workload/web: the roll-out is not complete: 0 of 2 are ready at the newest version
+      ! next: drover rollout status web --wait
+      [exit 1]"
     `)
     expect(await run('rollout undo web --to abc')).toMatchInlineSnapshot(`
       "! error: action: is not supported yet: to undo a roll-out comes in a later release

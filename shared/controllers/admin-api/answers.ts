@@ -102,7 +102,7 @@ function burnInAnswer({ burnIn }: Node): NodeAnswer['burnIn'] {
 }
 
 /** `Ready` always; the others only while they hold. */
-function nodeConditions(node: Node): Condition[] {
+export function nodeConditions(node: Node): Condition[] {
   const ready = node.phase === 'ready'
   const conditions: Condition[] = [
     {

@@ -7,8 +7,8 @@
  */
 import type { BoundReplica } from '#shared/model/assignment.ts'
 import type { Reason, WorkloadStatus } from '#shared/model/status.ts'
-import type { ExplainAnswer } from '#shared/protocol/api.ts'
-import { isoOf, replicaAnswer, type NodeView } from './answers.ts'
+import type { ExplainAnswer } from '#shared/protocol/why-answers.ts'
+import { isoOf, nodeConditions, replicaAnswer, type NodeView } from './answers.ts'
 
 type Explained = ExplainAnswer['replicas'][number]
 
@@ -22,6 +22,31 @@ export function explainBound(replica: BoundReplica, view: NodeView, nowMs: numbe
     phaseReason(replica, { phase, node: view.node.name, nowMs }),
   ]
   return { id: replica.id, node: view.node.name, phase, reasons }
+}
+
+/** Every reason that holds of the node itself; there is always one. */
+export function explainNode({ node, order }: NodeView, nowMs: number): Reason[] {
+  const reasons = nodeConditions(node).map(({ type, reason, text, sinceMs }) => ({
+    code: type === 'Ready' ? reason : type,
+    text: `${text} (for ${ageOf(sinceMs, nowMs)})`,
+  }))
+  if (node.cordoned) reasons.push({ code: 'Cordoned', text: 'it takes no new replicas' })
+  if (order !== undefined) {
+    const text = `somebody asked to ${order.verb} it ${ageOf(order.atMs, nowMs)} ago`
+    reasons.push({ code: 'Ordered', text })
+  }
+  if (node.repack !== undefined) {
+    const { side, reason, group } = node.repack
+    const what = side === 'retire' ? 'it is to be emptied' : 'it takes the place of others'
+    reasons.push({ code: reason, text: `${what} in repack ${group}` })
+  }
+  const { verdict, checks = [] } = node.burnIn ?? {}
+  if (verdict !== undefined && verdict !== 'PASS') {
+    const bad = checks.filter((own) => own.verdict !== 'PASS')
+    const told = bad.map(({ name, verdict: found, text }) => `${name} ${found} ${text}`.trim())
+    reasons.push({ code: 'BurnIn', text: [`its burn-in ended ${verdict}`, ...told].join('; ') })
+  }
+  return reasons
 }
 
 function stopReasons({ stopReason }: BoundReplica): Reason[] {

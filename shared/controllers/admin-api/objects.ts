@@ -108,12 +108,13 @@ function workloadObject(item: WorkloadItem, seen: WorkloadStatus | undefined): W
 }
 
 function rolloutAnswer(seen: RolloutStatus): NonNullable<WorkloadObject['status']['rollout']> {
-  const { active, stable, startedAtMs, lastProgressAtMs } = seen
+  const { active, stable, startedAtMs, lastProgressAtMs, ready, old } = seen
   return {
     active,
     ...(stable === undefined ? {} : { stable }),
     started: isoOf(startedAtMs),
     lastProgress: isoOf(lastProgressAtMs),
+    ...{ ready, old },
   }
 }
 

@@ -9,7 +9,8 @@ import type { ReplicaAnswer } from '#shared/protocol/api.ts'
 import { keys } from '#shared/store/keys.ts'
 import { replicaAnswer, waitingAnswer, type NodeView } from './answers.ts'
 import { isName, nameOf, readSpec } from './change-spec.ts'
-import { explainBound, explainWaiting, waitingOf } from './explain.ts'
+import { explainBound, explainNode, explainWaiting, waitingOf } from './explain.ts'
+import { failuresField, readBlamed } from './failures.ts'
 import { parseItem, readHerd, readNode, readPartition, readWorkloadStatuses } from './herd.ts'
 import { isDeleted, objectsOf } from './objects.ts'
 import type { AdminApiPorts } from './ports.ts'
@@ -20,6 +21,7 @@ import { part, route } from './routing.ts'
 export function addReplicaRoutes(app: Hono, ports: AdminApiPorts): void {
   route(app, '/v1/replicas', { GET: (context) => list(ports, context) })
   route(app, '/v1/workloads/:name/explain', { GET: (context) => explain(ports, context) })
+  route(app, '/v1/nodes/:name/explain', { GET: (context) => explainOne(ports, context) })
 }
 
 /**
@@ -99,6 +101,7 @@ async function explain(ports: AdminApiPorts, context: Context): Promise<Response
   const spec = isName(name) ? await readSpec(ports, { noun: 'workload', name }) : undefined
   if (spec === undefined || (await objectsOf(ports, [spec])).length === 0) return missing()
   const [herd, statuses] = await Promise.all([readHerd(ports), readWorkloadStatuses(ports, [spec])])
+  const blamed = await readBlamed(ports, herd)
   const nowMs = ports.clock.now()
   const bound = herd.flatMap((view) =>
     (view.assignment?.replicas ?? [])
@@ -108,5 +111,24 @@ async function explain(ports: AdminApiPorts, context: Context): Promise<Response
   const status = isDeleted(spec) ? undefined : statuses.get(name)
   const waiting = status === undefined ? [] : explainWaiting(status, nowMs)
   const ordered = bound.sort(byKey((replica) => replica.id))
-  return Response.json({ replicas: [...ordered, ...waiting] })
+  const mine = blamed.filter((own) => own.uid === spec.uid)
+  return Response.json({ replicas: [...ordered, ...waiting], ...failuresField(mine) })
+}
+
+async function explainOne(ports: AdminApiPorts, context: Context): Promise<Response> {
+  const name = part(context, 'name')
+  const herd = await readHerd(ports)
+  const view = herd.find(({ node }) => node.name === name)
+  if (view === undefined)
+    return notFound(`node ${JSON.stringify(name.slice(0, 120).toWellFormed())}`)
+  const blamed = (await readBlamed(ports, herd)).filter((own) => own.node === name)
+  const nowMs = ports.clock.now()
+  const bound = (view.assignment?.replicas ?? []).map((own) => explainBound(own, view, nowMs))
+  return Response.json({
+    name,
+    phase: view.node.phase,
+    reasons: explainNode(view, nowMs),
+    replicas: bound.sort(byKey((replica) => replica.id)),
+    ...failuresField(blamed),
+  })
 }

@@ -13,16 +13,18 @@ import {
   changeSpec,
   isName,
   nameOf,
+  readRevisions,
   readSpec,
   type Change,
   type Changed,
   type SpecName,
 } from './change-spec.ts'
-import { parseItem, readPartition } from './herd.ts'
+import { parseItem, readPartition, readWorkloadStatuses } from './herd.ts'
 import { isDeleted, objectOf, objectsOf } from './objects.ts'
 import type { AdminApiPorts } from './ports.ts'
 import { invalid, notFound, problem } from './problem.ts'
 import { record } from './record.ts'
+import { revisionAnswers } from './revisions.ts'
 import { readIfMatch, readNeededBody, readPage, readRequest } from './request.ts'
 import { part, route } from './routing.ts'
 import { warningsOf } from './warnings.ts'
@@ -39,6 +41,7 @@ export function addSpecRoutes(app: Hono, ports: AdminApiPorts): void {
     })
   }
   route(app, '/v1/workloads/:name/scale', { POST: (context) => scale(ports, context) })
+  route(app, '/v1/workloads/:name/revisions', { GET: (context) => revisions(ports, context) })
   route(app, '/v1/workloads/:name/rollout', { POST: (context) => rollout(ports, context) })
 }
 
@@ -147,6 +150,18 @@ async function rollout(ports: AdminApiPorts, context: Context): Promise<Response
   if (item === undefined || isDeleted(item)) return notFound(nameOf(target))
   const message = `${NOT_YET}: to ${wanted.value.action} a roll-out comes in a later release`
   return invalid([{ path: 'action', message }], 'NotYetSupported')
+}
+
+async function revisions(ports: AdminApiPorts, context: Context): Promise<Response> {
+  const target: SpecName = { noun: 'workload', name: part(context, 'name') }
+  const spec = await readNamed(ports, target)
+  if (spec?.noun !== 'workload' || (await objectsOf(ports, [spec])).length === 0) {
+    return notFound(nameOf(target))
+  }
+  const statuses = await readWorkloadStatuses(ports, [spec])
+  const kept = await readRevisions(ports, spec.uid)
+  const items = revisionAnswers(kept, { spec, status: statuses.get(spec.name) })
+  return Response.json({ items })
 }
 
 async function answerChange(ports: AdminApiPorts, changed: Changed, what = ''): Promise<Response> {

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  explainAnswerSchema,
-  nodeAnswerSchema,
-  nodePageSchema,
-  replicaPageSchema,
-} from '#shared/protocol/api.ts'
+import { nodeAnswerSchema, nodePageSchema, replicaPageSchema } from '#shared/protocol/api.ts'
+import { explainAnswerSchema } from '#shared/protocol/why-answers.ts'
 import { keys } from '#shared/store/keys.ts'
 import { addNode, addReport, makeWorld, START_MS, WEB, type World } from './world.ts'
 

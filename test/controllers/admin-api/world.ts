@@ -101,7 +101,7 @@ async function send(app: Hono, { method, path, body, headers }: Sent): Promise<A
 
 export const WEB = { kind: 'Workload', name: 'web', replicas: 2, command: ['node', 'serve.js'] }
 
-type Bound = Pick<BoundReplica, 'id' | 'uid' | 'version'>
+type Bound = Pick<BoundReplica, 'id' | 'uid' | 'version'> & { readonly readySinceMs?: number }
 
 const ARN = 'arn:aws:ec2:us-east-1:000000000000:instance/'
 
@@ -153,11 +153,9 @@ export async function addNode(
         templateSchema.parse({ command: ['node', 'serve.js'], resources: { cpu: '500m' } }),
       ]),
     ),
-    replicas: replicas.map(({ id, uid, version }) => ({
-      id,
-      workload: id.split('/')[0] ?? '',
-      uid,
-      version,
+    replicas: replicas.map((own) => ({
+      ...own,
+      workload: own.id.split('/')[0] ?? '',
       gpus: [],
       order: 'run',
       graceSeconds: 30,
