@@ -222,6 +222,7 @@ const PEOPLE_PER_DAY = {
   scale: 10,
   change: 8,
   'bad-version': 2,
+  deploys: 1,
   delete: 3,
   order: 6,
   withdraw: 3,
@@ -271,6 +272,18 @@ const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
       { atMs, kind: 'apply', document: bad },
       { atMs: mendedMs, kind: 'apply', document: good },
     ]
+  },
+  /** A busy hour of a team's CI: version upon version, and now and then an earlier one again. */
+  deploys: (world, { key, name, atMs }) => {
+    const { chance } = world
+    const lives = chance.int(`lives ${key}`, { min: 12, max: 18 })
+    const pauseMs = chance.int(`pause ${key}`, { min: 20, max: 240 }) * 1000
+    return Array.from({ length: lives }, (_, i): Step => {
+      const back = chance.of(`again ${key} ${String(i)}`) < 0.3 ? 2 : 0
+      const life = Math.round(atMs / 1000) + Math.max(0, i - back)
+      const document = workloadOf(world, name, life)
+      return { atMs: atMs + i * pauseMs, kind: 'apply', document }
+    })
   },
   delete: (world, { key, name, atMs }) => {
     const backMs = atMs + world.chance.int(`back ${key}`, { min: 0, max: 90 }) * MINUTE_MS

@@ -12,6 +12,7 @@ import { makeBooks } from './books.ts'
 import { makeBrakes } from './brakes.ts'
 import { makeConvergence } from './convergence.ts'
 import { makeEnds } from './ends.ts'
+import { makeFailures } from './failures.ts'
 import { makeFence } from './fence.ts'
 import { makeGenerations } from './generations.ts'
 import { makeLaunchLog } from './launch-log.ts'
@@ -25,6 +26,7 @@ import { makePasses } from './passes.ts'
 import { makeProcesses } from './processes.ts'
 import { makeReclaim } from './reclaim.ts'
 import { makeRepack } from './repack.ts'
+import { makeRevisions } from './revisions.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import { makeSeenInTime } from './seen-in-time.ts'
@@ -92,6 +94,8 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeSeenInTime(knowledge),
     makeReclaim(knowledge),
     makeRepack(knowledge),
+    makeRevisions(knowledge),
+    makeFailures(knowledge),
   ]
 }
 

@@ -12,6 +12,7 @@ import { instanceArn } from '#shared/model/arn.ts'
 import type { Node } from '#shared/model/node.ts'
 import { poolSpecSchema } from '#shared/model/pool.ts'
 import type { Report } from '#shared/model/report.ts'
+import type { Revision } from '#shared/model/spec-item.ts'
 import type { Verdict } from '#shared/model/verdict.ts'
 import { templateOf, versionOf, type Template } from '#shared/model/version.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
@@ -19,6 +20,7 @@ import { keys } from '#shared/store/keys.ts'
 import { absent, equal, type Change, type Item, type Key, type Write } from '#shared/store/store.ts'
 import type { Auditor, Caller, Role, Seen, TrueProcess, Truth, Violation } from '../traffic.ts'
 import { makeAuditor } from './auditor.ts'
+import { workloadOf } from './items.ts'
 
 export const START_MS = Date.UTC(2026, 10, 22, 12)
 export const TYPE = 'm7a.large'
@@ -93,9 +95,11 @@ function makeHand() {
       startedAtMs: world.nowMs,
       ...more,
     }),
-    /** The items of a role that owns them, each put. */
-    put: (role: Role, ...items: readonly Item[]): Violation | undefined =>
-      write(hand.call(role), items.map(putOf)),
+    /** The items of a role that owns them, each put, a workload with its revision. */
+    put: (role: Role, ...items: readonly Item[]): Violation | undefined => {
+      const revisions = items.flatMap((item) => revisionBeside(item, [...table.values()]))
+      return write(hand.call(role), [...items, ...revisions].map(putOf))
+    },
     report: (instanceId: string, item: Item): Violation | undefined =>
       write(hand.call('agent', { instanceId }), [putOf(item)]),
     /** A pass that has begun, taken the fence and read the table. */
@@ -135,6 +139,26 @@ function makeHand() {
     },
   }
   return hand
+}
+
+/** The newest revision, as the admin API writes it beside a spec that it is the version of. */
+function revisionBeside(item: Item, known: readonly Item[]): readonly Item[] {
+  const own = workloadOf(item)
+  if (own === undefined || own.deletedAtMs !== undefined) return []
+  const { pk } = keys.revision(own.uid, '')
+  const numbers = known.filter((one) => one.pk === pk).map((one) => Number(one['number']))
+  const number = Math.max(0, ...numbers) + 1
+  return [revision(number, templateOf(own.spec), { workload: own.name, uid: own.uid })]
+}
+
+export function revision(number: number, of: Template, more: Partial<Revision> = {}): Item {
+  const version = versionOf(of)
+  const own: Revision = {
+    ...{ kind: 'revision', workload: 'web', uid: 'u-web', version, number, template: of },
+    ...{ createdAtMs: START_MS },
+    ...more,
+  }
+  return { ...keys.revision(own.uid, version), ...own }
 }
 
 const putOf = (item: Item): Write => ({ kind: 'put', item })

@@ -13,6 +13,7 @@ import { reportSchema, type Beat, type Report } from '#shared/model/report.ts'
 import {
   specItemSchema,
   type PoolItem,
+  type Revision,
   type SpecItem,
   type TeamItem,
   type WorkloadItem,
@@ -84,6 +85,15 @@ export const orderOf = reader<Order>(
 export const statusOf = reader<WorkloadStatus>(
   ({ noun, waiting, conditions }) =>
     noun === 'workload' && Array.isArray(waiting) && Array.isArray(conditions),
+)
+
+export const revisionOf = reader<Revision>(
+  ({ uid, version, number, template }) =>
+    typeof uid === 'string' &&
+    typeof version === 'string' &&
+    typeof number === 'number' &&
+    isObject(template) &&
+    isObject(template['resources']),
 )
 
 /** What the item was found to be, so that each is looked at once. */

@@ -27,6 +27,8 @@ export type Mutant = {
 const planner = (name: string): string => `shared/planner/${name}.ts`
 const reconcile = (name: string): string => `shared/controllers/reconcile/${name}.ts`
 
+const admin = (name: string): string => `shared/controllers/admin-api/${name}.ts`
+
 type One = Omit<Patch, 'file'>
 const mutant = (name: string, breaks: string, patches: Readonly<Record<string, One>>): Mutant => ({
   name,
@@ -346,6 +348,44 @@ export const MUTANTS: readonly Mutant[] = [
     [planner('repack')]: {
       replace: `return moving + retire.filter((own) => own.pool === pool).length <= most`,
       by: `return moving >= 0 || retire.length <= most`,
+    },
+  }),
+  mutant('a new version without its revision', 'revisions', {
+    [admin('change-spec')]: {
+      replace: `if (newest?.version === version) return undefined`,
+      by: `if (kept.length > 0) return undefined`,
+    },
+  }),
+  mutant('a revision is written anew', 'revisions', {
+    [admin('change-spec')]: {
+      replace: `const known = kept.find((own) => own.version === version) ?? fresh`,
+      by: `const known = fresh`,
+    },
+  }),
+  mutant('revisions go while they are few', 'revisions', {
+    [admin('change-spec')]: {
+      replace: `others.length - LIMITS.revisionsKept + 1`,
+      by: `others.length - 1`,
+    },
+  }),
+  mutant('a roll-out keeps nothing', 'revisions', {
+    [admin('change-spec')]: {
+      replace: `.filter(({ version }) => !named.has(version))`,
+      by: `.filter(({ version }) => !named.has(version + ' '))`,
+    },
+  }),
+  mutant('a failure is counted at each look', 'failures', {
+    [planner('failures')]: {
+      replace: `    const failures = {
+      crashes,`,
+      by: `    const failures = {
+      crashes: 0 * crashes,`,
+    },
+  }),
+  mutant('nobody takes in failures', 'failures', {
+    [planner('failures')]: {
+      replace: `report === undefined || isExcused(facts)) return []`,
+      by: `report === undefined || isExcused(facts) || nowMs > 0) return []`,
     },
   }),
 ]
