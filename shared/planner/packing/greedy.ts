@@ -104,8 +104,7 @@ export function openGreedy(problem: PackingProblem, options: GreedyOptions): Gre
       let best: Found | undefined
       for (const offer of mostPromising(offers, { glance, finalists })) {
         count(offer)
-        const found = look(offer)
-        if (found.perUsd > (best?.perUsd ?? 0)) best = found
+        best = look(offer, best?.perUsd ?? 0) ?? best
       }
       return best
     },
@@ -158,13 +157,16 @@ const comesFirst = (a: Offer, b: Offer): boolean =>
 type Found = Pattern & { readonly perUsd: number }
 type Looking = GreedyOptions & { readonly counts: Int32Array }
 
-/** Fills an offer as well as can be, with what is in `counts`. */
-function makeLook({ shapes, machines }: PackingProblem, looking: Looking): (offer: Offer) => Found {
+/** Fills an offer as well as can be, with what is in `counts`; only better ones are of interest. */
+function makeLook(
+  { shapes, machines }: PackingProblem,
+  looking: Looking,
+): (offer: Offer, abovePerUsd: number) => Found | undefined {
   const { worth, width, counts, replicasMax = Infinity } = looking
-  const limits = { width, above: 0, others: 0, cells: 0 }
   const groups = groupsApart(shapes)
-  return (offer) => {
+  return (offer, abovePerUsd) => {
     const { machine, priceUsdPerHour } = offer
+    const limits = { width, above: abovePerUsd * priceUsdPerHour, others: 0, cells: 0 }
     const filler = (offer.filler ??= makeMachineFiller(
       shapes,
       must(machines[machine], 'a machine'),
@@ -175,9 +177,10 @@ function makeLook({ shapes, machines }: PackingProblem, looking: Looking): (offe
       for (const i of excess) counts[i] = 0
       found = filler({ worth, counts }, limits)
     }
+    if (found.counts === undefined) return undefined
     const missed = trim(found.counts, { worth, replicasMax })
     const perUsd = (found.worth - missed) / priceUsdPerHour
-    return { machine, counts: found.counts ?? new Int32Array(shapes.length), perUsd }
+    return perUsd > abovePerUsd ? { machine, counts: found.counts, perUsd } : undefined
   }
 }
 
