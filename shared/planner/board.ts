@@ -16,7 +16,7 @@ import type { Node } from '../model/node.ts'
 import type { Resources } from '../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
 import { rulesBy, topologyRules, type Demand, type TopologyRule } from './demand.ts'
-import { takeDevices, withoutShares } from './devices.ts'
+import { afterTaking, takeDevices, withoutShares } from './devices.ts'
 import type { Content } from './fill.ts'
 import { poolsByName } from './facts.ts'
 import type { Draft } from './fold.ts'
@@ -60,7 +60,10 @@ export type Board = {
   readonly topology: Map<string, Map<string, number>>
   /** The same keys → replicas there will be in all, once everything that waits has its place. */
   readonly wanted: Map<string, number>
-  /** Workload uid → `<type>/<zone>` → replicas that one spot storm there could take. */
+  /**
+   * Workload uid → `<type>/<zone>` → replicas that one spot storm there could take; of workloads
+   * with a `minAvailable` alone.
+   */
   readonly exposure: Map<string, Map<string, number>>
 }
 
@@ -218,18 +221,20 @@ export function put(board: Board, slot: Slot, demand: Demand): readonly GpuShare
   return shares
 }
 
-/** Puts so many replicas of the demand into a slot that nothing is bound on yet. */
-export function putMany(board: Board, slot: Slot, { want: { demand }, count }: Content): void {
-  const { need, target } = demand
-  for (let n = 0; n < count && need.gpuMilli > 0; n += 1) {
-    const shares = takeDevices(slot.freeDevices, need.gpuMilli) ?? []
-    slot.freeDevices = withoutShares(slot.freeDevices, shares)
+/** Puts the contents into a slot that nothing is bound on yet. */
+export function putAll(board: Board, slot: Slot, contents: readonly Content[]): void {
+  const templates = new Set(slot.templates)
+  for (const { want, count } of contents) {
+    const { need, target, templateBytes } = want.demand
+    slot.freeDevices = afterTaking(slot.freeDevices, { needMilli: need.gpuMilli, count })
+    slot.freeCpuMilli -= count * need.cpuMilli
+    slot.freeMemoryMib -= count * need.memoryMib
+    slot.replicas += count
+    if (!templates.has(want.key)) slot.templateBytes += templateBytes
+    templates.add(want.key)
+    note(board, slot, { workload: target.workload, by: count })
   }
-  slot.freeCpuMilli -= count * need.cpuMilli
-  slot.freeMemoryMib -= count * need.memoryMib
-  slot.replicas += count
-  carry(slot, demandKey(demand), demand.templateBytes)
-  note(board, slot, { workload: target.workload, by: count })
+  slot.templates = templates
 }
 
 /** Takes back what `put` did; its template stays counted, which errs on the safe side. */
@@ -259,7 +264,7 @@ export function demandKey({ target }: Demand): string {
 export const TEMPLATE_ROOM_BYTES =
   LIMITS.assignmentMaxBytes - LIMITS.replicasPerNodeMax * LIMITS.boundReplicaMaxBytes
 
-/** Counts one replica of the workload in the slot, for its topology rules and for spot storms. */
+/** Counts replicas of the workload in the slot, for its topology rules and for spot storms. */
 type Counted = { readonly workload: WorkloadItem; readonly by: number }
 
 function note(board: Board, slot: Slot, { workload, by }: Counted): void {
@@ -268,7 +273,9 @@ function note(board: Board, slot: Slot, { workload, by }: Counted): void {
       add(board.topology, rule.key, { domain, by })
     }
   }
-  if (slot.capacityType !== 'spot') return
+  // Without it a storm may take them all, so nobody asks how many that would be.
+  const { minAvailable } = workload.spec.availability
+  if (slot.capacityType !== 'spot' || minAvailable === undefined) return
   for (const place of slot.places) add(board.exposure, workload.uid, { domain: place, by })
 }
 

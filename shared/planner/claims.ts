@@ -7,11 +7,12 @@
  * storm cannot take them all.
  */
 import { byKey, byText, inOrder } from '../base/order.ts'
+import { remembered } from '../base/remembered.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Resources } from '../model/quantities.ts'
 import type { Node } from '../model/node.ts'
 import { exposureOf, type Board, type Slot } from './board.ts'
-import { deviceFit, takeDevices, withoutShares } from './devices.ts'
+import { afterTaking, deviceFit } from './devices.ts'
 import type { Content, Want } from './fill.ts'
 import { makeOfferTest, shapeOf, type Offer } from './offers.ts'
 import type { ProvisionContext } from './provision-context.ts'
@@ -38,7 +39,7 @@ export function makeClaim(
   if (first === undefined) return undefined
   const { pool, capacityType } = first
   const nowMs = context.snapshot.nowMs
-  const shape = claimShape(candidates)
+  const { shape } = commonOf(candidates)
   const node: Node = {
     kind: 'node',
     name: `${pool.name}-${context.ids.next()}`,
@@ -66,24 +67,28 @@ function countByUid(contents: readonly Content[]): Node['claim']['boughtFor'] {
   return [...counts].map(([uid, count]) => ({ uid, count }))
 }
 
-const shapes = new WeakMap<readonly Offer[], Omit<Node['claim'], 'boughtFor'>>()
-
 /** What all candidates have in common; worked out once for claims that share them. */
-function claimShape(candidates: readonly Offer[]): Omit<Node['claim'], 'boughtFor'> {
-  const known = shapes.get(candidates)
-  if (known !== undefined) return known
-  const [first] = candidates
+const commonOf = remembered((candidates: readonly Offer[]): Common => {
   const models = new Set(candidates.map((own) => own.type.gpuModel))
-  const gpuModel = models.size === 1 ? first?.type.gpuModel : undefined
-  const shape = {
-    places: candidates.map(placeOf),
-    least: fold(candidates, Math.min, (own) => own.type.allocatable),
-    largest: fold(candidates, Math.max, shapeOf),
-    dearestUsdPerHour: Math.max(...candidates.map((own) => own.priceUsdPerHour)),
-    ...(gpuModel === undefined ? {} : { gpuModel }),
+  const gpuModel = models.size === 1 ? candidates[0]?.type.gpuModel : undefined
+  const least = fold(candidates, Math.min, (own) => own.type.allocatable)
+  return {
+    shape: {
+      ...{ places: candidates.map(placeOf), least },
+      largest: fold(candidates, Math.max, shapeOf),
+      dearestUsdPerHour: Math.max(...candidates.map((own) => own.priceUsdPerHour)),
+      ...(gpuModel === undefined ? {} : { gpuModel }),
+    },
+    types: [...new Map(candidates.map((own) => [own.type.name, own.type])).values()],
+    zones: [...new Set(candidates.map((own) => own.zone))].sort(byText),
+    devices: Array<number>(Math.floor(least.gpuMilli / 1000)).fill(1000),
   }
-  shapes.set(candidates, shape)
-  return shape
+})
+
+type Common = Pick<Slot, 'types' | 'zones'> & {
+  readonly shape: Omit<Node['claim'], 'boughtFor'>
+  /** Of the least that may come. */
+  readonly devices: readonly number[]
 }
 
 /** The offer, and every other place that would do for the content at nearly its price. */
@@ -115,7 +120,7 @@ export function candidatesFor(
       byKey((own) => own.zone),
     ),
   )
-  return sliceFor(sorted, contents).slice(0, LIMITS.overridesPerLaunch)
+  return Object.freeze(sliceFor(sorted, contents).slice(0, LIMITS.overridesPerLaunch))
 }
 
 function testOf({ demand, shunsGpus }: Want): (offer: Offer) => boolean {
@@ -148,9 +153,7 @@ function holds(offer: Offer, contents: readonly Content[]): boolean {
     cpuMilli -= count * need.cpuMilli
     memoryMib -= count * need.memoryMib
     if (cpuMilli < 0 || memoryMib < 0 || deviceFit(devices, need.gpuMilli) < count) return false
-    for (let i = 0; i < count; i += 1) {
-      devices = withoutShares(devices, takeDevices(devices, need.gpuMilli) ?? [])
-    }
+    devices = afterTaking(devices, { needMilli: need.gpuMilli, count })
   }
   return true
 }
@@ -185,25 +188,25 @@ function fold(
 /** The claim as a slot on the board: room for what it was bought for, wherever it comes up. */
 export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
   const first = candidates[0] ?? missing()
-  const gpuCount = Math.floor(node.claim.least.gpuMilli / 1000)
+  const { types, zones, devices } = commonOf(candidates)
   return {
     node: node.name,
     pool: first.pool,
     capacityType: node.capacityType,
     places: node.claim.places,
     shape: first.type.allocatable,
-    types: [...new Map(candidates.map((own) => [own.type.name, own.type])).values()],
-    zones: [...new Set(candidates.map((own) => own.zone))].sort(byText),
-    ready: false,
-    hasGpus: gpuCount > 0,
-    runtimes: ['process'],
+    ...{ types, zones, ready: false, hasGpus: devices.length > 0 },
+    runtimes: PROCESS,
     createdAtMs: node.createdAtMs,
     boughtFor: [],
     freeCpuMilli: node.claim.least.cpuMilli,
     freeMemoryMib: node.claim.least.memoryMib,
-    ...{ freeDevices: Array<number>(gpuCount).fill(1000), stopping: [] },
+    ...{ freeDevices: devices, stopping: [] },
     replicas: 0,
-    templates: new Set(),
+    templates: NO_TEMPLATES,
     templateBytes: 0,
   }
 }
+
+const PROCESS: readonly string[] = ['process']
+const NO_TEMPLATES: ReadonlySet<string> = new Set()

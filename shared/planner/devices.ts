@@ -46,3 +46,15 @@ export function withoutShares(
   for (const { index, milli } of shares) left[index] = (left[index] ?? 0) - milli
   return left
 }
+
+/** What is left on the devices once so many replicas have theirs. */
+export function afterTaking(
+  freeMilli: readonly number[],
+  { needMilli, count }: { readonly needMilli: number; readonly count: number },
+): readonly number[] {
+  let left = freeMilli
+  for (let n = 0; n < count && needMilli > 0; n += 1) {
+    left = withoutShares(left, takeDevices(left, needMilli) ?? [])
+  }
+  return left
+}

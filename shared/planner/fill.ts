@@ -4,7 +4,7 @@
  */
 import { exposureOf, type Board } from './board.ts'
 import { rulesBy, type Demand } from './demand.ts'
-import { deviceFit, takeDevices, withoutShares } from './devices.ts'
+import { afterTaking, deviceFit } from './devices.ts'
 import { isZoned, nodeRoom, zoneRoom } from './topology.ts'
 
 /** A demand while places are sought for it. */
@@ -69,7 +69,7 @@ export function fill(board: Board, bin: Bin, asked: readonly Asked[]): readonly 
     contents.push({ want, count })
     cpuMilli -= count * need.cpuMilli
     memoryMib -= count * need.memoryMib
-    devices = afterTaking(devices, need.gpuMilli, count)
+    devices = afterTaking(devices, { needMilli: need.gpuMilli, count })
     replicas -= count
     if (isNew) templateRoomBytes -= want.demand.templateBytes
     for (const rule of want.shuns) usedRules.add(rule)
@@ -113,16 +113,4 @@ export function stormRoom(board: Board, bin: Bin, demand: Demand): number {
   let most = 0
   for (const place of bin.places) most = Math.max(most, exposureOf(board, uid, place))
   return demand.spotPoolCap - most
-}
-
-function afterTaking(
-  devices: readonly number[],
-  needMilli: number,
-  count: number,
-): readonly number[] {
-  let left = devices
-  for (let i = 0; i < count && needMilli > 0; i += 1) {
-    left = withoutShares(left, takeDevices(left, needMilli) ?? [])
-  }
-  return left
 }

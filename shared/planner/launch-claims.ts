@@ -20,9 +20,11 @@ export type Launches = {
 /** All launches, in the order in which their first claims were made: the most important first. */
 export function launchAll(claims: readonly ClaimDraft[], ids: IdMaker): Launches {
   const coming = new Map<string, number>()
-  for (const { want, count } of claims.flatMap((claim) => claim.contents)) {
-    const { uid } = want.demand.target.workload
-    coming.set(uid, (coming.get(uid) ?? 0) + count)
+  for (const { contents } of claims) {
+    for (const { want, count } of contents) {
+      const { uid } = want.demand.target.workload
+      coming.set(uid, (coming.get(uid) ?? 0) + count)
+    }
   }
   return {
     actions: groupClaims(claims).map((group) => launchOf(group, ids.next())),

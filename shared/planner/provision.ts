@@ -10,7 +10,7 @@
  */
 import { byKey, byText, groupBy, inOrder, type Compare } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
-import { putMany, TEMPLATE_ROOM_BYTES } from './board.ts'
+import { putAll, TEMPLATE_ROOM_BYTES } from './board.ts'
 import { candidatesFor, makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
 import { byRank, rulesBy } from './demand.ts'
 import { deviceFit } from './devices.ts'
@@ -139,7 +139,8 @@ function openMarket({ limits, weigh }: ProvisionContext, lots: readonly Lot[]): 
   const byPrice = comparePrices(weigh)
   const byName = new Map<string, Offer>()
   const names = new Map<Offer, string>()
-  for (const offer of new Set(lots.flatMap((lot) => lot.offers))) {
+  const onSale = [...new Set(lots.map((lot) => lot.offers))]
+  for (const offer of new Set(onSale.flat())) {
     if (!limits.allows(offer)) continue
     const name = machineName(offer, perZone)
     names.set(offer, name)
@@ -234,10 +235,10 @@ function buyAlike({ context, market, greedy, claims }: Buying, pattern: Pattern)
   const own = market.lots.flatMap((lot, i) => (pattern.counts[i] === 0 ? [] : [{ lot, i }]))
   const isCapped = own.some(({ lot }) => lot.capped !== undefined)
   const times = isCapped ? 1 : timesOf(pattern, greedy.left)
+  const counts = new Int32Array(pattern.counts.length)
   let last: ClaimDraft | undefined
   for (let n = 0; n < times; n += 1) {
     if (!context.limits.allows(offer)) return n
-    const counts = new Int32Array(pattern.counts.length)
     const contents = contentsOf(own, { wanted: pattern.counts, taken: counts })
     if (contents.length === 0) return n
     const isOpen = last !== undefined && context.limits.holds(last.node)
@@ -284,10 +285,8 @@ function take(
 ): boolean {
   if (claim === undefined) return false
   const slot = slotOfClaim(claim)
-  for (const content of claim.contents) {
-    putMany(board, slot, content)
-    content.want.left -= content.count
-  }
+  putAll(board, slot, claim.contents)
+  for (const { want, count } of claim.contents) want.left -= count
   board.slots.push(slot)
   claims.push(claim)
   return true

@@ -6,7 +6,9 @@
  * claims, or a minute below the workload's floor, or where no spot may be bought.
  */
 import { LIMITS } from '../model/limits.ts'
+import { sameMembers } from '../base/equal.ts'
 import { byText, groupBy } from '../base/order.ts'
+import { onceFor } from '../base/remembered.ts'
 import { demandKey, expect, type Board, type Slot } from './board.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import { deviceFit } from './devices.ts'
@@ -64,29 +66,43 @@ type Sort = {
 
 function openSorts({ offers, limits }: WantContext): (demand: Demand) => Sort {
   const known = new Map<string, Sort>()
-  const soldIn = new Map<readonly Offer[], ReadonlySet<string>>()
-  const sold = (own: readonly Offer[]): ReadonlySet<string> => {
-    const zones = soldIn.get(own) ?? new Set(own.filter(limits.allows).map(({ zone }) => zone))
-    soldIn.set(own, zones)
-    return zones
-  }
+  const one = openLists<Offer>()
+  const plainOf = onceFor((own: readonly Offer[]) =>
+    one(own.filter((offer) => offer.type.gpuCount === 0)),
+  )
+  const spotOf = onceFor((own: readonly Offer[]) =>
+    one(own.filter((offer) => offer.capacityType === 'spot')),
+  )
+  const sold = onceFor(
+    (own: readonly Offer[]) => new Set(own.filter(limits.allows).map(({ zone }) => zone)),
+  )
   return (demand) => {
     const mayBuy = demand.mayBuy && demand.target.template.image === undefined
     const spotWillDo = demand.capacity === 'any' && demand.spotPoolCap === Infinity
     const key = `${asksKey(demand)} ${String(mayBuy)} ${String(spotWillDo)}`
     const before = known.get(key)
     if (before !== undefined) return before
-    const suiting = mayBuy ? offers.filter(makeOfferTest(demand)) : []
-    const plain = suiting.filter((offer) => offer.type.gpuCount === 0)
+    const suiting = one(mayBuy ? offers.filter(makeOfferTest(demand)) : [])
+    const plain = plainOf(suiting)
     const shunsGpus =
       demand.need.gpuMilli === 0 &&
       demand.target.workload.spec.placement.pools === undefined &&
       plain.length > 0
     const any = shunsGpus ? plain : suiting
-    const spot = spotWillDo ? any.filter((offer) => offer.capacityType === 'spot') : []
+    const spot = spotWillDo ? spotOf(any) : []
     const found: Sort = { shunsGpus, any, spot: spot.some(limits.allows) ? spot : undefined, sold }
     known.set(key, found)
     return found
+  }
+}
+
+/** Of lists that hold the same, the first: what is worked out for one is worked out for all. */
+function openLists<T>(): (list: readonly T[]) => readonly T[] {
+  const known: (readonly T[])[] = []
+  return (list) => {
+    const same = known.find((own) => sameMembers(own, list))
+    if (same === undefined) known.push(list)
+    return same ?? list
   }
 }
 

@@ -28,7 +28,11 @@ export function makeEstimate(problem: PackingProblem, options: EstimateOptions):
   const isApart = Uint8Array.from(shapes, ({ apart }) => (apart === undefined ? 0 : 1))
   const group = numbered(shapes.map(({ apart }) => apart))
   const sort = numbered(shapes.map(({ takes }) => takes))
-  const open = machines.map(({ name }) => openSorts(shapes, { name, sort }))
+  // Numbered in the same order.
+  const sorts = [...new Set(shapes.map(({ takes }) => takes))]
+  const open = machines.map(({ name }) =>
+    Uint8Array.from(sorts, (takes) => (takes?.has(name) === false ? 0 : 1)),
+  )
   const orderOn = makeOrders({ needs, worth })
   const left = new Float64Array(needs.length)
   const isUsed = new Uint8Array(shapes.length)
@@ -58,17 +62,6 @@ export function makeEstimate(problem: PackingProblem, options: EstimateOptions):
     }
     return total
   }
-}
-
-type Sorting = { readonly name: string; readonly sort: Int32Array }
-
-/** By sort of shape: 1 where the machine takes it. */
-function openSorts(shapes: PackingProblem['shapes'], { name, sort }: Sorting): Uint8Array {
-  const open = new Uint8Array(shapes.length)
-  shapes.forEach(({ takes }, i) => {
-    open[sort[i] ?? 0] = takes?.has(name) === false ? 0 : 1
-  })
-  return open
 }
 
 type Ordering = { readonly needs: readonly Float64Array[]; readonly worth: Float64Array }

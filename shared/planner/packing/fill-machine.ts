@@ -8,7 +8,7 @@
  *
  * Source: Kellerer, Pferschy, Pisinger, Knapsack Problems (2004), chapter 9.
  */
-import { asksForWhole, makeKnapsack, type Knapsack } from './knapsack.ts'
+import { asksForWhole, CPU, GPU, makeKnapsack, MEMORY, PARTS, type Knapsack } from './knapsack.ts'
 import { mostAlone, type MachineType, type Shape } from './problem.ts'
 import { openMarket, priceOf, type Goods, type RoomPrices } from './room-prices.ts'
 import { makeRoomTables, mostToCome, type Left, type RoomTable } from './room-table.ts'
@@ -73,7 +73,7 @@ export function makeMachineFiller(
     const options = { order, prices: prices.each, cells: limits.cells }
     const tables = limits.cells === 0 ? [] : makeRoomTables(knapsack, goods, options)
     const start = startOn(knapsack, { gpus: machine.gpus, shares: book?.none })
-    if (tables.some((table) => mostToCome(table, 0, start) <= above)) return nothing
+    if (tables.some((table) => mostToCome(table, 0, start.left) <= above)) return nothing
     const rest = surplusAfter(order, goods, { knapsack, prices })
     const found = search(
       { ...{ shapes, goods, knapsack, prices, order }, ...{ tables, rest, book, limits } },
@@ -105,7 +105,8 @@ function withoutHopeless(
 }
 
 /** An unfinished filling: what is left of the machine, and how it came to be. */
-type Unfinished = Left & {
+type Unfinished = {
+  readonly left: Left
   /** Devices of which no whole one was given away; their parts may have been. */
   readonly devices: number
   /** Undefined where it is enough to count them in all. */
@@ -121,8 +122,8 @@ type Devices = { readonly gpus: number; readonly shares: Shares | undefined }
 
 function startOn({ room }: Knapsack, { gpus, shares }: Devices): Unfinished {
   const [cpu = 0, memory = 0, gpu = 0, parts = 0] = room
-  const left = { cpu, memory, gpu, parts, devices: gpus, shares }
-  return { ...left, value: 0, bound: Infinity, last: undefined }
+  const left = { cpu, memory, gpu, parts }
+  return { left, devices: gpus, shares, value: 0, bound: Infinity, last: undefined }
 }
 
 type Search = {
@@ -171,46 +172,56 @@ type Growth = { readonly given: Search; readonly depth: number; readonly next: U
 function grow(found: Found, own: Unfinished, { given, depth, next }: Growth): void {
   const { goods, knapsack, order, tables, book } = given
   const shape = order[depth] as number
-  const [cpu = 0, memory = 0, gpu = 0, parts = 0] = knapsack.needs.map((need) => need[shape])
-  const [cpuPrice = 0, memoryPrice = 0, gpuPrice = 0, partsPrice = 0] = given.prices.each
+  const need = (resource: number): number => knapsack.needs[resource]?.[shape] as number
+  const [cpu, memory, gpu, parts] = [need(CPU), need(MEMORY), need(GPU), need(PARTS)]
   const each = goods.worth[shape] as number
-  const unpriced = own.value + (given.rest[depth + 1] as number)
+  const surplus = each - priceOf(knapsack.needs, given.prices.each, shape)
+  const { left: room } = own
+  const promised = own.value + (given.rest[depth + 1] as number) + priceOfLeft(room, given.prices)
+  const gpuMilli = given.shapes[shape]?.gpuMilli ?? 0
   let count = goods.most[shape] as number
-  if (cpu * count > own.cpu) count = Math.floor(own.cpu / cpu)
-  if (memory * count > own.memory) count = Math.floor(own.memory / memory)
-  if (gpu * count > own.gpu) count = Math.floor(own.gpu / gpu)
-  if (parts * count > own.parts) count = Math.floor(own.parts / parts)
+  if (cpu * count > room.cpu) count = Math.floor(room.cpu / cpu)
+  if (memory * count > room.memory) count = Math.floor(room.memory / memory)
+  if (gpu * count > room.gpu) count = Math.floor(room.gpu / gpu)
+  if (parts * count > room.parts) count = Math.floor(room.parts / parts)
   for (; count >= 0; count -= 1) {
     found.nodes += 1
     const value = own.value + count * each
-    const left = {
-      cpu: own.cpu - count * cpu,
-      memory: own.memory - count * memory,
-      gpu: own.gpu - count * gpu,
-      parts: own.parts - count * parts,
-    }
-    const ofCpuAndMemory = cpuPrice * left.cpu + memoryPrice * left.memory
-    const ofDevices = gpuPrice * left.gpu + partsPrice * left.parts
-    let bound = unpriced + count * each + ofCpuAndMemory + ofDevices
+    let bound = promised + count * surplus
     const isBest = value > found.best + EPSILON
     if (!isBest && bound <= found.best + EPSILON) continue
+    const left = {
+      cpu: room.cpu - count * cpu,
+      memory: room.memory - count * memory,
+      gpu: room.gpu - count * gpu,
+      parts: room.parts - count * parts,
+    }
     for (const table of tables) {
       bound = Math.min(bound, value + mostToCome(table, depth + 1, left))
     }
     if (!isBest && bound <= found.best + EPSILON) continue
-    const gpuMilli = given.shapes[shape]?.gpuMilli ?? 0
     const on = onDevices(own, { gpuMilli, count, book })
     if (on === 'unknown') found.missed = Math.max(found.missed, bound)
     if (typeof on === 'string') continue
     const last = count === 0 ? own.last : { shape, count, before: own.last }
-    if (value > given.limits.above && last !== undefined) keep(found, last, given.limits.others)
-    if (isBest) [found.best, found.last] = [value, last]
-    next.push({ ...left, devices: on.devices, shares: on.shares, value, bound, last })
+    if (value > given.limits.above) keep(found, last, given.limits.others)
+    if (isBest) {
+      found.best = value
+      found.last = last
+    }
+    next.push({ left, devices: on.devices, shares: on.shares, value, bound, last })
   }
 }
 
+/** What is left of the machine, at the prices for it. */
+function priceOfLeft({ cpu, memory, gpu, parts }: Left, { each }: RoomPrices): number {
+  const ofCpuAndMemory = (each[CPU] as number) * cpu + (each[MEMORY] as number) * memory
+  return ofCpuAndMemory + (each[GPU] as number) * gpu + (each[PARTS] as number) * parts
+}
+
 /** The best one so far is kept here as well. */
-function keep({ others }: Found, last: Step, most: number): void {
+function keep({ others }: Found, last: Step | undefined, most: number): void {
+  if (most === 0 || last === undefined) return
   others.push(last)
   if (others.length > most) others.shift()
 }
@@ -248,10 +259,11 @@ function byEfficiency(
   { needs }: Knapsack,
   prices: RoomPrices,
 ): readonly number[] {
-  const efficiency = (i: number): number =>
-    (worth[i] as number) / Math.max(priceOf(needs, prices.each, i), EPSILON)
-  const known = new Map(some.map((i) => [i, efficiency(i)]))
-  return some.toSorted((a, b) => (known.get(b) ?? 0) - (known.get(a) ?? 0) || a - b)
+  const known = new Float64Array(worth.length)
+  for (const i of some) {
+    known[i] = (worth[i] as number) / Math.max(priceOf(needs, prices.each, i), EPSILON)
+  }
+  return some.toSorted((a, b) => (known[b] as number) - (known[a] as number) || a - b)
 }
 
 type Priced = { readonly knapsack: Knapsack; readonly prices: RoomPrices }

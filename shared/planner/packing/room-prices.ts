@@ -31,7 +31,8 @@ const STEPS = 60
 const EASE = 0.9
 const EPSILON = 1e-9
 
-export function openMarket(knapsack: Knapsack): Market {
+export function openMarket(whole: Knapsack): Market {
+  const knapsack = { ...whole, sold: soldOf(whole) }
   let kept: Float64Array | undefined
   const slope = new Float64Array(knapsack.room.length)
   return (goods, target) => {
@@ -61,21 +62,29 @@ export function priceOf(needs: readonly Float64Array[], prices: Float64Array, i:
   return price
 }
 
+/** Of what the machine has none nothing is sold: its price makes no difference. */
+type Stock = Knapsack & { readonly sold: readonly number[] }
+
+function soldOf({ room }: Knapsack): readonly number[] {
+  return [...room.keys()].filter((r) => (room[r] as number) > 0)
+}
+
 type At = { readonly prices: Float64Array; readonly slope: Float64Array }
 
 /** What the relaxed problem comes to at these prices; its slope is left in `slope`. */
-function relaxed({ room, needs }: Knapsack, goods: Goods, { prices, slope }: At): number {
+function relaxed({ room, needs, sold }: Stock, goods: Goods, { prices, slope }: At): number {
   let total = 0
-  for (let r = 0; r < room.length; r += 1) {
+  for (const r of sold) {
     slope[r] = room[r] as number
     total += (prices[r] as number) * (room[r] as number)
   }
   for (const i of goods.some) {
-    const surplus = (goods.worth[i] as number) - priceOf(needs, prices, i)
+    let surplus = goods.worth[i] as number
+    for (const r of sold) surplus -= (prices[r] as number) * (needs[r]?.[i] as number)
     if (surplus <= 0) continue
     const count = goods.most[i] as number
     total += surplus * count
-    for (let r = 0; r < room.length; r += 1) {
+    for (const r of sold) {
       slope[r] = (slope[r] as number) - (needs[r]?.[i] as number) * count
     }
   }
@@ -102,17 +111,12 @@ type Descent = { readonly slope: Float64Array; readonly height: number }
  * One step against the slope, as long as the height asks for; resources are measured in whole
  * machines. False where it is flat.
  */
-function descend(prices: Float64Array, { room }: Knapsack, { slope, height }: Descent): boolean {
+function descend(prices: Float64Array, { room, sold }: Stock, { slope, height }: Descent): boolean {
   let norm = 0
-  for (let r = 0; r < room.length; r += 1) {
-    const all = room[r] as number
-    if (all > 0) norm += ((slope[r] as number) / all) ** 2
-  }
+  for (const r of sold) norm += ((slope[r] as number) / (room[r] as number)) ** 2
   if (norm < EPSILON * EPSILON) return false
-  for (let r = 0; r < room.length; r += 1) {
-    const all = room[r] as number
-    if (all === 0) continue
-    const step = ((height / norm) * (slope[r] as number)) / (all * all)
+  for (const r of sold) {
+    const step = ((height / norm) * (slope[r] as number)) / (room[r] as number) ** 2
     prices[r] = Math.max(0, (prices[r] as number) - step)
   }
   return true
