@@ -5,7 +5,7 @@
  * somebody wrote the fields nor `0.5` for `500m` makes a new version. Defaults are filled in before
  * a spec is stored, so spelling one out makes none either.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalJson } from '../base/equal.ts'
 import { parseMib, parseMilli } from './quantities.ts'
@@ -31,5 +31,5 @@ export function versionOf(template: Template): string {
   const { cpu, memory, gpu } = template.resources
   const counted = { cpu: parseMilli(cpu), memory: parseMib(memory), gpu: parseMilli(gpu) }
   const said = { ...template, resources: { ...template.resources, ...counted } }
-  return createHash('sha256').update(canonicalJson(said)).digest('hex').slice(0, 12)
+  return hash('sha256', canonicalJson(said)).slice(0, 12)
 }

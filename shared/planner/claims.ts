@@ -107,8 +107,8 @@ export function candidatesFor(
       own.type.architecture === offer.type.architecture &&
       context.weigh(own) <= highest + 1e-9 &&
       (!pinned || own.zone === offer.zone) &&
-      tests.every((suits) => suits(own)) &&
       holds(own, contents) &&
+      tests.every((suits) => suits(own)) &&
       isStormSafe(context.board, own, contents) &&
       context.limits.allows(own),
   )
