@@ -8,47 +8,21 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { plan } from '#shared/planner/plan.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
+import { emptyWorld, nextPass } from '#test/scenarios/empty-world.ts'
 import { machineUp, standUp, type Risen } from './machines.ts'
 import { catalog, offerings } from './market.ts'
 import { poolItem } from './specs.ts'
-
-const START_MS = Date.UTC(2026, 10, 22, 12)
 
 export type Made = ReturnType<typeof plan>
 
 /** An empty herd that is to carry the workloads. */
 export function firstSnapshot(workloads: readonly WorkloadItem[]): Snapshot {
-  const snapshot: Snapshot = {
-    nowMs: START_MS,
-    pass: {
-      kind: 'pass',
-      tableUid: 'bench',
-      createdAtMs: START_MS - 86_400_000,
-      epoch: 1,
-      startedAtMs: START_MS,
-      coveredSinceMs: START_MS - 3_600_000,
-      suspects: {},
-    },
-    settings: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
-    workloads,
-    pools: [poolItem()],
-    ...{ teams: [], orders: [], nodes: [], launches: [], assignments: [], reports: [], beats: [] },
-    ...{ verdicts: [], signals: [], workloadStatuses: [], poolStatuses: [], teamStatuses: [] },
-    ...{ shortages: [], brakes: [], catalog, offerings, invalid: [] },
-  }
-  return frozen(snapshot)
+  return frozen({ ...emptyWorld({ catalog, offerings }), workloads, pools: [poolItem()] })
 }
 
 /** So many milliseconds later; whoever beats has beaten again. */
 export function later(snapshot: Snapshot, byMs: number): Snapshot {
-  const { pass, beats } = snapshot
-  const nowMs = snapshot.nowMs + byMs
-  return frozen({
-    ...snapshot,
-    nowMs,
-    pass: { ...pass, epoch: pass.epoch + 1, startedAtMs: nowMs },
-    beats: beats.map((own) => ({ ...own, atMs: nowMs })),
-  })
+  return frozen({ ...snapshot, ...nextPass(snapshot, byMs) })
 }
 
 /** What the next pass reads after EC2 has brought a machine for every claim; they boot. */

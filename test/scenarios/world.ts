@@ -23,46 +23,15 @@ import { suiteOf } from '#shared/planner/burn-in-suite.ts'
 import { emptyAssignment } from '#shared/planner/fold.ts'
 import { priceOf } from '#shared/planner/prices.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
-
-const START_MS = Date.UTC(2026, 10, 22, 12)
+import { emptyWorld, nextPass, START_MS } from './empty-world.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] }
 /** All of a snapshot, and it may be told otherwise. */
 export type World = Mutable<Snapshot>
 
 export function newWorld(): World {
-  return {
-    nowMs: START_MS,
-    pass: {
-      kind: 'pass',
-      tableUid: 'test',
-      createdAtMs: START_MS - 86_400_000,
-      epoch: 1,
-      startedAtMs: START_MS,
-      coveredSinceMs: START_MS - 3_600_000,
-      suspects: {},
-    },
-    settings: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
-    workloads: [],
-    pools: [],
-    teams: [],
-    orders: [],
-    nodes: [],
-    launches: [],
-    assignments: [],
-    reports: [],
-    beats: [],
-    verdicts: [],
-    signals: [],
-    workloadStatuses: [],
-    poolStatuses: [],
-    teamStatuses: [],
-    shortages: [],
-    brakes: [],
-    catalog: [...catalog],
-    offerings: [...defaultOfferings({ zones: DEFAULT_ZONES, atMs: START_MS, seed: 1 })],
-    invalid: [],
-  }
+  const offerings = [...defaultOfferings({ zones: DEFAULT_ZONES, atMs: START_MS, seed: 1 })]
+  return emptyWorld({ catalog: [...catalog], offerings })
 }
 
 /** Lets one line of a scenario change the world; throws on a line that nobody knows. */
@@ -298,9 +267,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   pass: (world, [by = '+0s']) => {
     const ms = Number(by.slice(1, -1)) * (by.endsWith('m') ? 60_000 : 1_000)
-    world.nowMs += ms
-    world.pass = { ...world.pass, epoch: world.pass.epoch + 1, startedAtMs: world.nowMs }
-    world.beats = world.beats.map((own) => ({ ...own, atMs: world.nowMs }))
+    Object.assign(world, nextPass(world, ms))
     if (world.listing !== undefined) world.listing = { ...world.listing, listedAtMs: world.nowMs }
   },
 }
