@@ -17,6 +17,7 @@ import type { Solver } from '#shared/planner/packing/linear-program.ts'
 import { BUDGETS, pack, packAtOnce, type Packed } from '#shared/planner/packing/pack.ts'
 import type { Packing } from '#shared/planner/packing/problem.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
+import { cpuMsNow } from './measure/processor.ts'
 import type { NamedProblem } from './packing/data.ts'
 import { checkPlacements, placementsOf, writePlacements } from './packing/placements.ts'
 import { firstFitDecreasing } from './packing/reference.ts'
@@ -49,11 +50,6 @@ type Row = {
   readonly boundOverProven: number | null
   /** Of one core; the machine may be busy with other things. */
   readonly cpuMs: number
-}
-
-const cpuMsNow = (): number => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1000
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)

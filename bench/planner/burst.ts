@@ -13,7 +13,7 @@ import { must } from '#shared/base/assert.ts'
 import { groupBy } from '#shared/base/order.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
 import { auditHerd } from './audit.ts'
-import { timed } from './measure.ts'
+import { timed, type Timed } from './measure.ts'
 import {
   afterBurnIn,
   afterLaunches,
@@ -45,6 +45,7 @@ export type Burst = {
   readonly snapshot: Snapshot
   readonly made: Made
   readonly planMs: number
+  readonly planCpuMs: number
   readonly peakHeapMib: number
   readonly placed: number
   readonly passes: number
@@ -98,21 +99,24 @@ export function wideSnapshot(replicas: number): Snapshot {
   )
 }
 
+export type Planning = { readonly tell: (text: string) => void; readonly sweeps: boolean }
+
 /** Plans until every replica has a place, or nothing more is bought, or the time is over. */
-export function planBurst(first: Snapshot, tell: (text: string) => void): Burst {
+export function planBurst(first: Snapshot, { tell, sweeps }: Planning): Burst {
   let snapshot = first
   const replicas = snapshot.workloads.reduce((sum, { spec }) => sum + (spec.replicas ?? 0), 0)
-  const passes: { ms: number; placed: number; peakHeapMib: number }[] = []
+  const passes: (Omit<Timed<Made>, 'value'> & { readonly placed: number })[] = []
   for (;;) {
-    const { value: made, ms, peakHeapMib } = timed(() => frozenPlan(snapshot))
+    const { value: made, ...spent } = timed(() => frozenPlan(snapshot), sweeps)
     const placed = replicas - refusedBy(made)
-    passes.push({ ms, placed, peakHeapMib })
+    passes.push({ ...spent, placed })
     const planMs = passes.reduce((sum, own) => sum + own.ms, 0)
     tell(`pass ${String(passes.length)}: ${String(placed)} placed, ${planMs.toFixed(0)} ms`)
     const isBuying = made.plan.actions.some((own) => own.kind === 'launch')
     if (placed === replicas || !isBuying || planMs > PASSES_MS) {
       return {
         ...{ replicas, snapshot, made, planMs, placed, passes: passes.length },
+        planCpuMs: passes.reduce((sum, own) => sum + own.cpuMs, 0),
         peakHeapMib: Math.max(...passes.map((own) => own.peakHeapMib)),
         firstPassMs: passes[0]?.ms ?? 0,
         firstPassPlaced: passes[0]?.placed ?? 0,

@@ -6,7 +6,7 @@ import type { Snapshot } from '#shared/planner/snapshot.ts'
 import { medianOf } from '../measure/quantiles.ts'
 import { burstSnapshot, judgeBurst, planBurst, wideSnapshot } from './burst.ts'
 import { judgeChurn, planChurn, planCold, raiseHerd, type HerdOptions } from './herd.ts'
-import { liveHeapMib, repeat } from './measure.ts'
+import { leastOf, liveHeapMib, repeat } from './measure.ts'
 import type { Row } from './report.ts'
 import { drawOwnShape, drawShape } from './specs.ts'
 
@@ -23,13 +23,13 @@ export const CASES: readonly Case[] = [
     name: 'burst',
     sizes: [1_000, 5_000, 20_000],
     measure: (replicas, tell) =>
-      measureBurst({ name: 'burst', first: () => burstSnapshot(replicas) }, tell),
+      measureBurst({ name: 'burst', fresh: () => burstSnapshot(replicas) }, tell),
   },
   {
     name: 'wide',
     sizes: [1_000, 3_000, 10_000, 30_000, 100_000],
     measure: (replicas, tell) =>
-      measureBurst({ name: 'wide', first: () => wideSnapshot(replicas) }, tell),
+      measureBurst({ name: 'wide', fresh: () => wideSnapshot(replicas) }, tell),
   },
   {
     name: 'steady',
@@ -47,14 +47,15 @@ export const CASES: readonly Case[] = [
 type BurstCase = {
   readonly name: string
   /** Nobody has seen it before, each time. */
-  readonly first: () => Snapshot
+  readonly fresh: () => Snapshot
 }
 
-function measureBurst({ name, first }: BurstCase, tell: (text: string) => void): Row {
-  const { last, figures } = repeat(
-    () => planBurst(first(), tell),
-    ({ planMs, firstPassMs, peakHeapMib }) => {
-      return { spentMs: planMs, planMs, firstPassMs, peakHeapMib }
+function measureBurst({ name, fresh }: BurstCase, tell: (text: string) => void): Row {
+  const { last, first, figures } = repeat(
+    (sweeps) => planBurst(fresh(), { tell, sweeps }),
+    ({ planMs, planCpuMs, firstPassMs, peakHeapMib }) => {
+      const spent = { spentMs: planMs, spentCpuMs: planCpuMs }
+      return { ...spent, planMs, planCpuMs, firstPassMs, peakHeapMib }
     },
   )
   const heapMiB = liveHeapMib()
@@ -63,9 +64,10 @@ function measureBurst({ name, first }: BurstCase, tell: (text: string) => void):
   const { replicas, placed, passes, firstPassPlaced } = last
   return {
     ...{ case: name, replicas, nodes, planMs },
+    planCpuMs: leastOf(figures, (own) => own.planCpuMs),
     replicasPerSecond: (placed / planMs) * 1000,
     heapMiB,
-    peakHeapMiB: medianOf(figures.map((own) => own.peakHeapMib)),
+    peakHeapMiB: first.peakHeapMib,
     ...{ runs: figures.length, workloads, sought: replicas, placed, broken },
     ...{ passes, firstPassPlaced, usdPerHour, nodeSpreadMost },
     firstPassMs: medianOf(figures.map((own) => own.firstPassMs)),
@@ -79,11 +81,12 @@ function measureHerd(own: HerdCase, tell: (text: string) => void): Row {
   tell('bringing the herd up')
   const herd = raiseHerd(own)
   const random = makeRandom(CHURN_SEED)
-  const { last, figures } = repeat(
-    () => planChurn(herd, random),
-    ({ restMs, planMs, peakHeapMib }) => {
+  const { last, first, figures } = repeat(
+    (sweeps) => planChurn(herd, random, sweeps),
+    ({ restMs, restCpuMs, planMs, planCpuMs, peakHeapMib }) => {
       tell(`rest ${restMs.toFixed(1)} ms, churn ${planMs.toFixed(0)} ms`)
-      return { spentMs: restMs + planMs, restMs, planMs, peakHeapMib }
+      const spent = { spentMs: restMs + planMs, spentCpuMs: restCpuMs + planCpuMs }
+      return { ...spent, restMs, restCpuMs, planMs, planCpuMs, peakHeapMib }
     },
   )
   const heapMiB = liveHeapMib()
@@ -91,12 +94,14 @@ function measureHerd(own: HerdCase, tell: (text: string) => void): Row {
   const planMs = medianOf(figures.map((one) => one.planMs))
   return {
     ...{ case: name, replicas, nodes: herd.nodes.length, planMs },
+    planCpuMs: leastOf(figures, (one) => one.planCpuMs),
     replicasPerSecond: (placed / planMs) * 1000,
     heapMiB,
-    peakHeapMiB: medianOf(figures.map((one) => one.peakHeapMib)),
+    peakHeapMiB: first.peakHeapMib,
     ...{ runs: figures.length, workloads: herd.workloads.length },
     ...{ sought: last.sought, placed, broken },
     restMs: medianOf(figures.map((one) => one.restMs)),
-    coldMs: planCold(herd, random),
+    restCpuMs: leastOf(figures, (one) => one.restCpuMs),
+    ...planCold(herd, random),
   }
 }

@@ -173,31 +173,37 @@ export type Churn = {
   readonly made: Made
   /** A pass that finds 1 % of the replicas gone, just after one that found them there. */
   readonly planMs: number
+  readonly planCpuMs: number
   readonly peakHeapMib: number
   /** A pass that finds the herd at rest. */
   readonly restMs: number
+  readonly restCpuMs: number
   /** Replicas that were gone. */
   readonly sought: number
 }
 
 /** A pass that finds the herd as the one before left it, and one that finds replicas gone. */
-export function planChurn(herd: Snapshot, random: Random): Churn {
+export function planChurn(herd: Snapshot, random: Random, sweeps: boolean): Churn {
   frozenPlan(herd)
   const resting = later(herd, PASS_EVERY_MS)
-  const rest = timed(() => frozenPlan(resting))
+  const rest = timed(() => frozenPlan(resting), sweeps)
   const short = later(churned(resting, random), PASS_EVERY_MS)
-  const { value: made, ms: planMs, peakHeapMib } = timed(() => frozenPlan(short))
+  const { value: made, ms, cpuMs, peakHeapMib } = timed(() => frozenPlan(short), sweeps)
   return {
-    ...{ made, planMs, peakHeapMib, restMs: rest.ms },
+    ...{ made, planMs: ms, planCpuMs: cpuMs, peakHeapMib },
+    ...{ restMs: rest.ms, restCpuMs: rest.cpuMs },
     sought: replicasIn(herd.assignments) - replicasIn(short.assignments),
   }
 }
 
 /** The same by somebody who has never seen any of it: the first pass of a new Lambda. */
-export function planCold(herd: Snapshot, random: Random): number {
+export function planCold(herd: Snapshot, random: Random): Cold {
   const unseen = frozen(structuredClone(later(churned(herd, random), PASS_EVERY_MS)))
-  return timed(() => frozenPlan(unseen)).ms
+  const { ms: coldMs, cpuMs: coldCpuMs } = timed(() => frozenPlan(unseen), true)
+  return { coldMs, coldCpuMs }
 }
+
+type Cold = { readonly coldMs: number; readonly coldCpuMs: number }
 
 export type ChurnTold = { readonly placed: number; readonly broken: readonly string[] }
 

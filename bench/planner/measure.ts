@@ -7,6 +7,7 @@
  */
 import { GCProfiler, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { cpuMsNow } from '../measure/processor.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -16,24 +17,31 @@ const MIB = 2 ** 20
 export type Timed<T> = {
   readonly value: T
   readonly ms: number
+  readonly cpuMs: number
+  /** Of this work alone where the heap was swept before it. */
   readonly peakHeapMib: number
 }
 
-/** Does the work on a heap that was swept just before. */
-export function timed<T>(work: () => T): Timed<T> {
-  collect()
+/**
+ * `sweeps`: on a heap that is swept just before. V8 forgets what it has compiled for things that
+ * are gone then, so whatever is measured on a warm engine goes without.
+ */
+export function timed<T>(work: () => T, sweeps: boolean): Timed<T> {
+  if (sweeps) collect()
   const profiler = new GCProfiler()
   profiler.start()
+  const startCpuMs = cpuMsNow()
   const startMs = performance.now()
   const value = work()
   const ms = performance.now() - startMs
+  const cpuMs = cpuMsNow() - startCpuMs
   const atEnd = process.memoryUsage().heapUsed
   const { statistics } = profiler.stop()
   const peak = statistics.reduce(
     (most, own) => Math.max(most, own.beforeGC.heapStatistics.usedHeapSize),
     atEnd,
   )
-  return { value, ms, peakHeapMib: peak / MIB }
+  return { value, ms, cpuMs, peakHeapMib: peak / MIB }
 }
 
 /** All that is alive on the heap now. */
@@ -44,32 +52,46 @@ export function liveHeapMib(): number {
 
 /** A run that took so long was warm long before its end, and is not repeated. */
 const LONG_MS = 20_000
-const RUNS_MAX = 5
+/** By then V8 has compiled what is worth compiling. */
+const WARM_CPU_MS = 2_000
+const RUNS_MAX = 9
 const RUNS_MS = 20_000
+
+export type Figures = { readonly spentMs: number; readonly spentCpuMs: number }
 
 export type Repeated<T, F> = {
   /** What the last run came to; that of the others is let go, for the heap is measured. */
   readonly last: T
+  /** Of the very first run, which sweeps. */
+  readonly first: F
   /** Never empty. */
   readonly figures: readonly F[]
 }
 
-/** Runs for a few figures after a run to warm up; a long one once. */
-export function repeat<T, F extends { readonly spentMs: number }>(
-  run: () => T,
+/** Runs for a few figures after a few runs to warm up; a long one once. */
+export function repeat<T, F extends Figures>(
+  run: (sweeps: boolean) => T,
   figuresOf: (result: T) => F,
 ): Repeated<T, F> {
-  let last = run()
+  let last = run(true)
   const first = figuresOf(last)
-  if (first.spentMs > LONG_MS) return { last, figures: [first] }
+  if (first.spentMs > LONG_MS) return { last, first, figures: [first] }
+  const again = (): F => {
+    last = undefined as T
+    last = run(false)
+    return figuresOf(last)
+  }
+  for (let { spentCpuMs } = first; spentCpuMs < WARM_CPU_MS;) spentCpuMs += again().spentCpuMs
   const figures: F[] = []
   const spentMs = (): number => figures.reduce((sum, own) => sum + own.spentMs, 0)
-  do {
-    last = undefined as T
-    last = run()
-    figures.push(figuresOf(last))
-  } while (figures.length < RUNS_MAX && spentMs() < RUNS_MS)
-  return { last, figures }
+  do figures.push(again())
+  while (figures.length < RUNS_MAX && spentMs() < RUNS_MS)
+  return { last, first, figures }
+}
+
+/** The least of them, of a figure that others on the machine can only add to. */
+export function leastOf<F>(figures: readonly F[], of: (figure: F) => number): number {
+  return Math.min(...figures.map(of))
 }
 
 /** The slope of log(ms) over log(replicas) by least squares: 1 where time grows in proportion. */

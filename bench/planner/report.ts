@@ -9,7 +9,9 @@ export type Row = {
   readonly nodes: number
   /** All that was planned until each had its place; the median of `runs`. */
   readonly planMs: number
-  /** Replicas that got a place, by that time. */
+  /** The same in processor time; the least of `runs`, as others on the machine only add to it. */
+  readonly planCpuMs: number
+  /** Replicas that got a place, by `planMs`. */
   readonly replicasPerSecond: number
   /** All that is alive while the snapshot and its plan are held. */
   readonly heapMiB: number
@@ -31,18 +33,20 @@ export type Row = {
   readonly nodeSpreadMost?: number
   /** Herds: a pass that finds nothing to do, and the first pass of somebody who knows nothing. */
   readonly restMs?: number
+  readonly restCpuMs?: number
   readonly coldMs?: number
+  readonly coldCpuMs?: number
   /** The same on every row of a case that was measured at three sizes or more. */
   readonly exponents?: Exponents
   /** Over the same row of the run that it is compared with. */
   readonly ratios?: Ratios
 }
 
-/** By what power of the replicas time grows: over all sizes, and over the largest two. */
-export type Exponents = Readonly<Partial<Record<'planMs' | 'restMs' | 'coldMs', Power>>>
+/** By what power of the replicas processor time grows: over all sizes, and the largest two. */
+export type Exponents = Readonly<Partial<Record<'planCpuMs' | 'restCpuMs' | 'coldCpuMs', Power>>>
 type Power = { readonly all: number; readonly largest: number }
 
-type Ratios = { readonly planMs: number; readonly heapMiB: number }
+type Ratios = Readonly<Record<'planMs' | 'planCpuMs' | 'heapMiB', number>>
 
 /** The rows of a file that `--json` has written. */
 export function readRows(path: string): readonly Row[] {
@@ -55,8 +59,9 @@ export function readRows(path: string): readonly Row[] {
 export function compared(row: Row, earlier: readonly Row[]): Row {
   const old = earlier.find((own) => own.case === row.case && own.replicas === row.replicas)
   if (old === undefined) return row
-  const ratios = { planMs: row.planMs / old.planMs, heapMiB: row.heapMiB / old.heapMiB }
-  return { ...row, ratios }
+  const ratioOf = (key: keyof Ratios): number => row[key] / old[key]
+  const [planMs, planCpuMs] = [ratioOf('planMs'), ratioOf('planCpuMs')]
+  return { ...row, ratios: { planMs, planCpuMs, heapMiB: ratioOf('heapMiB') } }
 }
 
 type Column = {
@@ -75,7 +80,13 @@ const COLUMNS: readonly Column[] = [
   { title: 'placed/of', width: 13, cell: (row) => `${figure(row.placed)}/${figure(row.sought)}` },
   { title: 'passes', width: 6, cell: (row) => figure(row.passes ?? 1) },
   { title: 'plan ms', width: 9, cell: (row) => figure(row.planMs) },
+  { title: 'cpu ms', width: 7, cell: (row) => figure(row.planCpuMs) },
   { title: 'placed/s', width: 8, cell: (row) => figure(row.replicasPerSecond) },
+  {
+    title: 'by cpu',
+    width: 8,
+    cell: (row) => figure((row.placed / row.planCpuMs) * 1000),
+  },
   { title: '1st pass', width: 8, cell: (row) => figure(row.firstPassMs) },
   { title: 'rest ms', width: 8, cell: (row) => figure(row.restMs, 1) },
   { title: 'cold ms', width: 8, cell: (row) => figure(row.coldMs) },
@@ -87,6 +98,7 @@ const COLUMNS: readonly Column[] = [
 
 const RATIO_COLUMNS: readonly Column[] = [
   { title: '× plan', width: 7, cell: (row) => figure(row.ratios?.planMs, 2) },
+  { title: '× cpu', width: 7, cell: (row) => figure(row.ratios?.planCpuMs, 2) },
   { title: '× live', width: 7, cell: (row) => figure(row.ratios?.heapMiB, 2) },
 ]
 
