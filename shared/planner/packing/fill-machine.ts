@@ -89,7 +89,7 @@ export function makeMachineFiller(
 type Hope = { readonly prices: RoomPrices; readonly above: number }
 
 /** A shape that loses by its room's price can be there only as long as hope pays for it. */
-function withoutHopeless(
+export function withoutHopeless(
   { worth, most, some }: Goods,
   { needs }: Knapsack,
   { prices, above }: Hope,
@@ -254,7 +254,7 @@ function countsOf(last: Step, shapes: number): Int32Array {
   return counts
 }
 
-function byEfficiency(
+export function byEfficiency(
   { some, worth }: Goods,
   { needs }: Knapsack,
   prices: RoomPrices,

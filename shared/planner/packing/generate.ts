@@ -14,6 +14,7 @@
  * Source: Gilmore and Gomory (1961); Farley, A note on bounding a class of linear programming
  * problems (1990); Wentges, Weighted Dantzig–Wolfe decomposition (1997).
  */
+import { makeCloseFiller } from './fill-closely.ts'
 import { makeMachineFiller, type MachineFiller } from './fill-machine.ts'
 import type { Cover, Solver } from './linear-program.ts'
 import { cheapestAlone, type PackingProblem, type Pattern } from './problem.ts'
@@ -37,13 +38,16 @@ export type Generated = {
 }
 
 /** The share of the best prices so far in those that are tried. */
-const HOLD_BACK = 0.3
-/** Fillings that go on at a time in the first rounds; more once so few leave a doubt. */
+const HOLD_BACK = 0.6
+/** Fillings that go on at a time when a machine is looked at. */
 const FIRST_WIDTH = 64
+/** The same of a closer look, once the first ones leave a doubt; more as long as those do. */
+const CLOSE_WIDTH = 1_024
 const WIDTH_GROWTH = 4
-const WIDTH_MAX = 65_536
+const WIDTH_MAX = 262_144
 /** More patterns of each machine from one look: the program chooses, and fewer looks are needed. */
 const OTHERS = 8
+const CLOSE_OTHERS = 32
 /** Cells of the tables that bound fillings, for each shape. */
 const CELLS = 2_000
 /** A pattern must be worth this share of its price beyond it to count as news. */
@@ -77,7 +81,7 @@ function search(
   const lookAround = makeLookAround(problem)
   let solved = cover.solve()
   let best: Priced = { boundUsdPerHour: 0, fair: solved.duals }
-  let [width, nodes] = [FIRST_WIDTH, 0]
+  let [width, nodes] = [0, 0]
   const gap = (): number => Math.min(1, solved.cost / best.boundUsdPerHour - 1)
   const look = (worth: Float64Array, slack = SLACK * Math.max(CLOSE, gap())): number => {
     const looked = lookAround(worth, { width, slack })
@@ -90,13 +94,15 @@ function search(
     const { boundUsdPerHour } = best
     if (added === 0) added = look(solved.duals)
     if (added > 0) solved = cover.solve()
-    else if (best.boundUsdPerHour === boundUsdPerHour) width *= WIDTH_GROWTH
+    else if (best.boundUsdPerHour === boundUsdPerHour) width = wider(width)
     if (width > WIDTH_MAX || gap() < CLOSE) break
   }
   if (gap() < CLOSE) look(solved.duals, LEAST_SLACK)
   const { uses, duals } = solved
   return { patterns: patterns.all, uses, worth: duals, boundUsdPerHour: best.boundUsdPerHour }
 }
+
+const wider = (width: number): number => (width === 0 ? CLOSE_WIDTH : width * WIDTH_GROWTH)
 
 type Priced = {
   readonly boundUsdPerHour: number
@@ -107,35 +113,52 @@ type Priced = {
 type Looked = Priced & { readonly fillings: readonly Pattern[]; readonly nodes: number }
 
 type Look = {
+  /** Unfinished fillings that go on in a closer look; none: there is no closer look. */
   readonly width: number
   /** The share of its price that a machine must be worth beyond it. */
   readonly slack: number
 }
 
 /** Fills every machine at these prices. */
-function makeLookAround({
-  shapes,
-  machines,
-}: PackingProblem): (worth: Float64Array, options: Look) => Looked {
-  const book = makeSharesBook()
-  const fillers = machines.map((own) => makeMachineFiller(shapes, own, book))
+function makeLookAround(problem: PackingProblem): (worth: Float64Array, look: Look) => Looked {
+  const { shapes, machines } = problem
+  const fillers = makeFillers(problem)
   const counts = Int32Array.from(shapes, (own) => own.count)
   return (worth: Float64Array, { width, slack }: Look): Looked => {
     const fillings: Pattern[] = []
     let [nodes, dearest] = [0, 1]
     machines.forEach(({ priceUsdPerHour }, machine) => {
-      const fill = fillers[machine] as MachineFiller
       const above = priceUsdPerHour * (1 + slack)
-      const found = fill({ worth, counts }, { width, above, others: OTHERS, cells: CELLS })
+      const { first, closely } = fillers[machine] as Fillers
+      let found = first({ worth, counts }, { ...FIRST_LOOK, above })
+      let { bound } = found
+      nodes += found.nodes
+      if (width > 0 && bound > above) {
+        found = closely({ worth, counts }, { ...CLOSE_LOOK, width, above })
+        bound = Math.min(bound, found.bound)
+        nodes += found.nodes
+      }
       if (found.counts !== undefined) fillings.push({ machine, counts: found.counts })
       for (const other of found.others) fillings.push({ machine, counts: other })
-      nodes += found.nodes
-      dearest = Math.max(dearest, found.bound / priceUsdPerHour)
+      dearest = Math.max(dearest, bound / priceUsdPerHour)
     })
     const total = shapes.reduce((sum, { count }, i) => sum + count * (worth[i] ?? 0), 0)
     const fair = worth.map((own) => own / dearest)
     return { fillings, nodes, boundUsdPerHour: total / dearest, fair }
   }
+}
+
+const FIRST_LOOK = { width: FIRST_WIDTH, others: OTHERS, cells: CELLS }
+const CLOSE_LOOK = { others: CLOSE_OTHERS, cells: CELLS }
+
+type Fillers = { readonly first: MachineFiller; readonly closely: MachineFiller }
+
+function makeFillers({ shapes, machines }: PackingProblem): readonly Fillers[] {
+  const book = makeSharesBook()
+  return machines.map((own) => ({
+    first: makeMachineFiller(shapes, own, book),
+    closely: makeCloseFiller(shapes, own),
+  }))
 }
 
 function between(held: Float64Array, duals: Float64Array): Float64Array {

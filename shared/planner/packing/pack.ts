@@ -21,7 +21,7 @@ export type PackBudget = GenerateBudget & {
  */
 export const BUDGETS = {
   '5s': {
-    ...{ roundsMax: 400, nodesMax: 6_000_000, wholeNodesMax: 0 },
+    ...{ roundsMax: 400, nodesMax: 4_000_000, wholeNodesMax: 0 },
   },
   '60s': {
     ...{ roundsMax: 2_000, nodesMax: 30_000_000, wholeNodesMax: 2_000 },

@@ -20,6 +20,8 @@ export type TableOptions = {
   readonly prices: Float64Array
   /** About as many cells for each shape. */
   readonly cells: number
+  /** What other things than these shapes could add, by cell; absent: nothing. */
+  readonly base?: (grid: Grid) => Cells
 }
 
 export type RoomTable = {
@@ -41,27 +43,35 @@ export function makeRoomTables(
   goods: Goods,
   options: TableOptions,
 ): readonly RoomTable[] {
-  const makeTable = (counted: number, sold: number): RoomTable => {
-    const soldPrice = options.prices[sold] as number
-    const partsPrice = options.prices[PARTS] as number
-    const rows = (knapsack.room[GPU] as number) + 1
-    const perRow = Math.max(1, Math.floor(options.cells / rows))
-    const unit = Math.max(1, Math.ceil((knapsack.room[counted] as number) / perRow))
-    const row = Math.floor((knapsack.room[counted] as number) / unit) + 1
-    const grid = { counted, unit, sold, soldPrice, partsPrice, row }
-    let last = new Float64Array(rows * row)
-    const most = [last]
-    for (const shape of options.order.toReversed()) {
-      last = withShape(last, { grid, shape, knapsack, goods })
-      most.push(last)
-    }
-    return { ...grid, most: most.reverse() }
-  }
-  return [makeTable(CPU, MEMORY), makeTable(MEMORY, CPU)]
+  return [CPU, MEMORY].map((counted) => makeRoomTable(knapsack, goods, { ...options, counted }))
 }
 
-type Cells = Float64Array<ArrayBuffer>
-type Grid = Omit<RoomTable, 'most'>
+/** `counted`: the processors or the memory. */
+export function makeRoomTable(
+  knapsack: Knapsack,
+  goods: Goods,
+  { order, prices, cells, base, counted }: TableOptions & { readonly counted: number },
+): RoomTable {
+  const sold = counted === CPU ? MEMORY : CPU
+  const soldPrice = prices[sold] as number
+  const partsPrice = prices[PARTS] as number
+  const rows = (knapsack.room[GPU] as number) + 1
+  const perRow = Math.max(1, Math.floor(cells / rows))
+  const unit = Math.max(1, Math.ceil((knapsack.room[counted] as number) / perRow))
+  const row = Math.floor((knapsack.room[counted] as number) / unit) + 1
+  const grid = { counted, unit, sold, soldPrice, partsPrice, row }
+  let last = base?.(grid) ?? new Float64Array(rows * row)
+  const most = [last]
+  for (const shape of order.toReversed()) {
+    last = withShape(last, { grid, shape, knapsack, goods })
+    most.push(last)
+  }
+  return { ...grid, most: most.reverse() }
+}
+
+export type Cells = Float64Array<ArrayBuffer>
+/** A table before it is filled. */
+export type Grid = Omit<RoomTable, 'most'>
 
 type Adding = {
   readonly grid: Grid
