@@ -3,7 +3,13 @@
  */
 import { costAnswerSchema, type CostAnswer } from '#shared/protocol/api.ts'
 import type { Command, Context } from '../command.ts'
-import { formatBound, formatMonthly, formatSaving, formatUsdPerHour } from '../render/money.ts'
+import {
+  formatBound,
+  formatMonthly,
+  formatSaving,
+  formatUsdPerHour,
+  someUsd,
+} from '../render/money.ts'
 import { indented, page, type Fact } from '../render/page.ts'
 import { table, type Column } from '../render/table.ts'
 import { ageOf } from '../render/time.ts'
@@ -36,14 +42,14 @@ function factsOf(cost: CostAnswer, nowMs: number): readonly Fact[] {
       'On demand',
       `${formatUsdPerHour(onDemand)}${saving === '' ? '' : `, of which ${saving} is saved`}`,
     ],
+    ['Headroom', someUsd(cost.headroomUsdPerHour)],
+    ['Testing', someUsd(cost.testingUsdPerHour)],
+    ['Surge', someUsd(cost.surgeUsdPerHour)],
     ['Leaving', someUsd(cost.leavingUsdPerHour)],
     ['Quarantined', someUsd(cost.quarantinedUsdPerHour)],
     ['Bound', boundText(cost, nowMs)],
   ]
 }
-
-const someUsd = (usdPerHour: number): string | undefined =>
-  usdPerHour === 0 ? undefined : formatUsdPerHour(usdPerHour)
 
 function boundText({ boundUsdPerHour, boundAt, ...rest }: CostAnswer, nowMs: number): string {
   if (boundUsdPerHour === null) return 'not computed yet'

@@ -7,7 +7,7 @@ import { groupBy } from '#shared/base/order.ts'
 import type { Command, Context } from '../command.ts'
 import { parseDocuments } from '../documents.ts'
 import { readSources } from '../files.ts'
-import { formatBound, formatUsdPerHour } from '../render/money.ts'
+import { formatBound, formatUsdPerHour, someUsd } from '../render/money.ts'
 import { indented, page } from '../render/page.ts'
 import { table, type Column } from '../render/table.ts'
 import { FILE_OPTION } from './options.ts'
@@ -31,7 +31,7 @@ export const plan: Command = {
 }
 
 function planLines({ style }: Context, answer: PlanAnswer): readonly string[] {
-  const { now, after, bound, fleet, gap } = answer.costUsdPerHour
+  const { now, after, bound, fleet, gap, ...lines } = answer.costUsdPerHour
   const acts = answer.actions.filter(({ kind }) => !BOOKKEEPING.has(kind)).map(actOf)
   const told = [
     ...groupBy(acts, ({ what, detail, why }) => [what, detail, why].join('\n')).values(),
@@ -45,6 +45,11 @@ function planLines({ style }: Context, answer: PlanAnswer): readonly string[] {
       facts: [
         ['Cost now', formatUsdPerHour(now)],
         ['Cost after', `${formatUsdPerHour(after)}${difference(now, after)}`],
+        ['Headroom', someUsd(lines.headroom)],
+        ['Testing', someUsd(lines.testing)],
+        ['Surge', someUsd(lines.surge)],
+        ['Leaving', someUsd(lines.leaving)],
+        ['Quarantined', someUsd(lines.quarantined)],
         [
           'Bound',
           bound === null

@@ -17,6 +17,10 @@ const wholeUsd = (usd: number): string =>
 /** `$0.0123/h` */
 export const formatUsdPerHour = (usdPerHour: number): string => `${formatUsd(usdPerHour)}/h`
 
+/** The same; undefined where there is nothing to tell. */
+export const someUsd = (usdPerHour: number): string | undefined =>
+  usdPerHour === 0 ? undefined : formatUsdPerHour(usdPerHour)
+
 /** `about $900 a month` */
 export function formatMonthly(usdPerHour: number): string {
   const usd = usdPerHour * HOURS_PER_MONTH

@@ -12,10 +12,11 @@ import type { Proposal } from '#shared/model/proposal.ts'
 import type { SpecItem } from '#shared/model/spec-item.ts'
 import { reasonText } from '../model/status.ts'
 import { boundOf, type Bound, type Planned } from '#shared/planner/bound.ts'
+import { costLines, type CostLines, type Herd } from '#shared/planner/cost-lines.ts'
+import { draftOf } from '#shared/planner/fold.ts'
 import type { GenerateBudget } from '#shared/planner/packing/generate.ts'
 import type { Solver } from '#shared/planner/packing/linear-program.ts'
 import { plan } from '#shared/planner/plan.ts'
-import { isLeaving } from '#shared/planner/replicas.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
 import type { CostAnswer, PlanAnswer, RepackAnswer } from '#shared/protocol/api.ts'
 import type { Document } from '#shared/protocol/documents.ts'
@@ -71,6 +72,7 @@ function planAnswer({ snapshot, plan: planned, draft }: Foreseen, bound?: Bound)
     costUsdPerHour: {
       ...{ now: costOf(snapshot.nodes), after: costOf(after) },
       ...{ bound: boundUsdPerHour, fleet: fleetUsdPerHour, gap },
+      ...linesFor({ snapshot, draft }),
     },
     unschedulable: planned.unschedulable.map(({ workload, count, reasons }) => ({
       workload,
@@ -133,6 +135,15 @@ const priceOf = ({ machine, claim }: Node): number =>
 const costOf = (nodes: readonly Node[]): number =>
   dollars(nodes.reduce((sum, node) => sum + priceOf(node), 0))
 
+/** What stands beside the fleet, each in a line of its own. */
+function linesFor(herd: Herd): CostLines {
+  const { quarantined, leaving, headroom, testing, surge } = costLines(herd, priceOf)
+  return {
+    ...{ quarantined: dollars(quarantined), leaving: dollars(leaving) },
+    ...{ headroom: dollars(headroom), testing: dollars(testing), surge: dollars(surge) },
+  }
+}
+
 /** Sums of prices without the dust of binary fractions. */
 const dollars = (sum: number): number => Math.round(sum * 1e6) / 1e6
 
@@ -148,14 +159,18 @@ function costAnswer(snapshot: Snapshot, proposal: Proposal | undefined): CostAns
         0,
       ),
     )
+  const lines = linesFor({ snapshot, draft: draftOf(snapshot) })
   const names = [...new Set(snapshot.nodes.map((node) => node.pool))].sort()
   return {
     costUsdPerHour: costOf(snapshot.nodes),
     ...measured(proposal?.cost),
     boundAt: proposal === undefined ? null : new Date(proposal.atMs).toISOString(),
     onDemandUsdPerHour: onDemandOf(snapshot.nodes),
-    leavingUsdPerHour: costOf(snapshot.nodes.filter(isLeaving)),
-    quarantinedUsdPerHour: costOf(snapshot.nodes.filter((own) => own.phase === 'quarantined')),
+    leavingUsdPerHour: lines.leaving,
+    quarantinedUsdPerHour: lines.quarantined,
+    headroomUsdPerHour: lines.headroom,
+    testingUsdPerHour: lines.testing,
+    surgeUsdPerHour: lines.surge,
     pools: names.map((name) => {
       const own = snapshot.nodes.filter((node) => node.pool === name)
       return {

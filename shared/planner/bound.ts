@@ -13,6 +13,7 @@
 import type { Node } from '../model/node.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Plan } from './actions.ts'
+import { linesOf } from './cost-lines.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
 import { asksKey, makeOfferTest, offersOf, type Asks, type Offer } from './offers.ts'
@@ -26,7 +27,7 @@ import {
   type Shape,
 } from './packing/problem.ts'
 import { priceOf } from './prices.ts'
-import { desiredOf, isLeaving, onDemandTarget } from './replicas.ts'
+import { desiredOf, onDemandTarget } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -34,7 +35,7 @@ import type { Snapshot } from './snapshot.ts'
 export type Bound = {
   /** No fleet that carries these replicas costs less; 0 where there is nothing to carry. */
   readonly boundUsdPerHour: number
-  /** The machines that carry them, or will once they are up; not those that leave. */
+  /** The machines that carry them, or will once they are up; nothing that is a cost line. */
   readonly fleetUsdPerHour: number
 }
 
@@ -186,12 +187,13 @@ function makeTakers(offers: readonly Offer[]): (asks: Asks) => Takes {
 }
 
 /**
- * What the machines cost now that stay: neither on their way out nor kept for inspection. One that
- * is not on the market any more costs what it did.
+ * What the machines cost now that carry work or will: neither on their way out, nor kept for
+ * inspection, nor headroom. One that is not on the market any more costs what it did.
  */
 export function fleetCost({ snapshot, draft }: Pick<Planned, 'snapshot' | 'draft'>): number {
+  const lines = linesOf({ snapshot, draft })
   return [...draft.nodes.values()]
-    .filter((node) => node.phase !== 'quarantined' && !isLeaving(node))
+    .filter(({ name }) => (lines.get(name) ?? 'testing') === 'testing')
     .reduce((sum, node) => sum + priceNow(node, snapshot), 0)
 }
 

@@ -38,6 +38,11 @@ export function hasHeadroom({ spec, deletedAtMs }: PoolItem): boolean {
   return deletedAtMs === undefined && spec.headroom !== undefined
 }
 
+/** Of pieces, as the claims remember it that were bought for them. */
+export const isHeadroomUid = (uid: string): boolean => uid.startsWith(UID_PREFIX)
+
+const UID_PREFIX = 'headroom-of-'
+
 /** To be asked when everybody else has been served. */
 export function keepHeadroom(context: HeadroomContext): Headroom {
   const used = new Set<string>()
@@ -72,7 +77,7 @@ const demandOf = remembered((pool: PoolItem): Demand => {
   const { uid, createdAtMs, updatedAtMs } = pool
   const workload = {
     ...({ kind: 'spec', noun: 'workload', generation: 1, spec } as const),
-    ...{ name: `headroom-of-${pool.name}`, uid: `headroom-of-${uid}`, createdAtMs, updatedAtMs },
+    ...{ name: `headroom-of-${pool.name}`, uid: `${UID_PREFIX}${uid}`, createdAtMs, updatedAtMs },
   }
   const running = runningOf(NO_REPLICAS)
   const target = targetWithin({ workload, running }, { allowed: count, guaranteed: count })

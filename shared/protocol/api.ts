@@ -278,6 +278,11 @@ export const planAnswerSchema = z
         .nullable()
         .meta({ description: 'the machines that will carry it, at the prices of the bound' }),
       gap: z.number().nullable().meta({ description: 'fleet over bound, less one' }),
+      leaving: z.number().meta({ description: 'machines on their way out, then' }),
+      quarantined: z.number().meta({ description: 'machines kept for inspection, then' }),
+      headroom: z.number().meta({ description: 'machines that are kept and carry nothing, then' }),
+      testing: z.number().meta({ description: 'machines in their burn-in, then' }),
+      surge: z.number().meta({ description: 'what replicas beyond those wanted take, then' }),
     }),
     unschedulable: z.array(
       z.object({
@@ -304,6 +309,16 @@ export const costAnswerSchema = z
     gap: z.number().nullable().meta({ description: 'fleet over bound, less one' }),
     leavingUsdPerHour: z.number().meta({ description: 'machines on their way out' }),
     quarantinedUsdPerHour: z.number().meta({ description: 'machines kept for inspection' }),
+    headroomUsdPerHour: z
+      .number()
+      .meta({ description: 'machines that are kept and carry nothing' }),
+    testingUsdPerHour: z
+      .number()
+      .meta({ description: 'machines in their burn-in; part of the fleet, too' }),
+    surgeUsdPerHour: z.number().meta({
+      description:
+        'what replicas beyond those wanted take of their machines; part of the fleet, too',
+    }),
     onDemandUsdPerHour: z
       .number()
       .meta({ description: 'what the same machines would cost on demand' }),

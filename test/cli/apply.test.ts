@@ -297,7 +297,14 @@ describe('drover plan', () => {
           { kind: 'stamp', node: 'p-0-2', replica: 'web/1-1', reason },
           { kind: 'something-new' },
         ],
-        costUsdPerHour: { now: 0.1, after: 0.25, bound: 0.2, fleet: 0.25, gap: 0.25 },
+        costUsdPerHour: {
+          now: 0.1,
+          after: 0.25,
+          bound: 0.2,
+          fleet: 0.25,
+          gap: 0.25,
+          ...{ leaving: 0, quarantined: 0, headroom: 0.05, testing: 0, surge: 0 },
+        },
         unschedulable: [
           {
             workload: 'big',

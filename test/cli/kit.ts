@@ -140,10 +140,18 @@ export async function startApi(answers: ApiAnswers = {}): Promise<Api> {
   }
 }
 
-const NO_COST = { now: 0, after: 0, bound: null, fleet: null, gap: null }
+const NO_COST = {
+  now: 0,
+  after: 0,
+  bound: null,
+  fleet: null,
+  gap: null,
+  ...{ leaving: 0, quarantined: 0, headroom: 0, testing: 0, surge: 0 },
+}
 const NOTHING_BOUGHT: CostAnswer = {
   costUsdPerHour: 0,
   ...{ boundUsdPerHour: null, boundAt: null, fleetUsdPerHour: null, gap: null },
   ...{ onDemandUsdPerHour: 0, leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
+  ...{ headroomUsdPerHour: 0, testingUsdPerHour: 0, surgeUsdPerHour: 0 },
   pools: [],
 }

@@ -35,6 +35,7 @@ beforeAll(async () => {
       ...{ boundUsdPerHour: 0.3102, fleetUsdPerHour: 0.3184, gap: 0.3184 / 0.3102 - 1 },
       boundAt: new Date(NOW_MS - 90_000).toISOString(),
       ...{ onDemandUsdPerHour: 0.8051, leavingUsdPerHour: 0.08, quarantinedUsdPerHour: 0 },
+      ...{ headroomUsdPerHour: 0.04, testingUsdPerHour: 0.05, surgeUsdPerHour: 0.0123 },
       pools: [
         { name: 'general', nodes: 3, costUsdPerHour: 0.167, onDemandUsdPerHour: 0.2791 },
         { name: 'gpu', nodes: 1, costUsdPerHour: 0.2314, onDemandUsdPerHour: 0.526 },
@@ -360,6 +361,9 @@ describe('drover explain, cost and version', () => {
     expect(await run('cost')).toMatchInlineSnapshot(`
       "Fleet:      $0.3984/h, about $291 a month
       On demand:  $0.8051/h, of which 51% is saved
+      Headroom:   $0.0400/h
+      Testing:    $0.0500/h
+      Surge:      $0.0123/h
       Leaving:    $0.0800/h
       Bound:      no fleet could do it under $0.3102/h; $0.3184/h is 2.6% over it (computed 90s ago)
 

@@ -99,7 +99,45 @@ it('tells the bound that was found last, its time, and what stands beside the fl
     ...{ boundUsdPerHour: 2, fleetUsdPerHour: 2.1, gap: expect.closeTo(0.05, 6) as number },
     boundAt: new Date(START_MS - 60_000).toISOString(),
     ...{ leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
+    ...{ headroomUsdPerHour: 0, testingUsdPerHour: 0, surgeUsdPerHour: 0 },
   })
+})
+
+it('tells what stands beside the fleet, and what of the fleet is a test or a surge', async () => {
+  const world = makeWorld()
+  await world.send('PUT', '/v1/pools/general', { kind: 'Pool', name: 'general' })
+  const kept = { kind: 'Pool', name: 'kept', headroom: { cpu: 1 } }
+  await world.send('PUT', '/v1/pools/kept', kept)
+  await world.send('PUT', '/v1/workloads/web', { ...WEB, replicas: 1 })
+  const uid = String((await world.store.get(keys.spec('workload', 'web')))?.['uid'])
+  const web = (id: string): { replicas: { id: string; uid: string; version: string }[] } => {
+    return { replicas: [{ id, uid, version: 'abc' }] }
+  }
+  const drain = {
+    ...({ reason: 'OperatorDrain', text: 'told so', sinceMs: START_MS } as const),
+    ...{ deadlineMs: START_MS + 1, generation: 1 },
+  }
+  await addNode(world, 'general-1-1', { phase: 'testing' })
+  await addNode(world, 'general-1-2', { phase: 'quarantined' })
+  await addNode(world, 'general-1-3', { phase: 'draining', drain, ...web('web/1-1') })
+  await addNode(world, 'general-1-4', web('web/1-2'))
+  await addNode(world, 'general-1-5', web('web/1-3'))
+  await addNode(world, 'kept-1-6', { pool: 'kept' })
+  expect(costAnswerSchema.parse(await foresightOver(world.store).cost())).toMatchObject({
+    ...{ costUsdPerHour: 0.24, leavingUsdPerHour: 0.04, quarantinedUsdPerHour: 0.04 },
+    ...{ headroomUsdPerHour: 0.04, testingUsdPerHour: 0.04, surgeUsdPerHour: 0.04 },
+  })
+})
+
+it('previews the headroom that a pool would keep, which is no part of the fleet', async () => {
+  const store = makeMemoryStore()
+  const documents = [{ kind: 'Pool', name: 'kept', headroom: { cpu: 1 } }]
+  const world = makeWorld({ store, ...foresightOver(store) })
+  const { body } = await world.send('POST', '/v1/plan', { documents })
+  const { after, headroom, ...rest } = planAnswerSchema.parse(body).costUsdPerHour
+  expect(after).toBeGreaterThan(0)
+  expect(headroom).toBe(after)
+  expect(rest).toMatchObject({ fleet: 0, leaving: 0, quarantined: 0, testing: 0, surge: 0 })
 })
 
 it('tells what a repack would do, what it does and what it will not do, and why', async () => {

@@ -6,6 +6,7 @@ import { reasonText } from '#shared/model/status.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import type { Action, Plan } from '#shared/planner/actions.ts'
 import type { Blamed } from '#shared/planner/blame.ts'
+import type { CostLines } from '#shared/planner/cost-lines.ts'
 
 /** The plan's lines; `nothing` when it decides nothing. */
 export function describePlan(plan: Plan): string[] {
@@ -50,6 +51,12 @@ export function describeBlame(found: readonly Blamed[]): string[] {
     return `${workload} on ${node} ${times}  ${blame.code}: ${blame.text}`
   })
   return lines.length === 0 ? ['nobody'] : lines
+}
+
+/** The fleet, and each line that there is. */
+export function describeCost(fleetUsdPerHour: number, lines: CostLines): string[] {
+  const costs = Object.entries({ fleet: fleetUsdPerHour, ...lines })
+  return costs.filter(([, cost]) => cost > 0).map(([line, cost]) => `${line} $${cost.toFixed(4)}`)
 }
 
 function describeRefusal({ retire, reason }: RepackRefusal): string {

@@ -1,6 +1,6 @@
 /**
- * Runs every `*.txt` beside this file: a few lines of world, `plan`, and the plan that follows; or
- * `look`, and what a repack would propose.
+ * Runs every `*.txt` beside this file: a few lines of world, `plan`, and the plan that follows;
+ * `look`, and what a repack would propose; or `cost`, and what the herd costs.
  *
  * After each `plan` its item changes are taken into the world, so a scenario can go on. With
  * UPDATE_SCENARIOS=1 the outputs are written anew; a change of one wants a reason in its commit.
@@ -10,12 +10,14 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { blame, evidenceOf } from '#shared/planner/blame.ts'
+import { fleetCost, priceNow } from '#shared/planner/bound.ts'
+import { costLines } from '#shared/planner/cost-lines.ts'
 import { changedItems, draftOf } from '#shared/planner/fold.ts'
 import { plan } from '#shared/planner/plan.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { SEARCH_BUDGET, searchGroups } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
-import { describeBlame, describePlan, describeProposal } from './describe.ts'
+import { describeBlame, describeCost, describePlan, describeProposal } from './describe.ts'
 import { newWorld, tell, type World } from './world.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
@@ -74,6 +76,14 @@ const answers: Readonly<Record<string, (world: World) => string[]>> = {
     const [groups, refused] = [[...found.groups], [...found.refused]]
     world.proposal = { kind: 'proposal', atMs: world.nowMs, cost, groups, refused }
     return describeProposal(world.proposal)
+  },
+  /** What the herd costs as it stands, the fleet apart from what stands beside it. */
+  cost: (world) => {
+    const herd = { snapshot: world, draft: draftOf(world) }
+    return describeCost(
+      fleetCost(herd),
+      costLines(herd, (node) => priceNow(node, world)),
+    )
   },
 }
 

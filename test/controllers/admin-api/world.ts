@@ -51,7 +51,14 @@ export function makeWorld(over: Partial<AdminApiPorts> = {}): World {
       planned.push(documents)
       return {
         actions: [{ kind: 'launch', pool: 'general', count: 1 }],
-        costUsdPerHour: { now: 0, after: 0.1, bound: null, fleet: null, gap: null },
+        costUsdPerHour: {
+          now: 0,
+          after: 0.1,
+          bound: null,
+          fleet: null,
+          gap: null,
+          ...{ leaving: 0, quarantined: 0, headroom: 0, testing: 0, surge: 0 },
+        },
         unschedulable: [],
       }
     },
@@ -60,6 +67,7 @@ export function makeWorld(over: Partial<AdminApiPorts> = {}): World {
       costUsdPerHour: 1.5,
       ...{ boundUsdPerHour: null, boundAt: null, fleetUsdPerHour: null, gap: null },
       ...{ onDemandUsdPerHour: 3, leavingUsdPerHour: 0, quarantinedUsdPerHour: 0 },
+      ...{ headroomUsdPerHour: 0, testingUsdPerHour: 0, surgeUsdPerHour: 0 },
       pools: [{ name: 'general', nodes: 2, costUsdPerHour: 1.5, onDemandUsdPerHour: 3 }],
     }),
     version: '0.1.0',
