@@ -6,11 +6,13 @@
  *   npm run bench:packing -- --budget 5s         one budget: instant, 5s or 60s
  *   npm run bench:packing -- --replicas F [--types F]   another set
  *
+ *   npm run -s bench:packing -- --json > FILE    saves what `--compare FILE` sets others against
+ *
  * `--data DIR` is where the public files lie (`openb-pods.csv`, `instance-types-wide.csv`,
  * `bounds.json`); without them a synthetic set is packed. `--placements DIR` writes who went where.
  * Budgets are counted in work and were chosen so that they take as long on one idle core here.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Solver } from '#shared/planner/packing/linear-program.ts'
@@ -31,6 +33,7 @@ const { values } = parseArgs({
     set: { type: 'string' },
     budget: { type: 'string' },
     placements: { type: 'string' },
+    compare: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -48,8 +51,33 @@ type Row = {
   readonly overBound: number | null
   /** The own bound over the proven one. */
   readonly boundOverProven: number | null
-  /** Of one core; the machine may be busy with other things. */
+  /** Of one core; the machine may be busy with other things, which only `ms` counts. */
   readonly cpuMs: number
+  readonly ms: number
+  /** Over the same row of the run that it is compared with; null where that has none. */
+  readonly costOverEarlier: number | null
+}
+
+type Time = Pick<Row, 'cpuMs' | 'ms'>
+
+/** Tells how long it has been since. */
+function stopwatch(): () => Time {
+  const [beforeMs, startMs] = [cpuMsNow(), performance.now()]
+  return () => ({ cpuMs: cpuMsNow() - beforeMs, ms: performance.now() - startMs })
+}
+
+const earlier: readonly Row[] =
+  values.compare === undefined
+    ? []
+    : (JSON.parse(readFileSync(values.compare, 'utf8')) as { rows: readonly Row[] }).rows
+
+function overEarlier({ set, budget, costUsdPerHour }: Omit<Row, 'costOverEarlier'>): number | null {
+  const before = earlier.find((own) => own.set === set && own.budget === budget)
+  return before === undefined ? null : costUsdPerHour / before.costUsdPerHour
+}
+
+const compared = (row: Omit<Row, 'costOverEarlier'>): Row => {
+  return { ...row, costOverEarlier: overEarlier(row) }
 }
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -71,10 +99,10 @@ function namedBy<T>(
 
 function measure(named: NamedProblem, budget: Budget, solver: Solver): Row {
   const { set, problem, workload, provenUsdPerHour } = named
-  const startMs = cpuMsNow()
+  const read = stopwatch()
   const packed: Packing & Partial<Packed> =
     budget === 'instant' ? packAtOnce(problem) : pack(problem, solver, BUDGETS[budget])
-  const cpuMs = cpuMsNow() - startMs
+  const time = read()
   const placements = placementsOf(packed, named)
   checkPlacements(placements, named)
   if (values.placements !== undefined) {
@@ -83,29 +111,29 @@ function measure(named: NamedProblem, budget: Budget, solver: Solver): Row {
   }
   const own = packed.boundUsdPerHour ?? null
   const bound = provenUsdPerHour ?? own
-  return {
+  return compared({
     ...{ set, budget, replicas: workload.replicasOf.flat().length },
     costUsdPerHour: packed.costUsdPerHour,
     boundUsdPerHour: own,
     overBound: bound === null ? null : packed.costUsdPerHour / bound,
     boundOverProven: own === null || provenUsdPerHour === undefined ? null : own / provenUsdPerHour,
-    cpuMs,
-  }
+    ...time,
+  })
 }
 
 function reference({ set, problem, workload, provenUsdPerHour }: NamedProblem): Row {
-  const startMs = cpuMsNow()
+  const read = stopwatch()
   const costUsdPerHour = firstFitDecreasing(problem)
-  return {
+  return compared({
     ...{ set, budget: 'first fit decreasing', replicas: workload.replicasOf.flat().length },
     costUsdPerHour,
     ...{ boundUsdPerHour: null, boundOverProven: null },
     overBound: provenUsdPerHour === undefined ? null : costUsdPerHour / provenUsdPerHour,
-    cpuMs: cpuMsNow() - startMs,
-  }
+    ...read(),
+  })
 }
 
-const COLUMNS = [14, 22, 9, 11, 11, 8, 8, 8]
+const COLUMNS = [14, 22, 9, 11, 11, 8, 8, 8, 9]
 
 function tell(cells: readonly string[]): void {
   say(
@@ -123,6 +151,7 @@ function tellRow(row: Row): void {
     ...[row.set, row.budget, String(row.replicas), figure(row.costUsdPerHour, 2)],
     ...[figure(row.boundUsdPerHour, 2), figure(row.overBound, 4)],
     ...[figure(row.boundOverProven, 4), figure(row.cpuMs, 0)],
+    ...(values.compare === undefined ? [] : [figure(row.costOverEarlier, 4)]),
   ])
 }
 
@@ -136,7 +165,10 @@ const take = (row: Row): void => {
   if (!values.json) tellRow(row)
 }
 if (!values.json) {
-  tell(['set', 'budget', 'replicas', 'USD/h', 'bound', 'over', 'proven', 'cpu ms'])
+  tell([
+    ...['set', 'budget', 'replicas', 'USD/h', 'bound', 'over', 'proven', 'cpu ms'],
+    ...(values.compare === undefined ? [] : ['earlier']),
+  ])
 }
 for (const named of asked) {
   if (values.budget === undefined) take(reference(named))
