@@ -14,7 +14,7 @@ import type { Want } from './fill.ts'
 import type { Draft } from './fold.ts'
 import type { Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
-import type { Victim, VictimBook } from './victims.ts'
+import type { Lack, Victim, VictimBook } from './victims.ts'
 
 type LimitScene = {
   readonly draft: Draft
@@ -50,7 +50,10 @@ export function openLimitRoom(scene: LimitScene): LimitRoom {
       limits.wouldAllow(offer, { gone: [...gone, ...more.map((own) => own.node)], bought })
     if (isEnough([])) return []
     const chosen: Emptied[] = []
-    for (const own of endingFor(want, offer, scene)) {
+    const lack = { want, lacked: limits.shortFor(offer) }
+    for (const { slot, ...own } of endingFor(offer, lack, scene)) {
+      // With those chosen before it their team may be within its quota.
+      if (victims.chooseAll(slot, lack) === undefined) continue
       victims.take(own.victims)
       chosen.push(own)
       if (isEnough(chosen)) break
@@ -94,15 +97,16 @@ function smallestOfEach(offers: readonly Offer[]): readonly Offer[] {
   return [...least.values()].sort(byKey((own) => own.pool.name))
 }
 
+type Ending = Emptied & { readonly slot: Slot }
+
 /** Nodes of the offer's pool that might end for the want, those to go first first. */
-function endingFor(want: Want, offer: Offer, scene: LimitScene): readonly Emptied[] {
-  const lacked = scene.limits.shortFor(offer)
+function endingFor(offer: Offer, lack: Lack, scene: LimitScene): readonly Ending[] {
   return scene.slots
-    .flatMap((slot): readonly Emptied[] => {
+    .flatMap((slot): readonly Ending[] => {
       const node = scene.draft.nodes.get(slot.node)
       if (node?.pool !== offer.pool.name || !slot.ready || scene.isCleared(slot.node)) return []
-      const victims = scene.victims.chooseAll(slot, { want, lacked })
-      return victims === undefined ? [] : [{ node, victims, want }]
+      const victims = scene.victims.chooseAll(slot, lack)
+      return victims === undefined ? [] : [{ slot, node, victims, want: lack.want }]
     })
     .sort(
       inOrder(

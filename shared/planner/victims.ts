@@ -69,7 +69,7 @@ export type VictimBook = {
   letLive(victim: Victim): void
 }
 
-type Lack = { readonly want: Want; readonly lacked: readonly Dimension[] }
+export type Lack = { readonly want: Want; readonly lacked: readonly Dimension[] }
 
 export type VictimContext = {
   readonly snapshot: Snapshot
