@@ -19,6 +19,7 @@ import { markBoard } from './board-mark.ts'
 import { reportsByArn } from './facts.ts'
 import { roomByRules, type Want } from './fill.ts'
 import type { Draft } from './fold.ts'
+import { letLive, type Clearing, type Seated } from './let-live.ts'
 import { openLimitRoom, type Emptied, type LimitRoom } from './limit-room.ts'
 import type { Offer } from './offers.ts'
 import { binOf } from './place.ts'
@@ -28,7 +29,6 @@ import { NO_REPLICAS, replicasByUid, runningOf, type Replica } from './replicas.
 import { weightOf } from './revision.ts'
 import {
   openVictims,
-  withVictim,
   without,
   type Victim,
   type VictimBook,
@@ -90,7 +90,7 @@ export function preempt(context: PreemptContext): Preemption {
   if (open.length > 0 && !victims.isEmpty) {
     for (const slot of board.slots) Object.assign(slot, afterStops(slot, context))
     for (const [want, why] of clearFor(scene, open)) reasons.set(want, why)
-    for (const clearing of clearings.values()) letLive(scene, clearing)
+    letLive(scene)
   }
   return { ...conclude(scene, context), reasons }
 }
@@ -152,7 +152,7 @@ function clearForGang(scene: Scene, wants: readonly Want[], count: number): bool
   const { board, victims, clearings, taken } = scene
   if (wants.reduce((sum, own) => sum + own.left, 0) < count) return false
   const restore = markBoard(board)
-  const before = [...clearings].map(([node, own]) => [node, copyOf(own)] as const)
+  const before = [...clearings].map(([node, own]) => [node, { ...own }] as const)
   const [lefts, takenBefore] = [wants.map((own) => own.left), taken.length]
   for (const want of wants) {
     while (want.left > 0 && makeRoom(scene, want)) want.left -= 1
@@ -165,8 +165,6 @@ function clearForGang(scene: Scene, wants: readonly Want[], count: number): bool
   wants.forEach((own, i) => (own.left = lefts[i] ?? 0))
   return false
 }
-
-const copyOf = (own: Clearing): Clearing => ({ ...own, wants: [...own.wants] })
 
 type OwedContext = PreemptContext & { readonly victims: VictimBook }
 
@@ -254,13 +252,6 @@ function stoppingOn(
   )
 }
 
-/** What is being cleared on one node, and for whom. */
-type Clearing = {
-  readonly slot: Slot
-  victims: readonly Victim[]
-  readonly wants: Want[]
-}
-
 type Scene = {
   readonly board: Board
   readonly victims: VictimBook
@@ -284,10 +275,10 @@ function makeRoom(scene: Scene, want: Want): boolean {
   if (best === undefined) return false
   const { slot } = best
   takeWithMates(scene, best)
-  put(board, slot, want.demand)
+  const seated = { want, shares: put(board, slot, want.demand) }
   const known = clearings.get(slot.node) ?? { slot, victims: [], wants: [] }
   known.victims = [...known.victims, ...best.victims]
-  known.wants.push(want)
+  known.wants = [...known.wants, seated]
   clearings.set(slot.node, known)
   return true
 }
@@ -317,33 +308,15 @@ const byHarm = inOrder<Way>(
   (a, b) => byText(a.slot.node, b.slot.node),
 )
 
-/** What was cleared for the one may have been enough for the other. */
-function letLive({ victims }: Scene, clearing: Clearing): void {
-  const { slot } = clearing
-  clearing.victims = clearing.victims.toReversed().filter((victim) => {
-    // Its mates have gone for it, and others may have their room.
-    if (victim.size > 1) return true
-    const kept = withVictim(slot, victim)
-    const isNeeded =
-      kept.freeCpuMilli < 0 ||
-      kept.freeMemoryMib < 0 ||
-      kept.freeDevices.some((free) => free < 0) ||
-      kept.replicas > LIMITS.replicasPerNodeMax
-    if (isNeeded) return true
-    Object.assign(slot, kept)
-    victims.letLive(victim)
-    return false
-  })
-}
-
 function conclude(
   { clearings: all, limitRoom: { emptied } }: Scene,
   context: PreemptContext,
 ): Omit<Preemption, 'reasons'> {
-  const clearings = [...all.values()]
+  const clearings = [...all.values()].filter((own) => own.wants.length > 0)
   const { nowMs } = context.snapshot
   const reservations = new Map<string, Reservation[]>()
-  for (const { slot, victims, wants } of clearings) {
+  for (const { slot, victims, wants: seated } of clearings) {
+    const wants = seated.map((own) => own.want)
     const victimsOn = victims.map((own) => own.replica.bound)
     const leaving = [...stoppingOn(slot.node, context), ...victimsOn]
     const graceSeconds = Math.max(0, ...leaving.map((own) => own.graceSeconds))
@@ -362,7 +335,7 @@ function conclude(
     actions: [
       ...clearings.flatMap(stopsOf),
       ...emptied.flatMap((own) => [
-        ...stopsOf({ victims: own.victims, wants: [own.want] }),
+        ...stopsOf({ victims: own.victims, wants: [own] }),
         drainOf(own, nowMs),
       ]),
       ...matesOf(gone, context.draft)
@@ -407,8 +380,13 @@ function drainOf({ node, victims, want }: Emptied, nowMs: number): Action {
   }
 }
 
-function stopsOf({ victims, wants }: Pick<Clearing, 'victims' | 'wants'>): readonly Action[] {
-  const names = [...new Set(wants.map((own) => own.demand.target.workload.name))].sort(byText)
+type Sent = {
+  readonly victims: readonly Victim[]
+  readonly wants: readonly Pick<Seated, 'want'>[]
+}
+
+function stopsOf({ victims, wants }: Sent): readonly Action[] {
+  const names = [...new Set(wants.map(({ want }) => want.demand.target.workload.name))].sort(byText)
   const text = `${names.join(', ')} needs the room`
   return victims.map(({ replica: { bound, node }, because }) => {
     const why = because === 'Reclaimed' ? 'it ran on what others left idle' : 'it matters less'
