@@ -33,7 +33,7 @@ type Scene = {
   readonly clearings: ReadonlyMap<string, Clearing>
 }
 
-/** Takes those off the clearings' victims, and moves what may move, until nothing is left to gain. */
+/** Takes those off the clearings' victims, and moves what may move, until nothing is gained. */
 export function letLive(scene: Scene): void {
   const all = [...scene.clearings.values()]
   // Who would have gone last lives first.
