@@ -8,6 +8,7 @@
  *
  * Source: OpenAI's balloon deployments (`research/lifecycle.md` §1.6).
  */
+import { byKey } from '../base/order.ts'
 import { remembered } from '../base/remembered.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { PoolSpec } from '../model/pool.ts'
@@ -48,11 +49,13 @@ export function keepHeadroom(context: HeadroomContext): Headroom {
   const used = new Set<string>()
   const claims: ClaimDraft[] = []
   const { snapshot, board, limits } = context
+  // Beside work first: what stands empty otherwise need not stand there for this.
+  const slots = board.slots.toSorted(byKey((own) => (own.replicas > 0 ? 0 : 1)))
   for (const pool of snapshot.pools.filter(hasHeadroom)) {
     if (limits.blocked.has(pool.name)) continue
     const demand = demandOf(pool)
     const found = wantsOf([demand], context)
-    for (const slot of board.slots) {
+    for (const slot of slots) {
       for (const want of found.wants) {
         while (want.left > 0 && slotSuits(slot, want)) {
           put(board, slot, demand)

@@ -13,6 +13,7 @@ import { stopAtMs } from './drain.ts'
 import { beatsByArn, poolsByName } from './facts.ts'
 import { failureMoments } from './failures.ts'
 import type { Draft } from './fold.ts'
+import { hasHeadroom } from './headroom.ts'
 import { borrowsAgainAtMs, forgivenAtMs } from './quota/cool-down.ts'
 import { forgottenAtMs } from './quota/loans.ts'
 import { NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
@@ -133,7 +134,8 @@ function waitingMoments(context: NextContext): number[] {
   const fallbacks = statuses
     .filter((own) => own.waiting.length > 0 && own.belowMinSinceMs !== undefined)
     .map((own) => (own.belowMinSinceMs ?? 0) + LIMITS.spotFallbackAfterMs)
-  const shortages = waits ? snapshot.shortages.map((own) => own.untilMs) : []
+  const mayBuy = waits || snapshot.pools.some(hasHeadroom)
+  const shortages = mayBuy ? snapshot.shortages.map((own) => own.untilMs) : []
   const told = statuses.flatMap((own) =>
     own.waiting.flatMap(({ reasons }) => reasons.flatMap(({ atMs }) => atMs ?? [])),
   )
