@@ -4,6 +4,7 @@
  * This is what the shrinker ends with and what a regression is kept as: prose in comments, then a
  * line for each thing that matters. Without a `fault` line nothing goes wrong but the steps.
  */
+import { quotaPolicySchema, type QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import type { HerdName, ProfileName, SimOptions } from './options.ts'
 import type { HerdPlan, Happening, Step } from './script.ts'
 
@@ -21,6 +22,7 @@ export function printCase({ options, plan, only }: ToldWorld): string {
     `hours ${String(Math.round(days * 24 * 1000) / 1000)}`,
     `knobs ${profile} ${herd}`,
     `sells ${String(plan.capacity.min)}-${String(plan.capacity.max)} ${plan.types.join(' ')}`,
+    ...(plan.quotaPolicy === undefined ? [] : [`policy ${plan.quotaPolicy}`]),
     ...plan.script.map(({ atMs, kind, ...rest }) => {
       const words = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`
       return `at ${String(atMs / 1000)}s ${kind}${words}`
@@ -36,6 +38,7 @@ type Draft = {
   herd: HerdName
   types: string[]
   capacity: { min: number; max: number }
+  quotaPolicy?: QuotaPolicyName
   readonly script: Step[]
   readonly only: Set<string>
 }
@@ -59,6 +62,9 @@ const readers: Readonly<Record<string, Reader>> = {
     const [min, max] = range.split('-').map(Number)
     draft.capacity = { min: min ?? 0, max: max ?? 0 }
     draft.types = types
+  },
+  policy: (draft, rest) => {
+    draft.quotaPolicy = quotaPolicySchema.parse(rest)
   },
   at: (draft, rest) => {
     const match = /^([0-9.]+)s (\S+)(?: (.*))?$/.exec(rest)
@@ -85,10 +91,10 @@ export function parseCase(text: string): ToldWorld {
     if (read === undefined) throw new Error(`a case does not know '${word}' (${line})`)
     read(draft, line.slice(word.length + 1))
   }
-  const { seed, hours, profile, herd, types, capacity, script, only } = draft
+  const { seed, hours, profile, herd, types, capacity, script, only, quotaPolicy } = draft
   return {
     options: { seed, days: hours / 24, profile, herd },
-    plan: { types, capacity, script },
+    plan: { types, capacity, script, ...(quotaPolicy === undefined ? {} : { quotaPolicy }) },
     only,
   }
 }

@@ -14,7 +14,7 @@ import { makeSamePlan } from './same-plan.ts'
 import { LIVENESS_MAX_MS, planHerd, type HerdPlan } from './script.ts'
 import { makeTracer } from './trace.ts'
 import type { Auditor, Seen, SeenOf, Truth, Violation } from './traffic.ts'
-import { makeWorld, SETTINGS, START_MS, type World } from './world.ts'
+import { makeWorld, settingsOf, START_MS, type World } from './world.ts'
 
 export type RunSetup = {
   readonly options: SimOptions
@@ -69,7 +69,7 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
   let violation: Violation | undefined
   let bug: Error | undefined
   const auditor: { it?: Auditor } = {}
-  const samePlan = makeSamePlan(SETTINGS)
+  const samePlan = makeSamePlan(settingsOf(plan))
   const tracer = setup.trace === undefined ? undefined : makeTracer(setup.trace, START_MS)
 
   const blame = (found: Violation | undefined): void => {

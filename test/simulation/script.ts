@@ -5,6 +5,7 @@
  * step says what kind of machine it means, not which one: that is drawn when it happens.
  */
 import type { Noun } from '#shared/model/names.ts'
+import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import { makeChance, type Chance } from './chance.ts'
 import {
   allegianceOf,
@@ -72,6 +73,8 @@ export type HerdPlan = {
   /** Machines a place can sell at once. */
   readonly capacity: { readonly min: number; readonly max: number }
   readonly script: Script
+  /** The one by default where none is named. */
+  readonly quotaPolicy?: QuotaPolicyName
 }
 
 const SMALL_TYPES = ['m7a.medium', 'c7a.medium', 'r7a.medium', 'm7a.large', 'c7a.large']
@@ -120,6 +123,7 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
     types: [...SMALL_TYPES, ...large, ...(withGpus ? GPU_TYPES : [])],
     capacity: { min: 0, max: 6 },
     script: sorted(script),
+    ...(world.withTeams && chance.of('policy') < 0.3 ? { quotaPolicy: 'weighted-fair-share' } : {}),
   }
 }
 
@@ -139,6 +143,7 @@ function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
   const repack = chance.of('repack') < 0.1 ? { repack: { when: 'never' } } : {}
   const general: Document = {
     ...{ kind: 'Pool', name: 'general', burnIn: { timeoutSeconds: 120 }, ...limit, ...repack },
+    ...(chance.of('headroom') < 0.3 ? { headroom: headroomOf(chance) } : {}),
     instances: { families: ['m7a', 'c7a', 'r7a', 'm6a', 'c6a', 'm7g'] },
   }
   const tainted: Document = {
@@ -150,9 +155,20 @@ function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
     ...{ kind: 'Pool', name: 'gpu', instances: { families: ['g4dn', 'g5'] } },
     taints: [{ key: 'gpu' }],
     burnIn: { timeoutSeconds: 180, quarantineSeconds: 600 },
+    ...(chance.of('headroom gpu') < 0.15 ? { headroom: { gpu: 1 } } : {}),
   }
   const pools = [general, tainted, ...(withGpus ? [gpu] : [])]
   return pools.map((document, i) => ({ atMs: 1_000 + i * 300, kind: 'apply', document }))
+}
+
+/** Room that a pool keeps free: not more than its limit might let in. */
+function headroomOf(chance: Chance): object {
+  const cpu = chance.int('headroom cpu', { min: 1, max: 3 })
+  return chance.pick('headroom', [
+    { cpu },
+    { cpu, memory: `${String(2 * cpu)}Gi` },
+    { memory: '3Gi' },
+  ])
 }
 
 /** One of the workload's lives: another `life` is another template, and mostly the same policy. */

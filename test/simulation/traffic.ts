@@ -9,6 +9,7 @@ import type { Fleet, Instance, LaunchOutcome } from '#shared/cloud/fleet.ts'
 import type { Ec2Instance, Place } from '#shared/cloud/memory-ec2/types.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
 import type { LaunchRequest } from '#shared/model/launch.ts'
+import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import type { Template } from '#shared/model/version.ts'
 import type { GpuShare } from '#shared/model/assignment.ts'
 import type { Change, Item, Key, Write } from '#shared/store/store.ts'
@@ -110,6 +111,8 @@ export type Truth = {
   readonly faultsAreOn: () => boolean
   /** Names of workloads that the script made so that they can never (wholly) run. */
   readonly impossibleWorkloads: () => ReadonlySet<string>
+  /** By which the installation shares out its teams' quotas. */
+  readonly quotaPolicy: QuotaPolicyName
   readonly lostAfterMs: number
   readonly bootDeadlineMs: number
 }

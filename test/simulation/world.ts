@@ -12,7 +12,11 @@ import { makeMemoryFleet } from '#shared/cloud/memory-fleet.ts'
 import { makeMemoryPrices } from '#shared/cloud/memory-prices.ts'
 import { makeMemoryQueue } from '#shared/cloud/memory-queue.ts'
 import { snapshotSettings } from '#shared/controllers/reconcile/reconcile.ts'
-import { reconcileSettingsSchema } from '#shared/controllers/reconcile/settings.ts'
+import {
+  reconcileSettingsSchema,
+  type ReconcileSettings,
+} from '#shared/controllers/reconcile/settings.ts'
+import { quotaPolicySchema } from '#shared/model/quota-policy.ts'
 import { makeMemoryStore } from '#shared/store/memory-store.ts'
 import type { Change } from '#shared/store/store.ts'
 import { makeCalls, type CallHooks } from './calls.ts'
@@ -38,7 +42,7 @@ export const START_MS = Date.UTC(2026, 0, 5, 8)
 const REGION = 'us-east-1'
 const ACCOUNT = '000000000000'
 
-export const SETTINGS = reconcileSettingsSchema.parse({
+const SETTINGS = reconcileSettingsSchema.parse({
   ...{ cluster: 'sim', region: REGION, account: ACCOUNT },
   launch: {
     launchTemplates: {
@@ -49,6 +53,14 @@ export const SETTINGS = reconcileSettingsSchema.parse({
     subnets: Object.fromEntries(DEFAULT_ZONES.map((zone) => [zone, `subnet-${zone}`])),
   },
 })
+
+/** The installation as the plan wants it. */
+export function settingsOf({ quotaPolicy }: HerdPlan): ReconcileSettings {
+  return {
+    ...SETTINGS,
+    plan: { ...SETTINGS.plan, quotaPolicy: quotaPolicySchema.parse(quotaPolicy) },
+  }
+}
 
 export type WorldSetup = {
   readonly options: SimOptions
@@ -92,12 +104,12 @@ export function makeWorld(setup: WorldSetup): World {
   const invocations = makeInvocations({ backends, chance, faults, onThrow: setup.onThrow })
   const mirror = mirrorOf(late)
   const sources = makeSources({
-    ...{ backends, invocations, chance, faults, settings: SETTINGS },
+    ...{ backends, invocations, chance, faults, settings: settingsOf(setup.plan) },
     ...{ awaitsVerdict: mirror.awaitsVerdict, idle },
   })
   late.backends = backends
   late.sources = sources
-  const settings = snapshotSettings(SETTINGS)
+  const settings = snapshotSettings(settingsOf(setup.plan))
   const capacities = new Map(ec2.offerings().map((own) => [placeOf(own), own.capacity]))
   const stage: Stage = {
     ...{ backends, chance, faults, machines, peek: mirror.get, partition: mirror.partition },
@@ -281,7 +293,7 @@ function makeBackends(
 
 type Known = { readonly ec2: MemoryEc2; readonly late: Late; readonly mirror: Mirror }
 
-function truthOf({ scheduler, faults }: Base, { ec2, late, mirror }: Known): Truth {
+function truthOf({ setup, scheduler, faults }: Base, { ec2, late, mirror }: Known): Truth {
   const machine = (instanceId: string): Machine | undefined => late.machines.get(instanceId)
   return {
     nowMs: scheduler.now,
@@ -307,6 +319,7 @@ function truthOf({ scheduler, faults }: Base, { ec2, late, mirror }: Known): Tru
           .map((own) => own.sk)
           .filter((name) => name.startsWith('huge') || name.startsWith('garbage')),
       ),
+    quotaPolicy: quotaPolicySchema.parse(setup.plan.quotaPolicy),
     lostAfterMs: SETTINGS.plan.lostAfterMs,
     bootDeadlineMs: SETTINGS.plan.bootDeadlineMs,
   }

@@ -15,6 +15,7 @@ import { makeEnds } from './ends.ts'
 import { makeFailures } from './failures.ts'
 import { makeFence } from './fence.ts'
 import { makeGenerations } from './generations.ts'
+import { makeHeadroom } from './headroom.ts'
 import { makeLaunchLog } from './launch-log.ts'
 import { makeLaunches } from './launches.ts'
 import { makeLedger } from './ledger.ts'
@@ -39,7 +40,7 @@ const DECISIONS_MAX = 500
 
 export function makeAuditor(truth: Truth): Auditor {
   const books = makeBooks(truth)
-  const passes = makePasses()
+  const passes = makePasses(truth)
   const liars = makeLiars(truth, books)
   const sightings = makeSightings(truth, books)
   const rules = makeRules({ truth, books, passes }, { liars, sightings })
@@ -80,6 +81,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeOnDemand(knowledge),
     makeOrphans(knowledge),
     makeLeftovers(knowledge),
+    makeHeadroom(knowledge),
     makeFence(knowledge),
     makeWriters(knowledge),
     makeLaunches(knowledge, log),

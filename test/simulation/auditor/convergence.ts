@@ -13,7 +13,7 @@ import { keys } from '#shared/store/keys.ts'
 import { desiredOf } from './available.ts'
 import { makeBuyable, type Buyable, type Wanted } from './buyable.ts'
 import { statusOf, versionWanted } from './items.ts'
-import { quotasOf } from './quotas.ts'
+import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
 
@@ -38,7 +38,7 @@ export function makeConvergence(knowledge: Knowledge): Rule {
       const running = runningNow(truth)
       const buyable = makeBuyable(knowledge)
       const impossible = truth.impossibleWorkloads()
-      const quotas = quotasOf([...books.teams.values()], [...books.workloads.values()])
+      const quotas = quotasOf(teamsOf(knowledge), [...books.workloads.values()])
       const found = [...books.workloads.values()].flatMap((workload) => {
         const own = running.get(workload.name) ?? []
         const status = statusOf(truth.get(keys.status('workload', workload.name)))

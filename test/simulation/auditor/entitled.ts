@@ -8,14 +8,14 @@ import { groupBy } from '#shared/base/order.ts'
 import { typeByName } from '#shared/catalog/catalog.ts'
 import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
-import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import { desiredOf, floorOf } from './available.ts'
 import { statusOf } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
 import { takenBy } from './past-use.ts'
-import { isBeyond, quotasOf, times, type Quotas } from './quotas.ts'
+import { isBeyond, quotasOf, teamsOf, times, type Quotas, type Teams } from './quotas.ts'
 import type { Knowledge } from './rule.ts'
 import type { Scan } from './scan.ts'
 import { whyNotMachine, whyNotPool } from './suits.ts'
@@ -23,7 +23,7 @@ import { whyNotMachine, whyNotPool } from './suits.ts'
 /** The herd as somebody saw it. */
 export type View = {
   readonly atMs: number
-  readonly teams: readonly TeamItem[]
+  readonly teams: Teams
   readonly workloads: readonly WorkloadItem[]
   readonly pools: ReadonlyMap<string, PoolItem>
   readonly nodes: ReadonlyMap<string, Node>
@@ -32,10 +32,11 @@ export type View = {
   readonly status: (workload: WorkloadItem) => WorkloadStatus | undefined
 }
 
-export function viewNow({ truth, books }: Knowledge): View {
+export function viewNow(knowledge: Knowledge): View {
+  const { truth, books } = knowledge
   return {
     ...{ atMs: truth.nowMs(), pools: books.pools, nodes: books.nodes },
-    teams: [...books.teams.values()],
+    teams: teamsOf(knowledge),
     workloads: [...books.workloads.values()],
     bodies: [...books.bodies.values()],
     status: ({ name }) => statusOf(truth.get(keys.status('workload', name))),
@@ -89,7 +90,7 @@ export function keptFromEntitled(view: View): readonly string[] {
     const status = statuses.get(uid)
     if (status?.uid !== uid || !waitsInVain(status, view.atMs) || !isPlain(workload)) return []
     if (status.assigned >= desiredOf(workload) || status.ready < status.assigned) return []
-    const live = view.teams.filter((own) => own.deletedAtMs === undefined)
+    const live = view.teams.teams.filter((own) => own.deletedAtMs === undefined)
     const isEntitled = live.length === 0 || live.some((own) => own.name === spec.team)
     if (!isEntitled || !quotas.isCovered(workload)) return []
     const borrower = borrowerFor(workload, { view, quotas, reserved })

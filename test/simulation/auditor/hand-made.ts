@@ -56,6 +56,7 @@ function makeHand() {
     lastDisturbanceAtMs: () => world.lastTroubleMs,
     faultsAreOn: () => world.faults,
     impossibleWorkloads: () => impossible,
+    quotaPolicy: 'guaranteed-with-borrowing',
     lostAfterMs: 90_000,
     bootDeadlineMs: 300_000,
   }

@@ -4,10 +4,12 @@
  */
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Node } from '#shared/model/node.ts'
+import { headroomKept, type HeadroomKept } from './headroom.ts'
 import { CLOCK_SLACK_MS, type Knowledge, type Rule } from './rule.ts'
 
-export function makeLeftovers({ truth, books }: Knowledge): Rule {
-  const sayNode = (node: Node): string | undefined => {
+export function makeLeftovers(knowledge: Knowledge): Rule {
+  const { truth, books } = knowledge
+  const sayNode = (node: Node, headroom: HeadroomKept): string | undefined => {
     const { name, pool, phase, machine } = node
     if (machine === undefined) return `claim ${name} has no machine yet`
     const instance = truth.instance(machine.instanceId)
@@ -30,20 +32,24 @@ export function makeLeftovers({ truth, books }: Knowledge): Rule {
     if (node.lostSinceMs !== undefined) return `node ${name} is lost`
     const count = body?.replicas.length ?? 0
     const mayStay = node.cordoned || spec === undefined || spec.repack.when === 'never'
-    return count === 0 && !mayStay ? `node ${name} of pool ${pool} carries nothing` : undefined
+    if (count > 0 || mayStay || headroom.needs(node)) return undefined
+    return `node ${name} of pool ${pool} carries nothing`
   }
   return {
-    unsettled: () => [
-      ...[...books.nodes.values()].flatMap((node) => sayNode(node) ?? []),
-      ...[...books.launches.values()].map((own) => `launch ${own.id} is open`),
-      ...[...books.bodies.values()].flatMap(({ node, replicas }) =>
-        replicas
-          .filter((own) => own.order === 'stop')
-          .map((own) => {
-            const sinceMs = truth.nowMs() - (own.stopAtMs ?? 0) - CLOCK_SLACK_MS
-            return `${own.id} on ${node} was told to stop ${String(sinceMs)} ms ago`
-          }),
-      ),
-    ],
+    unsettled: () => {
+      const headroom = headroomKept(knowledge)
+      return [
+        ...[...books.nodes.values()].flatMap((node) => sayNode(node, headroom) ?? []),
+        ...[...books.launches.values()].map((own) => `launch ${own.id} is open`),
+        ...[...books.bodies.values()].flatMap(({ node, replicas }) =>
+          replicas
+            .filter((own) => own.order === 'stop')
+            .map((own) => {
+              const sinceMs = truth.nowMs() - (own.stopAtMs ?? 0) - CLOCK_SLACK_MS
+              return `${own.id} on ${node} was told to stop ${String(sinceMs)} ms ago`
+            }),
+        ),
+      ]
+    },
   }
 }

@@ -8,7 +8,7 @@ import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { makeBuyable } from './buyable.ts'
 import { desiredOf } from './available.ts'
 import { kindOf, versionWanted, workloadOf } from './items.ts'
-import { quotasOf } from './quotas.ts'
+import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
 
@@ -34,7 +34,7 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
       const running = runningNow(truth)
       const buyable = makeBuyable(knowledge)
       const impossible = truth.impossibleWorkloads()
-      const quotas = quotasOf([...books.teams.values()], [...books.workloads.values()])
+      const quotas = quotasOf(teamsOf(knowledge), [...books.workloads.values()])
       return [...books.workloads.values()].flatMap((workload) => {
         const base = bases.get(workload.uid)
         if (workload.deletedAtMs !== undefined || impossible.has(workload.name)) return []

@@ -7,7 +7,7 @@
 import type { Instance } from '#shared/cloud/fleet.ts'
 import type { Pass } from '#shared/model/facts.ts'
 import type { Node } from '#shared/model/node.ts'
-import type { Caller, Seen, SeenOf } from '../traffic.ts'
+import type { Caller, Seen, SeenOf, Truth } from '../traffic.ts'
 import { kindOf, nodeOf, passOf } from './items.ts'
 import { makeScan, type Scan } from './scan.ts'
 
@@ -40,7 +40,7 @@ type Mutable = {
   written: Map<string, Node | undefined>
 }
 
-export function makePasses(): Passes {
+export function makePasses({ quotaPolicy: policy }: Pick<Truth, 'quotaPolicy'>): Passes {
   const passes = new Map<string, Mutable>()
   const passOfCaller = (by: Caller): Mutable | undefined => {
     if (by.role !== 'reconcile') return undefined
@@ -57,7 +57,7 @@ export function makePasses(): Passes {
       if (seen.kind === 'process') return
       const pass = passOfCaller(seen.by)
       if (pass === undefined) return
-      if (seen.kind === 'scan') pass.scan = makeScan(seen.atMs, seen.items)
+      if (seen.kind === 'scan') pass.scan = makeScan({ ...seen, policy })
       else if (seen.kind === 'list') {
         pass.listing = new Map(seen.instances.map((own) => [own.instanceId, own]))
       } else if (seen.kind === 'impaired') {

@@ -2,9 +2,17 @@
  * Teams' quotas, summed up by the auditor itself: what is guaranteed, and who is covered by it.
  */
 import { parseMib, parseMilli } from '#shared/model/quantities.ts'
+import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import type { TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import { desiredOf } from './available.ts'
 import { needOf, plus, ZERO, type Amount } from './needs.ts'
+import type { Knowledge } from './rule.ts'
+
+export type Teams = {
+  /** Deleted ones too. */
+  readonly teams: readonly TeamItem[]
+  readonly policy: QuotaPolicyName
+}
 
 export type Quotas = {
   /** All that the workload's team asks for fits its quota; true where there are no teams. */
@@ -13,14 +21,19 @@ export type Quotas = {
   guaranteeOf(team: string | undefined): Amount
 }
 
+/** As they stand now. */
+export function teamsOf({ truth, books }: Pick<Knowledge, 'truth' | 'books'>): Teams {
+  return { teams: [...books.teams.values()], policy: truth.quotaPolicy }
+}
+
 /** `takenOf`: what runs of a workload, which may be more than its spec asks for by now. */
 export function quotasOf(
-  teams: readonly TeamItem[],
+  { teams, policy }: Teams,
   workloads: readonly WorkloadItem[],
   takenOf: (uid: string) => Amount = () => ZERO,
 ): Quotas {
   const live = teams.filter((own) => own.deletedAtMs === undefined)
-  const byName = new Map(live.map((own) => [own.name, quotaOf(own)]))
+  const byName = policy === 'weighted-fair-share' ? partsOf(live) : written(live)
   const nobodys = nothingWhereCounted([...byName.values()])
   const guaranteeOf = (team: string | undefined): Amount => byName.get(team ?? '') ?? nobodys
   return {
@@ -60,6 +73,27 @@ export function times({ cpuMilli, memoryMib, gpuMilli }: Amount, count: number):
     memoryMib: memoryMib * count,
     gpuMilli: gpuMilli * count,
   }
+}
+
+const written = (teams: readonly TeamItem[]): ReadonlyMap<string, Amount> =>
+  new Map(teams.map((own) => [own.name, quotaOf(own)]))
+
+/** Of one pot of all quotas that are named, each team's part by weight. */
+function partsOf(teams: readonly TeamItem[]): ReadonlyMap<string, Amount> {
+  const quotas = teams.map(quotaOf)
+  const weights = teams.reduce((sum, { spec }) => sum + spec.weight, 0)
+  const partOf = (key: keyof Amount, weight: number): number => {
+    const named = quotas.map((own) => own[key]).filter((own) => own !== Infinity)
+    if (named.length === 0) return Infinity
+    const pot = named.reduce((sum, own) => sum + own, 0)
+    return weights === 0 ? 0 : Math.floor((pot * weight) / weights)
+  }
+  return new Map(
+    teams.map(({ name, spec: { weight } }) => {
+      const [cpuMilli, memoryMib] = [partOf('cpuMilli', weight), partOf('memoryMib', weight)]
+      return [name, { cpuMilli, memoryMib, gpuMilli: partOf('gpuMilli', weight) }]
+    }),
+  )
 }
 
 function quotaOf({ spec: { quota } }: TeamItem): Amount {

@@ -64,7 +64,7 @@ export function makeReclaim(knowledge: Knowledge): Rule {
         const scan = passes.of(by)?.scan
         const done = deeds.get(by.label)
         deeds.delete(by.label)
-        if (scan === undefined || scan.teams().length === 0) return undefined
+        if (scan === undefined || scan.teams().teams.length === 0) return undefined
         past.note(scan)
         if (how !== 'ended') return undefined
         const isMoving = (done?.bound.length ?? 0) + (done?.givenWay ?? 0) > 0

@@ -8,10 +8,11 @@ import { groupBy } from '#shared/base/order.ts'
 import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
 import type { Report } from '#shared/model/report.ts'
-import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { Template } from '#shared/model/version.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item, Key } from '#shared/store/store.ts'
+import type { Teams } from './quotas.ts'
 import { beatOf, bodyOf, nodeOf, poolOf, reportOf, teamOf, workloadOf } from './items.ts'
 
 export type ScannedReplica = {
@@ -29,7 +30,8 @@ export type Scan = {
   workload(name: string): WorkloadItem | undefined
   pool(name: string): PoolItem | undefined
   workloads(): readonly WorkloadItem[]
-  teams(): readonly TeamItem[]
+  /** With the policy of the installation, which no item tells. */
+  teams(): Teams
   report(arn: string): Report | undefined
   beatAtMs(arn: string): number | undefined
   bodies(): readonly Assignment[]
@@ -37,7 +39,13 @@ export type Scan = {
   replicasOf(uid: string): readonly ScannedReplica[]
 }
 
-export function makeScan(atMs: number, items: readonly Item[]): Scan {
+type Scanned = {
+  readonly atMs: number
+  readonly items: readonly Item[]
+  readonly policy: Teams['policy']
+}
+
+export function makeScan({ atMs, items, policy }: Scanned): Scan {
   let partitions: Map<string, readonly Item[]> | undefined
   let replicas: Map<string, ScannedReplica[]> | undefined
   const partition = (pk: string): readonly Item[] => {
@@ -64,7 +72,10 @@ export function makeScan(atMs: number, items: readonly Item[]): Scan {
     pool: (name) => poolOf(get(keys.spec('pool', name))),
     workloads: () =>
       partition(keys.spec('workload', '').pk).flatMap((item) => workloadOf(item) ?? []),
-    teams: () => partition(keys.spec('team', '').pk).flatMap((item) => teamOf(item) ?? []),
+    teams: () => ({
+      policy,
+      teams: partition(keys.spec('team', '').pk).flatMap((item) => teamOf(item) ?? []),
+    }),
     report: (arn) => reportOf(get(keys.report(arn))),
     beatAtMs: (arn) => beatOf(get(keys.beat(arn)))?.atMs,
     bodies: () => bodiesIn(items),

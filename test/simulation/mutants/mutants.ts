@@ -151,6 +151,22 @@ export const MUTANTS: readonly Mutant[] = [
       by: `if (entitled.length >= 0) return NOBODY`,
     },
   }),
+  mutant('each team is guaranteed the whole pot', '7', {
+    [planner('quota/weighted-fair-share')]: {
+      replace: `Math.floor(totalOf(written, own) * part)`,
+      by: `Math.floor(totalOf(written, own) * Math.ceil(part))`,
+    },
+  }),
+  mutant('headroom is bought and not kept', 'headroom', {
+    [planner('supply')]: { replace: `...spare.used, ...more.bought],`, by: `...more.bought],` },
+  }),
+  mutant('headroom stands in the way of those who wait', 'headroom', {
+    [planner('headroom')]: {
+      replace: `    if (limits.blocked.has(pool.name)) continue
+`,
+      by: ``,
+    },
+  }),
   mutant('no on-demand base', '8', {
     [planner('replicas')]: {
       replace: `  return Math.min(desired, Math.max(spec.capacity.onDemandBase, share))`,
