@@ -160,13 +160,6 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('headroom is bought and not kept', 'headroom', {
     [planner('supply')]: { replace: `...spare.used, ...more.bought],`, by: `...more.bought],` },
   }),
-  mutant('headroom stands in the way of those who wait', 'headroom', {
-    [planner('headroom')]: {
-      replace: `    if (limits.blocked.has(pool.name)) continue
-`,
-      by: ``,
-    },
-  }),
   mutant('no on-demand base', '8', {
     [planner('replicas')]: {
       replace: `  return Math.min(desired, Math.max(spec.capacity.onDemandBase, share))`,
