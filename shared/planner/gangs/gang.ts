@@ -41,7 +41,7 @@ export function gangsOf({ snapshot, draft, targets }: GangContext): readonly Gan
     const mine = replicas.get(uid) ?? NO_REPLICAS
     const status = statuses.get(uid)
     return {
-      ...{ target, status, part: status?.gang ?? {} },
+      ...{ target, status, part: partOf(status, target) },
       running: runningOf(mine).all,
       stopping: mine.filter(({ bound, node }) => bound.order === 'stop' && isAlive(node)).length,
     }
@@ -49,6 +49,17 @@ export function gangsOf({ snapshot, draft, targets }: GangContext): readonly Gan
 }
 
 const NO_GANGS: readonly Gang[] = []
+
+/** Another version or number may be what mends it: nobody waits for what others failed at. */
+function partOf(status: WorkloadStatus | undefined, target: Target): GangPart {
+  const { gang = {} } = status ?? {}
+  if (isOfTarget(status, target)) return gang
+  return gang.formed === undefined ? {} : { formed: gang.formed }
+}
+
+function isOfTarget(status: WorkloadStatus | undefined, { version, desired }: Target): boolean {
+  return status?.version === version && status.desired === desired
+}
 
 export type GangState =
   'stopping' | 'whole' | 'starting' | 'kept-back' | 'given-up' | 'held-off' | 'forming' | 'waiting'
@@ -88,12 +99,8 @@ export function isCurrent({ bound }: Replica, { version }: Target): boolean {
 }
 
 /** It holds room for what is wanted still: a change of the spec starts it anew. */
-export function isForming({ part, status, target }: Gang): boolean {
-  return (
-    part.formingSinceMs !== undefined &&
-    status?.version === target.version &&
-    status.desired === target.desired
-  )
+export function isForming({ part }: Gang): boolean {
+  return part.formingSinceMs !== undefined
 }
 
 /** When a gang that forms gives up; Infinity for one that does not. */

@@ -13,6 +13,7 @@ import type { Demand } from '../demand.ts'
 import type { Want } from '../fill.ts'
 import type { Draft } from '../fold.ts'
 import { bindOf, type PlaceContext } from '../place.ts'
+import type { Replica } from '../replicas.ts'
 import { keepRoom, wantFor } from '../reserved.ts'
 import { slotSuits } from '../slot-suits.ts'
 import { deadlineMs, type Gang } from './gang.ts'
@@ -36,7 +37,7 @@ export function keepRoomOf(
   const slots = new Map(board.slots.map((own) => [own.node, own]))
   return (gang.status?.reservations ?? []).flatMap(({ node, count }) => {
     const slot = slots.get(node)
-    const bound = gang.running.filter((own) => own.node.name === node).length
+    const bound = gang.running.filter((own) => isOn(own, node) && isNew(own, gang)).length
     if (slot === undefined) return []
     return Array.from({ length: Math.max(0, count - bound) }).flatMap((): readonly Kept[] => {
       const want = wantFor(uid, slot, { wants }) ?? borrowing(uid, slot, wants)
@@ -52,6 +53,13 @@ export function keepRoomOf(
       return [{ node, demand, gpus: put(board, slot, demand), isFree: slot.ready }]
     })
   })
+}
+
+const isOn = (own: Replica, node: string): boolean => own.node.name === node
+
+/** It took up some of the room already; who ran before the gang formed has none of it. */
+function isNew({ bound }: Replica, { part }: Gang): boolean {
+  return bound.assignedAtMs >= (part.formingSinceMs ?? Infinity)
 }
 
 function borrowing(uid: string, slot: Slot, wants: readonly Want[]): Want | undefined {

@@ -31,6 +31,8 @@ export type GangFound = {
   readonly refusal?: Refusal
   /** It could be bound at once, by the pass that finds its reservations written. */
   readonly isReady: boolean
+  /** It gave its room up for another gang, and waits like one that holds nothing. */
+  readonly yields?: boolean
 }
 
 export type GangDesk = {
@@ -56,14 +58,54 @@ export type ShortOf = {
 
 const NOBODY = { reservations: [], told: { count: 0, reasons: [] }, isReady: false }
 
-/** Those that form: all keep what they have before one of them looks for more. */
+/**
+ * Those that form. Where two of them lack something that the same pool could give, the later one
+ * gives its room up: each with a part of what there is, neither would ever start.
+ */
 export function resume(asking: readonly Asking[], desk: GangDesk): void {
+  let open = asking
+  for (;;) {
+    const undo = markDesk(desk)
+    const rivals = resumeAll(open, desk)
+    const last = rivals.at(-1)
+    if (last === undefined) return
+    undo()
+    const { uid } = last.gang.target.workload
+    const refusal = refuse(last.gang, last.gang.target.start, [last.why])
+    desk.found.set(uid, { ...NOBODY, refusal, yields: true })
+    open = open.filter((own) => own.gang !== last.gang)
+  }
+}
+
+/** One that lacks what another lacks that stands before it. */
+type Rival = { readonly gang: Gang; readonly why: Reason }
+
+/** All keep what they have before one of them looks for more. */
+function resumeAll(asking: readonly Asking[], desk: GangDesk): readonly Rival[] {
   const kept = asking.map(({ gang, demands }) => {
     const wants = wantsOf(demands, desk.context).wants
     const rooms = keepRoomOf(gang, { board: desk.context.board, wants }, desk.draft)
     return { gang, rooms, left: wants.flatMap(takeLeft) }
   })
-  for (const own of kept) complete(own, desk)
+  return kept.flatMap((own) => complete(own, desk) ?? [])
+}
+
+/** Call what it returns to have the desk as it is now. */
+function markDesk({ context, found, actions, rounds, claims, lacking }: GangDesk): () => void {
+  const undo = [markBoard(context.board), context.limits.mark()]
+  const lists = [actions, rounds, claims].map((list) => ({ list, length: list.length }))
+  const before = [new Map(found), new Map(lacking)] as const
+  return () => {
+    for (const back of undo) back()
+    for (const { list, length } of lists) list.length = length
+    refill(found, before[0])
+    refill(lacking, before[1])
+  }
+}
+
+function refill<T>(map: Map<string, T>, from: ReadonlyMap<string, T>): void {
+  map.clear()
+  for (const [key, value] of from) map.set(key, value)
 }
 
 type Resumed = {
@@ -72,14 +114,14 @@ type Resumed = {
   readonly left: readonly Demand[]
 }
 
-function complete({ gang, rooms, left }: Resumed, desk: GangDesk): void {
+function complete({ gang, rooms, left }: Resumed, desk: GangDesk): Rival | undefined {
   const { uid, name, spec } = gang.target.workload
   const { context, found, actions, lacking } = desk
   const { nowMs, pools } = context.snapshot
   if (left.length === 0 && rooms.every((own) => own.isFree)) {
     actions.push(...bindAll(rooms, { ...context, nowMs }))
     found.set(uid, { reservations: [], told: { count: 0, reasons: [] }, isReady: false })
-    return
+    return undefined
   }
   const more = seekMore(left, desk)
   const counts = new Map(more.counts)
@@ -90,13 +132,15 @@ function complete({ gang, rooms, left }: Resumed, desk: GangDesk): void {
   const common = { reservations: reservationsOf(counts, gang), told: { count, reasons } }
   if (more.missing === 0) {
     found.set(uid, { ...common, isReady: free === count })
-    return
+    return undefined
   }
+  const why = whoIsAhead(gang, desk)
   for (const { pool, taint } of poolsFor(pools, spec)) {
     if (taint === undefined && !lacking.has(pool.name)) lacking.set(pool.name, name)
   }
   const refusal = refuse(gang, more.missing, more.reasons)
   found.set(uid, { ...common, refusal, isReady: false })
+  return why === undefined ? undefined : { gang, why }
 }
 
 function forming(gang: Gang, { count, free }: { count: number; free: number }): Reason {
@@ -112,9 +156,7 @@ export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
   const { start } = gang.target
   const ahead = whoIsAhead(gang, desk)
   if (ahead !== undefined) {
-    const text = `gang ${ahead} forms and lacks room in a pool that this one would use`
-    const reasons = [{ code: 'GangWaits', text }]
-    found.set(uid, { ...NOBODY, refusal: refuse(gang, start, reasons) })
+    found.set(uid, { ...NOBODY, refusal: refuse(gang, start, [ahead]) })
     return
   }
   const undo = [markBoard(context.board), context.limits.mark()]
@@ -172,13 +214,17 @@ type Cleared = {
   readonly why: Reason | undefined
 }
 
-function whoIsAhead({ target }: Gang, { context, lacking }: GangDesk): string | undefined {
+/** Another that forms and lacks what this one would use. */
+function whoIsAhead({ target }: Gang, { context, lacking }: GangDesk): Reason | undefined {
   if (lacking.size === 0) return undefined
   const open = poolsFor(context.snapshot.pools, target.workload.spec)
   const names = open.flatMap(({ pool, taint }) =>
     taint === undefined ? (lacking.get(pool.name) ?? []) : [],
   )
-  return names[0]
+  const [ahead] = names
+  if (ahead === undefined) return undefined
+  const text = `gang ${ahead} forms and lacks room in a pool that this one would use`
+  return { code: 'GangWaits', text }
 }
 
 function refuse(
