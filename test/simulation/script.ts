@@ -17,6 +17,7 @@ import {
   TEAMS,
   teamsOf,
 } from './teams.ts'
+import { GANGS, gangOf, swellingOf } from './gangs.ts'
 import { PROFILES, type FaultKnobs, type SimOptions } from './options.ts'
 
 export type Document = { readonly kind: string; readonly name: string } & Readonly<
@@ -101,11 +102,12 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
     chance,
     withGpus,
     withTeams: chance.of('teams') < 0.35,
+    gangs: chance.of('gangs') < 0.4 ? GANGS.filter((own) => chance.of(own) < 0.6) : [],
     workloads: chance.int('workloads', { min: 2, max: 6 }),
   }
   const endMs = options.days * DAY_MS
   const own = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
-  const names = [...own, ...(world.withTeams ? NEIGHBOURS : [])]
+  const names = [...own, ...(world.withTeams ? NEIGHBOURS : []), ...world.gangs]
   const script = [
     ...poolSteps(world),
     ...(world.withTeams ? teamsOf(chance) : []).map((document): Step => {
@@ -133,6 +135,7 @@ type SmallWorld = {
   readonly chance: Chance
   readonly withGpus: boolean
   readonly withTeams: boolean
+  readonly gangs: readonly string[]
   readonly workloads: number
 }
 
@@ -173,7 +176,7 @@ function headroomOf(chance: Chance): object {
 
 /** One of the workload's lives: another `life` is another template, and mostly the same policy. */
 function workloadOf(world: SmallWorld, name: string, life: number): Document {
-  const { chance, withGpus, withTeams } = world
+  const { chance, withGpus, withTeams, gangs } = world
   const neighbour = neighbourOf(name)
   if (neighbour !== undefined) return { ...neighbour, env: { LIFE: String(life) } }
   const of = (what: string): number => chance.of(`${name} ${what}`)
@@ -204,7 +207,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
           health: { http: { port: 'http' }, intervalSeconds: pick('interval', [2, 5, 10]) },
         }
       : {}
-  return {
+  const document = {
     ...{
       kind: 'Workload',
       name,
@@ -229,6 +232,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
     ...health,
     terminationGraceSeconds: pick('grace', [2, 10, 30, 60]),
   }
+  return gangs.includes(name) ? gangOf(chance, document, life) : document
 }
 
 type Story = { readonly names: readonly string[]; readonly endMs: number }
@@ -250,6 +254,7 @@ const PEOPLE_PER_DAY = {
   quota: 3,
   disband: 0.5,
   host: 8,
+  swell: 6,
 } as const
 
 function peopleSteps(world: SmallWorld, { names, endMs }: Story): Step[] {
@@ -351,6 +356,16 @@ const teamDeeds = {
   host: ({ chance, withTeams }, { key, atMs }) => {
     const replicas = chance.int(`to ${key}`, { min: 0, max: HOST_CPUS })
     return withTeams ? [{ atMs, kind: 'scale', name: 'host', replicas }] : []
+  },
+  swell: ({ chance, gangs }, { key, atMs }) => {
+    if (gangs.length === 0) return []
+    const name = chance.pick(`gang ${key}`, gangs)
+    const { most, after } = swellingOf(chance, key)
+    const backMs = atMs + chance.int(`back ${key}`, { min: 2, max: 240 }) * MINUTE_MS
+    return [
+      { atMs, kind: 'scale', name, replicas: most },
+      { atMs: backMs, kind: 'scale', name, replicas: after },
+    ]
   },
 } satisfies Partial<Deeds>
 

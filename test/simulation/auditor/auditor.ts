@@ -14,6 +14,8 @@ import { makeConvergence } from './convergence.ts'
 import { makeEnds } from './ends.ts'
 import { makeFailures } from './failures.ts'
 import { makeFence } from './fence.ts'
+import { makeGangHolds } from './gang-holds.ts'
+import { makeGangs } from './gangs.ts'
 import { makeGenerations } from './generations.ts'
 import { makeHeadroom } from './headroom.ts'
 import { makeLaunchLog } from './launch-log.ts'
@@ -98,6 +100,8 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeRepack(knowledge),
     makeRevisions(knowledge),
     makeFailures(knowledge),
+    makeGangs(knowledge, liars),
+    makeGangHolds(knowledge),
   ]
 }
 

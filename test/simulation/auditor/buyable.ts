@@ -11,7 +11,8 @@ import type { PoolItem } from '#shared/model/spec-item.ts'
 import type { WorkloadSpec } from '#shared/model/workload.ts'
 import type { Place } from '#shared/cloud/memory-ec2/types.ts'
 import { kindOf } from './items.ts'
-import { chargeOf, limitsOf, plus, shapeOfType, ZERO, type Amount } from './needs.ts'
+import { chargeOf, limitsOf, needOf, plus, shapeOfType, ZERO, type Amount } from './needs.ts'
+import { times } from './quotas.ts'
 import type { Knowledge } from './rule.ts'
 import { holdsOne, poolBuys, whyNotMachine, whyNotPool } from './suits.ts'
 
@@ -23,6 +24,8 @@ export type Wanted = {
   readonly zones?: ReadonlySet<string>
   /** Not there. */
   readonly isClosed?: (place: Place) => boolean
+  /** So many replicas, all of them of one place; one where it is left out. */
+  readonly count?: number
 }
 
 export type Buyable = {
@@ -45,19 +48,19 @@ export function makeBuyable({ truth, books }: Knowledge): Buyable {
     uses.set(pool, sum)
     return sum
   }
-  const isInside = (pool: PoolItem, { type, priceUsdPerHour }: Sold): boolean => {
+  const isInside = (pool: PoolItem, { type, priceUsdPerHour }: Sold, machines: number): boolean => {
     const [use, limits] = [useOf(pool.name), limitsOf(pool)]
-    const sum = plus(use, shapeOfType(type.name) ?? ZERO)
+    const sum = plus(use, times(shapeOfType(type.name) ?? ZERO, machines))
     const price = pool.spec.priceOverrides[type.name] ?? priceUsdPerHour
     return (
       sum.cpuMilli <= limits.cpuMilli &&
       sum.memoryMib <= limits.memoryMib &&
       sum.gpuMilli <= limits.gpuMilli &&
-      use.usdPerHour + price <= limits.usdPerHour
+      use.usdPerHour + price * machines <= limits.usdPerHour
     )
   }
   return {
-    where: (spec, { capacityType, zones, isClosed } = {}) => {
+    where: (spec, { capacityType, zones, isClosed, count = 1 } = {}) => {
       market ??= soldNow(truth)
       for (const pool of books.pools.values()) {
         if (pool.deletedAtMs !== undefined) continue
@@ -72,7 +75,8 @@ export function makeBuyable({ truth, books }: Knowledge): Buyable {
             poolBuys(pool.spec, own.type) &&
             whyNotMachine(spec, { ...own, ...sortOf(own.type) }) === undefined &&
             holdsOne(own.type, spec) &&
-            isInside(pool, own),
+            truth.capacityLeft(own) >= machinesFor(count, own.type, spec) &&
+            isInside(pool, own, machinesFor(count, own.type, spec)),
         )
         if (found === undefined) continue
         return `${found.type.name}/${found.zone}/${found.capacityType} for pool ${pool.name}`
@@ -80,6 +84,18 @@ export function makeBuyable({ truth, books }: Knowledge): Buyable {
       return undefined
     },
   }
+}
+
+/** Machines of the type that are enough for so many replicas. */
+function machinesFor(count: number, type: InstanceType, spec: WorkloadSpec): number {
+  const [room, need] = [type.allocatable, needOf(spec)]
+  const each = Math.min(
+    room.cpuMilli / need.cpuMilli,
+    room.memoryMib / need.memoryMib,
+    // A part of a device is counted as a whole one: parts need not fit together.
+    need.gpuMilli === 0 ? Infinity : type.gpuCount / Math.ceil(need.gpuMilli / 1000),
+  )
+  return Math.ceil(count / Math.max(1, Math.floor(each)))
 }
 
 const sortOf = ({ architecture, family, gpuModel }: InstanceType) => ({

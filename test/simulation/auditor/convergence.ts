@@ -6,6 +6,7 @@
  * run must have a reason.
  */
 import type { Place } from '#shared/cloud/memory-ec2/types.ts'
+import { gangDeadlineMs, isGang } from '#shared/model/gang.ts'
 import { countOf } from '#shared/model/quantities.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
@@ -27,6 +28,9 @@ const OF_THE_MARKET: ReadonlySet<string> = new Set([
   // The zone it is tied to may be sold out.
   'Topology',
 ])
+
+/** What is said besides of a gang that finds no room for all of it, or did not in time. */
+const OF_GANGS: ReadonlySet<string> = new Set(['GangIncomplete', 'GangWaits', 'GangHeldOff'])
 
 /** Reasons that hold only for those whose team asks for more than its quota, or who have none. */
 const OF_QUOTAS: ReadonlySet<string> = new Set(['TeamQuota', 'NothingIdle'])
@@ -88,14 +92,36 @@ function tooFew(
   if (isExplained && !isCovered && reasons.some((own) => OF_QUOTAS.has(own.code))) {
     return { faults: [], isExcused: true }
   }
-  const isOfMarket = reasons.some((own) => OF_THE_MARKET.has(own.code))
+  const isOfMarket = reasons.some(
+    ({ code }) => OF_THE_MARKET.has(code) || (isGang(workload) && OF_GANGS.has(code)),
+  )
   if (!isExplained || !isOfMarket) {
     return { faults: [`${short} (${told === '' ? 'no reason given' : told})`], isExcused: false }
   }
-  const wanted = { ...zonesOpenTo(workload, running), isClosed: closedByStorms(workload, running) }
+  if (isGang(workload) && !isJudgedGang(workload)) return { faults: [], isExcused: true }
+  const wanted = {
+    ...{ ...zonesOpenTo(workload, running), isClosed: closedByStorms(workload, running) },
+    ...(isGang(workload) ? { count: desired - good } : {}),
+  }
   const where = buyable.where(workload.spec, wanted)
   if (where === undefined) return { faults: [], isExcused: true }
   return { faults: [`${short} (${told}), and there is ${where}`], isExcused: false }
+}
+
+/** Longer than a machine takes to boot and to be tested, with time to spare for a second try. */
+const GANG_DEADLINE_LEAST_MS = 600_000
+
+/**
+ * Only the plainest gangs: all of it may be in one place, and its deadline leaves time to come up.
+ */
+function isJudgedGang({ spec }: WorkloadItem): boolean {
+  const { spread, affinity, antiAffinity } = spec.placement
+  return (
+    (spread ?? affinity ?? antiAffinity) === undefined &&
+    spec.availability.minAvailable === undefined &&
+    spec.capacity.onDemandBase === 0 &&
+    gangDeadlineMs(spec) >= GANG_DEADLINE_LEAST_MS
+  )
 }
 
 /** Who must stay in one zone can only be served there. */

@@ -7,6 +7,7 @@
 import { groupBy } from '#shared/base/order.ts'
 import { typeByName } from '#shared/catalog/catalog.ts'
 import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
+import { isGang } from '#shared/model/gang.ts'
 import type { Node } from '#shared/model/node.ts'
 import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
@@ -111,14 +112,16 @@ function waitsInVain({ waiting, reservations }: WorkloadStatus, atMs: number): b
   )
 }
 
-/** May be anywhere, on any machine. */
-function isPlain({ spec }: WorkloadItem): boolean {
+/** May be anywhere, on any machine, and one without another. */
+function isPlain(workload: WorkloadItem): boolean {
+  const { spec } = workload
   const { spread, affinity, antiAffinity } = spec.placement
   return (
     (spread ?? affinity ?? antiAffinity) === undefined &&
     spec.availability.minAvailable === undefined &&
     spec.capacity.onDemandBase === 0 &&
-    needOf(spec).gpuMilli === 0
+    needOf(spec).gpuMilli === 0 &&
+    !isGang(workload)
   )
 }
 

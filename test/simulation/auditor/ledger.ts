@@ -8,6 +8,7 @@
  * at a deadline, of a deleted workload and of replicas scaled in are charged and not bound.
  */
 import type { BoundReplica } from '#shared/model/assignment.ts'
+import { isGang } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
@@ -28,6 +29,9 @@ const FORCED: ReadonlySet<string> = new Set([
   'ScaledIn',
   'WorkloadDeleted',
   'Reclaimed',
+  // A gang runs whole or not at all: whether it was right to stop it is for other rules to say.
+  'GangRestart',
+  'GangDeadline',
 ])
 
 /** A pass's stops of one workload, by replica: the reason's code. */
@@ -148,7 +152,9 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
   if (moved > 0 && afterMoves < desired) {
     return `${seen}, ${String(afterMoves)} are left before a replacement; stopped: ${codes}`
   }
-  const floor = floorOf(workload.spec, desired)
+  const isLoose = isGang(workload) && workload.spec.availability.minAvailable === undefined
+  // A gang is one victim: what is not protected as a whole goes as a whole.
+  const floor = isLoose ? 0 : floorOf(workload.spec, desired)
   const left = afterMoves - others
   if (others === 0 || left >= floor) return undefined
   return `${seen}, ${String(left)} are left, the floor is ${String(floor)}; stopped: ${codes}`
