@@ -111,6 +111,9 @@ describe.each(names)('examples/%s', (name) => {
 
 it('there are the ones that the README and the help name', () => {
   expect(names).toEqual(
-    expect.arrayContaining(['quickstart.yaml', 'services-on-spot.yaml', 'research-cluster.yaml']),
+    expect.arrayContaining([
+      ...['quickstart.yaml', 'services-on-spot.yaml', 'research-cluster.yaml'],
+      'training-gang.yaml',
+    ]),
   )
 })

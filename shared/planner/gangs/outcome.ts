@@ -114,7 +114,8 @@ function toldOf({ stopping, target, running }: Gang, { state }: Seen): GangFound
 function refusalOf(gang: Gang, part: GangPart, { state }: Seen): Refusal | undefined {
   if ((state !== 'held-off' && state !== 'given-up') || part.heldOffUntilMs === undefined) return
   const { workload, version, start } = gang.target
-  const text = 'the gang was not all ready in time and gave up its room; it tries again'
+  const since = 'the gang was not all ready in time and gave up its room'
+  const text = `${since}; another version or number is tried at once, the same again`
   const reason: Reason = { code: 'GangHeldOff', text, atMs: part.heldOffUntilMs }
   return { workload: workload.name, version, count: start, reasons: [reason] }
 }

@@ -42,8 +42,8 @@ export type GangDesk = {
   readonly actions: Action[]
   readonly rounds: Round[]
   readonly claims: ClaimDraft[]
-  /** By pool: a gang that forms and lacks something which that pool could give. */
-  readonly lacking: Map<string, string>
+  /** By pool: what those are told who stand behind a gang that lacks what the pool could give. */
+  readonly lacking: Map<string, Reason>
   /** Those for whom others might give way: they found too little, and hold nothing. */
   readonly short: ShortOf[]
 }
@@ -115,7 +115,7 @@ type Resumed = {
 }
 
 function complete({ gang, rooms, left }: Resumed, desk: GangDesk): Rival | undefined {
-  const { uid, name, spec } = gang.target.workload
+  const { uid, spec } = gang.target.workload
   const { context, found, actions, lacking } = desk
   const { nowMs, pools } = context.snapshot
   if (left.length === 0 && rooms.every((own) => own.isFree)) {
@@ -136,7 +136,7 @@ function complete({ gang, rooms, left }: Resumed, desk: GangDesk): Rival | undef
   }
   const why = whoIsAhead(gang, desk)
   for (const { pool, taint } of poolsFor(pools, spec)) {
-    if (taint === undefined && !lacking.has(pool.name)) lacking.set(pool.name, name)
+    if (taint === undefined && !lacking.has(pool.name)) lacking.set(pool.name, aheadOf(gang))
   }
   const refusal = refuse(gang, more.missing, more.reasons)
   found.set(uid, { ...common, refusal, isReady: false })
@@ -167,7 +167,7 @@ export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
     claims.length = before.claims
     rounds.length = before.rounds
     const has = `${String(start - more.missing)} of ${String(start)} find room`
-    const text = `${has}, and the gang starts as one or not at all`
+    const text = `${has}; the gang starts as one, once there is room for ${rest(more.missing)}`
     const reasons = [{ code: 'GangIncomplete', text }, ...more.reasons]
     const isEntitled = demands.every((own) => !own.isBorrowed)
     const refusal = { ...refuse(gang, start, reasons), isEntitled }
@@ -184,6 +184,9 @@ export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
     isReady: more.ready === start,
   })
 }
+
+const rest = (missing: number): string =>
+  missing === 1 ? 'the last as well' : `the other ${String(missing)} as well`
 
 /** Others give way for all of it: it forms in the room that they leave. */
 export function takeCleared(
@@ -214,17 +217,24 @@ type Cleared = {
   readonly why: Reason | undefined
 }
 
-/** Another that forms and lacks what this one would use. */
+/** Why those wait that would use what another lacks which forms. */
 function whoIsAhead({ target }: Gang, { context, lacking }: GangDesk): Reason | undefined {
   if (lacking.size === 0) return undefined
   const open = poolsFor(context.snapshot.pools, target.workload.spec)
-  const names = open.flatMap(({ pool, taint }) =>
-    taint === undefined ? (lacking.get(pool.name) ?? []) : [],
-  )
-  const [ahead] = names
-  if (ahead === undefined) return undefined
-  const text = `gang ${ahead} forms and lacks room in a pool that this one would use`
-  return { code: 'GangWaits', text }
+  return open
+    .filter(({ taint }) => taint === undefined)
+    .flatMap(({ pool }) => lacking.get(pool.name) ?? [])[0]
+}
+
+/** What those behind the gang are told. */
+function aheadOf(gang: Gang): Reason {
+  const { name } = gang.target.workload
+  const lacks = `gang ${name} forms and lacks room in a pool that this one would use`
+  return {
+    code: 'GangWaits',
+    text: `${lacks}; its turn comes when that one starts, or gives up`,
+    atMs: deadlineMs(gang),
+  }
 }
 
 function refuse(
