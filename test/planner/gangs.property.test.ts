@@ -168,7 +168,7 @@ describe('gangs', () => {
     )
   })
 
-  it('never wait for each other: of two that do not both fit one starts, and then the other', () => {
+  it('never wait for each other: of two that do not both fit one starts, then the other', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 5 }),
