@@ -420,7 +420,19 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('one of a gang is moved alone', 'gang', {
-    [planner('drain')]: { replace: `    if (isGang(target.workload)) return []`, by: `` },
+    [planner('drain')]: {
+      replace: `    if (isGang(target.workload)) return []`,
+      by: `    if (isGang(target.workload)) {
+      const leaving = mine.filter((own) => isLeaving(own.node))
+      return leaving.flatMap((own) => stop(own, { code: 'Moved', text: why(own) }))
+    }`,
+    },
+  }),
+  mutant('one of a gang goes alone with its node', 'gang', {
+    [planner('gangs/break-gangs')]: {
+      replace: `when: ({ gang, due }) => isWhole(gang) && due.length > 0,`,
+      by: `when: ({ gang, due }) => isWhole(gang) && due.length < 0,`,
+    },
   }),
   mutant('one of a gang gives way alone', 'gang', {
     [planner('preempt')]: {
