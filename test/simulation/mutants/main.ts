@@ -7,6 +7,7 @@
 import { parseArgs } from 'node:util'
 import { DEFAULTS, type SimOptions } from '../options.ts'
 import { runPool } from '../pool.ts'
+import { planHerd } from '../script.ts'
 import { misuse, progressBar, say } from '../terminal.ts'
 import type { Summary, Told } from '../worker.ts'
 import { MUTANTS, type Mutant } from './mutants.ts'
@@ -53,13 +54,20 @@ say(
 )
 if (alive > 0) process.exitCode = 1
 
+/** Whoever breaks a gang is not to be caught in the worlds that have none. */
+function hasGangs(options: SimOptions): boolean {
+  return planHerd(options).script.some(
+    (own) => own.kind === 'apply' && own.document['gang'] !== undefined,
+  )
+}
+
 /** The first world that catches it, by seed. */
 async function hunt(mutant: Mutant): Promise<Summary | undefined> {
   const found: Summary[] = []
   const worlds = Array.from({ length: seeds }, (_, i): SimOptions => ({
     ...{ ...DEFAULTS, profile: mutant.profile ?? DEFAULTS.profile, days },
     seed: i + 1,
-  }))
+  })).filter((own) => mutant.breaks !== 'gang' || hasGangs(own))
   await runPool<SimOptions, Told>({
     jobs: worlds,
     module: new URL('worker.ts', import.meta.url),
