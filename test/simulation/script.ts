@@ -17,6 +17,7 @@ import {
   TEAMS,
   teamsOf,
 } from './teams.ts'
+import { planFifty } from './fifty.ts'
 import { GANGS, gangOf, swellingOf } from './gangs.ts'
 import { PROFILES, type FaultKnobs, type SimOptions } from './options.ts'
 
@@ -67,7 +68,7 @@ export type Script = readonly Step[]
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
-const DAY_MS = 86_400_000
+export const DAY_MS = 86_400_000
 
 export type HerdPlan = {
   readonly types: readonly string[]
@@ -129,7 +130,8 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
   }
 }
 
-const sorted = (script: readonly Step[]): Script => script.toSorted((a, b) => a.atMs - b.atMs)
+export const sorted = (script: readonly Step[]): Script =>
+  script.toSorted((a, b) => a.atMs - b.atMs)
 
 type SmallWorld = {
   readonly chance: Chance
@@ -376,7 +378,7 @@ function deedsOf(world: SmallWorld, what: keyof Deeds, deed: Deed): Step[] {
 type Rate = { readonly perDay: number; readonly endMs: number }
 
 /** The moments of what happens so often a day on average, after the herd's first ten minutes. */
-function momentsOf(chance: Chance, what: string, { perDay, endMs }: Rate): number[] {
+export function momentsOf(chance: Chance, what: string, { perDay, endMs }: Rate): number[] {
   const moments: number[] = []
   if (perDay <= 0) return moments
   let atMs = 10 * MINUTE_MS
@@ -428,7 +430,7 @@ const strikes: Readonly<Record<string, Strike>> = {
   outage: (chance, key) => ({ kind: 'outage', forMs: minutes(chance, key, { min: 1, max: 12 }) }),
 }
 
-function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather): Step[] {
+export function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather): Step[] {
   const perDay: Readonly<Record<string, number>> = {
     interrupt: knobs.interruptionsPerHour * 24 * machines,
     rebalance: knobs.interruptionsPerHour * 12 * machines,
@@ -452,61 +454,6 @@ function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather): Step
       return { atMs, ...strike(chance, `${what} ${String(i)}`) }
     }),
   )
-}
-
-const FIFTY = {
-  ...{ workloads: 25, replicas: 20, churnPerHour: 0.01 },
-  /** Of four CPUs each: ten replicas fit, so that fifty machines are what it takes. */
-  families: ['m7a', 'c7a', 'r7a', 'm6a', 'c6a', 'r6a'],
-}
-
-/** Fifty nodes and five hundred replicas, of which one in a hundred comes or goes each hour. */
-function planFifty(options: SimOptions, chance: Chance): HerdPlan {
-  const endMs = options.days * DAY_MS
-  const names = Array.from({ length: FIFTY.workloads }, (_, i) => `w${String(i + 1)}`)
-  const workload = (name: string, life: number): Document => ({
-    ...{ kind: 'Workload', name, command: ['serve'], replicas: FIFTY.replicas },
-    env: { LIFE: String(life) },
-    resources: {
-      cpu: chance.pick(`${name} cpu`, ['250m', '350m', '400m', '500m']),
-      memory: chance.pick(`${name} memory`, ['512Mi', '1Gi', '1536Mi']),
-    },
-    ...(chance.of(`${name} spread`) < 0.3 ? { placement: { spread: 'zone' } } : {}),
-    ...(chance.of(`${name} floor`) < 0.4 ? { availability: { minAvailable: '80%' } } : {}),
-    capacity: { onDemandBase: chance.pick(`${name} base`, [0, 0, 0, 2]) },
-    terminationGraceSeconds: 10,
-  })
-  const pool: Document = {
-    ...{ kind: 'Pool', name: 'general', burnIn: { timeoutSeconds: 120 } },
-    instances: { families: FIFTY.families, minVcpu: 4, maxVcpu: 4 },
-  }
-  const churn = momentsOf(chance, 'churn', {
-    perDay: 24 * FIFTY.churnPerHour * FIFTY.workloads * FIFTY.replicas,
-    endMs,
-  })
-  const counts = new Map(names.map((name) => [name, FIFTY.replicas]))
-  const scalings = churn.map((atMs, i): Step => {
-    const name = chance.pick(`churn ${String(i)}`, names)
-    const now = counts.get(name) ?? FIFTY.replicas
-    const up =
-      now < FIFTY.replicas || (now === FIFTY.replicas && chance.of(`up ${String(i)}`) < 0.5)
-    counts.set(name, now + (up ? 1 : -1))
-    return { atMs, kind: 'scale', name, replicas: now + (up ? 1 : -1) }
-  })
-  const script: Step[] = [
-    { atMs: 1_000, kind: 'apply', document: pool },
-    ...names.map((name, i): Step => {
-      const atMs = 2_000 + i * 100
-      return { atMs, kind: 'apply', document: workload(name, 0) }
-    }),
-    ...scalings,
-    ...weatherSteps(chance, { knobs: PROFILES[options.profile], endMs, machines: 40 }),
-  ]
-  return {
-    types: FIFTY.families.map((family) => `${family}.xlarge`),
-    capacity: { min: 3, max: 20 },
-    script: sorted(script),
-  }
 }
 
 /** Long enough for everything that a fault may have left behind to be over. */

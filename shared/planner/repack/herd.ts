@@ -127,6 +127,10 @@ export function holdOn(node: Node, herd: Herd): Hold | undefined {
   return row === undefined ? undefined : { reason: { code: row.code, text: row.text } }
 }
 
+/** What carries nothing and is not needed as headroom is retired as empty, without a repack. */
+const carries = (assignment: Assignment | undefined): boolean =>
+  assignment?.replicas.some((own) => own.order === 'run') ?? false
+
 /** The same, before anything is begun: also what has just come to rest is left alone. */
 export function holdBefore(node: Node, reason: RepackReason, herd: Herd): Hold | undefined {
   const { pool, assignment } = askedOf(node, herd)
@@ -136,6 +140,9 @@ export function holdBefore(node: Node, reason: RepackReason, herd: Herd): Hold |
   }
   const held = holdOn(node, herd)
   if (held !== undefined) return held
+  if (isForMoney(reason) && pool?.spec.headroom !== undefined && !carries(assignment)) {
+    return { reason: { code: 'Headroom', text: 'it may be what its pool keeps as headroom' } }
+  }
   if (isForMoney(reason) && pool?.spec.repack.when !== 'cheaper') {
     const text = `its pool says repack.when: ${String(pool?.spec.repack.when)}`
     return { reason: { code: 'RepackOff', text } }
