@@ -13,7 +13,6 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { desiredOf } from './available.ts'
-import { bodyChange, isBody } from './body-changes.ts'
 import { gangsIn, keptFor, keptIn, makeEndings, roomsIn, runOf, wishOf } from './gang-facts.ts'
 import { statusOf } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
@@ -85,19 +84,18 @@ export function makeGangHolds(knowledge: Knowledge): Rule {
 type Memory = {
   readonly knowledge: Knowledge
   readonly tries: Map<string, Try>
-  /** By uid: when the pass began that gave up room, or sent somebody away, last. */
+  /** By uid: when the pass began that gave up all its room, or sent somebody away, last. */
   readonly released: Map<string, number>
 }
 
 function noteReleases({ by, changes }: SeenOf<'write'>, released: Map<string, number>): void {
-  for (const change of changes) {
-    if (isBody(change)) {
-      for (const { uid } of bodyChange(change).stopped) released.set(uid, by.startedAtMs)
-      continue
-    }
-    const [was, is] = [statusOf(change.before), statusOf(change.after)]
-    if (was?.uid !== is?.uid || roomsIn(was?.reservations ?? []) === 0) continue
-    if (roomsIn(is?.reservations ?? []) === 0) released.set(is?.uid ?? '', by.startedAtMs)
+  for (const { before, after } of changes) {
+    const [was, is] = [statusOf(before), statusOf(after)]
+    if (was === undefined || is === undefined || was.uid !== is.uid) continue
+    const rooms = [was, is].map((own) => roomsIn(own.reservations ?? []))
+    const isLess = (rooms[0] ?? 0) > 0 || is.assigned < was.assigned
+    // Room that is taken up is not given up.
+    if (isLess && rooms[1] === 0 && is.assigned < is.desired) released.set(is.uid, by.startedAtMs)
   }
 }
 
@@ -127,16 +125,10 @@ function judgeTry(
     delete own.sinceMs
     return undefined
   }
-  if (!holds) {
-    const endMs = released.get(gang.uid) ?? by.startedAtMs
-    if (own.sinceMs !== undefined && endMs >= own.sinceMs + own.deadlineMs) {
-      own.failures += 1
-      const doublings = Math.min(own.failures - 1, LIMITS.gangHoldOffDoublings)
-      own.notBeforeMs = endMs + LIMITS.gangHoldOffMs * 2 ** doublings
-    }
-    delete own.sinceMs
-    return undefined
-  }
+  const endMs = released.get(gang.uid)
+  // Passes that did not come to their end may have ended one try and begun another.
+  if (!holds || (own.sinceMs ?? Infinity) < (endMs ?? 0)) endTry(own, endMs ?? by.startedAtMs)
+  if (!holds) return undefined
   if (own.sinceMs === undefined) {
     const earlyMs = own.notBeforeMs - by.startedAtMs
     own.sinceMs = truth.nowMs()
@@ -150,6 +142,15 @@ function judgeTry(
   if (lateMs <= 2 * CLOCK_SLACK_MS) return undefined
   const has = `${String(run.length)} run, ${String(rooms)} have room`
   return `gang ${gang.name} is ${String(lateMs)} ms past its deadline: ${has}`
+}
+
+function endTry(own: Try, endMs: number): void {
+  if (own.sinceMs !== undefined && endMs >= own.sinceMs + own.deadlineMs) {
+    own.failures += 1
+    const doublings = Math.min(own.failures - 1, LIMITS.gangHoldOffDoublings)
+    own.notBeforeMs = endMs + LIMITS.gangHoldOffMs * 2 ** doublings
+  }
+  delete own.sinceMs
 }
 
 /** It held its room already when the pass looked: no new try begins. */

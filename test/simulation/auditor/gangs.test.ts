@@ -211,6 +211,17 @@ describe('a gang holds what it has until its deadline, and no longer', () => {
     expect(pass(hand, held)).toMatchObject(breach(/too early: 2 tries failed/))
   })
 
+  it('knows a new try whose pass did not come to its end', () => {
+    const hand = gang({ replicas: 3 })
+    pass(hand, held)
+    hand.wait(DEADLINE_MS + 1_000)
+    const by = hand.pass()
+    free(hand, by)
+    hand.over(by, 'crashed')
+    hand.wait(62_000)
+    expect(pass(hand, held)).toBeUndefined()
+  })
+
   it('forgets the tries of another version', () => {
     const hand = gang({ replicas: 3 })
     pass(hand, held)

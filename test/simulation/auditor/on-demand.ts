@@ -4,6 +4,7 @@
  * Raising the base of a workload that runs moves nothing (a known gap: that is repack's work). So
  * only those are judged whose number of on-demand replicas was the same all their life.
  */
+import { isGang } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { makeBuyable } from './buyable.ts'
 import { desiredOf } from './available.ts'
@@ -42,6 +43,8 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
         if (!quotas.isCovered(workload)) return []
         const version = versionWanted(workload)
         const good = (running.get(workload.name) ?? []).filter((own) => isGood(own, version))
+        // A gang that does not run has no base: whether it should run is for convergence to say.
+        if (isGang(workload) && good.length === 0) return []
         const there = good.filter((own) => own.capacityType === 'on-demand').length
         if (there >= base) return []
         const where = buyable.where(workload.spec, { capacityType: 'on-demand' })

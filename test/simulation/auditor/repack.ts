@@ -124,7 +124,9 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
     return `${name} is emptied, and ${unready.join(', ')} is not ready`
   }
   const moving = scan.bodies().filter((own) => repack.retire.includes(own.node))
-  const uids = new Set(moving.flatMap((own) => own.replicas.map(({ uid }) => uid)))
+  // Who was told to stop before is not the repack's to move, and may have gone by now.
+  const told = moving.flatMap((own) => own.replicas.filter(({ order }) => order === 'run'))
+  const uids = new Set(told.map(({ uid }) => uid))
   for (const workload of scan.workloads()) {
     if (!uids.has(workload.uid) || !isCovered(scan, workload)) continue
     const available = availableIn(scan, pass, workload).size
@@ -133,9 +135,8 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
     return `${name} is emptied, and ${workload.name} has ${String(available)} of ${String(desired)}`
   }
   if (drain?.reason !== 'Repacked') return undefined
-  const moves = moving.flatMap((own) => own.replicas.filter(({ order }) => order === 'run')).length
   const machines = repack.launch.flatMap((own) => pass.written.get(own) ?? scan.node(own) ?? [])
-  return savesTooLittle(scan, { retire, launch: machines, moves })
+  return savesTooLittle(scan, { retire, launch: machines, moves: told.length })
 }
 
 const isCovered = (scan: Scan, workload: Parameters<typeof desiredOf>[0]): boolean =>

@@ -178,6 +178,15 @@ describe('8 on-demand base', () => {
     expect(hand.auditor.unsettled()).toEqual([])
   })
 
+  it('asks no base of a gang that does not run', () => {
+    const hand = herd({ workload: { ...based, gang: true } })
+    const base = (): readonly string[] =>
+      hand.auditor.unsettled().filter((text) => text.startsWith('8 on-demand base'))
+    expect(base()).toEqual([])
+    hand.process('i-1')
+    expect(base()).toEqual([expect.stringMatching(/0 of 1 base replicas/)])
+  })
+
   it('does not judge a base that was raised on a running workload', () => {
     const hand = whole()
     hand.put('admin-api', workload(based, { generation: 2 }))
