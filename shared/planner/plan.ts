@@ -26,7 +26,7 @@ import { settleGroups, type Failed } from './repack/groups.ts'
 import { retire } from './retire.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
-import { supply } from './supply.ts'
+import { supply, type Supply } from './supply.ts'
 import { sweep } from './sweep.ts'
 import { teamStatuses } from './team-status.ts'
 import { target, type Target } from './target.ts'
@@ -63,7 +63,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
 
   const { used, blocked, coming, reclaim, gangs } = supplied
   const own = { snapshot, draft, brakes, shortages, ids, blocked, failed: settled.failed }
-  const repacked = repack(own)
+  const repacked = repack({ ...own, kept: keptNodes(supplied) })
   take(repacked.actions)
 
   const refusals: readonly Refusal[] = [...refused, ...supplied.refusals]
@@ -79,6 +79,12 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
     draft,
     plan: { actions, shortages, ...rest, ...(suspects === undefined ? {} : { suspects }) },
   }
+}
+
+/** Nodes on which room is kept for somebody from now on. */
+function keptNodes({ gangs, reclaim }: Supply): ReadonlySet<string> {
+  const kept = [...gangs.values()].flatMap((own) => own.reservations)
+  return new Set([...kept, ...[...reclaim.reservations.values()].flat()].map((own) => own.node))
 }
 
 type Conclusion = {

@@ -37,6 +37,8 @@ export type RepackContext = Omit<Ground, 'going'> & {
   readonly ids: IdMaker
   /** Pools at whose limit somebody waits. */
   readonly blocked: ReadonlySet<string>
+  /** Nodes on which this very pass keeps room for somebody. */
+  readonly kept: ReadonlySet<string>
   /** Groups that were given up earlier in this pass. */
   readonly failed: readonly Failed[]
 }
@@ -70,7 +72,7 @@ export function repack(context: RepackContext): Repacked {
   const proposed = proposedNow(context)
   if (live.length === 0 && proposed.length === 0) return NOTHING
   const desk: Desk = {
-    ...{ context, herd: herdOf(snapshot, draft), draft, trials: 0 },
+    ...{ context, herd: herdOf(snapshot, draft, context.kept), draft, trials: 0 },
     ...{ actions: [], refusals: [], failed: [], moments: live.map((own) => own.mark.untilMs) },
   }
   for (const group of live) if (!group.isMoving) goOn(desk, group)

@@ -36,7 +36,12 @@ export type Herd = {
   readonly ordered: ReadonlySet<string>
 }
 
-export function herdOf(snapshot: Snapshot, draft: Draft): Herd {
+/** `kept`: nodes on which room is kept that no status tells of yet. */
+export function herdOf(
+  snapshot: Snapshot,
+  draft: Draft,
+  kept: ReadonlySet<string> = new Set(),
+): Herd {
   const replicas = replicasByUid(draft)
   const { admitted } = admit({ snapshot, draft, targets: target(snapshot, draft) })
   const unsettled = admitted.filter(({ workload, start, rolling, allowed }) => {
@@ -49,7 +54,7 @@ export function herdOf(snapshot: Snapshot, draft: Draft): Herd {
     snapshot,
     draft,
     unsettled: new Set(unsettled.map((own) => own.workload.uid)),
-    reserved: new Set(reservations.map((own) => own.node)),
+    reserved: new Set([...reservations.map((own) => own.node), ...kept]),
     gangs: new Set(snapshot.workloads.filter(isGang).map((own) => own.uid)),
     ordered: new Set(snapshot.orders.flatMap((own) => (own.target === 'node' ? [own.name] : []))),
   }
