@@ -27,6 +27,16 @@ export async function readSources(
   return read.flat()
 }
 
+/** One file, whatever is in it; throws CliError for one that cannot be read or is too large. */
+export async function readOneFile(path: string, maxBytes: number): Promise<SourceFile> {
+  try {
+    return await fromFile(path, { sizeBytes: (await stat(path)).size, maxBytes })
+  } catch (cause) {
+    if (cause instanceof CliError) throw cause
+    throw unreadable(path, reasonOf(cause), cause)
+  }
+}
+
 async function fromInput(world: Pick<World, 'readInput'>): Promise<readonly SourceFile[]> {
   return [{ name: 'input', text: await world.readInput() }]
 }
@@ -34,11 +44,11 @@ async function fromInput(world: Pick<World, 'readInput'>): Promise<readonly Sour
 async function fromPath(path: string): Promise<readonly SourceFile[]> {
   try {
     const facts = await stat(path)
-    if (!facts.isDirectory()) return [await fromFile(path, facts.size)]
+    if (!facts.isDirectory()) return [await fromSpec(path, facts.size)]
     const names = (await readdir(path)).filter((name) => SPEC_FILE.test(name)).sort(byText)
     if (names.length === 0) throw unreadable(path, 'has no .yaml, .yml or .json file')
     return await Promise.all(
-      names.map(async (name) => fromFile(join(path, name), (await stat(join(path, name))).size)),
+      names.map(async (name) => fromSpec(join(path, name), (await stat(join(path, name))).size)),
     )
   } catch (cause) {
     if (cause instanceof CliError) throw cause
@@ -46,12 +56,14 @@ async function fromPath(path: string): Promise<readonly SourceFile[]> {
   }
 }
 
-async function fromFile(path: string, sizeBytes: number): Promise<SourceFile> {
-  if (sizeBytes > LIMITS.bodyMaxBytes) {
-    throw unreadable(
-      path,
-      `has ${String(sizeBytes)} bytes; specs have at most ${String(LIMITS.bodyMaxBytes)}`,
-    )
+const fromSpec = (path: string, sizeBytes: number): Promise<SourceFile> =>
+  fromFile(path, { sizeBytes, maxBytes: LIMITS.bodyMaxBytes })
+
+type Size = { readonly sizeBytes: number; readonly maxBytes: number }
+
+async function fromFile(path: string, { sizeBytes, maxBytes }: Size): Promise<SourceFile> {
+  if (sizeBytes > maxBytes) {
+    throw unreadable(path, `has ${String(sizeBytes)} bytes, of at most ${String(maxBytes)}`)
   }
   return { name: path, text: await readFile(path, 'utf8') }
 }

@@ -4,13 +4,13 @@
  * The real planner runs it, with all that stands around it on AWS, in virtual time on an emulated
  * market. Nothing is sent to any server.
  */
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { LIMITS } from '#shared/model/limits.ts'
 import { parseDocument, type Document } from '#shared/protocol/documents.ts'
 import { countFrom, durationOption, type Command, type Context } from '../command.ts'
 import { parseDocuments } from '../documents.ts'
 import { CliError, InterruptedError, UsageError } from '../errors.ts'
-import { readSources, type SourceFile } from '../files.ts'
+import { readOneFile, readSources } from '../files.ts'
 import { page } from '../render/page.ts'
 import { makeProgress } from '../render/progress.ts'
 import { formatTook, parseDuration } from '../render/time.ts'
@@ -44,7 +44,7 @@ export const simulate: Command = {
   ],
   async run(context, input) {
     const { replayTrace } = await import('../simulate/session.ts')
-    const trace = await readTrace(input.text('trace') ?? '')
+    const trace = await readOneFile(input.text('trace') ?? '', LIMITS.traceMaxBytes)
     const documents = await readPools(context, input.texts('pool'))
     const out = input.text('out') ?? DEFAULT_OUT
     const startedMs = context.world.clock.now()
@@ -83,19 +83,6 @@ function stormFrom(text: string): Storm {
     return { atMs, share: Number(percent[1]) / 100 }
   }
   throw new UsageError(`--storm: "${text}" is no storm`, 'write it like 48h=30%')
-}
-
-async function readTrace(path: string): Promise<SourceFile> {
-  try {
-    const { size } = await stat(path)
-    if (size <= LIMITS.traceMaxBytes) return { name: path, text: await readFile(path, 'utf8') }
-    const most = `${String(LIMITS.traceMaxBytes)} bytes`
-    throw new CliError({ code: 'TooLarge', text: `${path} has ${String(size)} of at most ${most}` })
-  } catch (cause) {
-    if (cause instanceof CliError) throw cause
-    const text = cause instanceof Error ? cause.message : String(cause)
-    throw new CliError({ code: 'Unreadable', text: `${path} cannot be read: ${text}`, cause })
-  }
 }
 
 /** What the work of the trace runs on; the work itself is the trace's to tell. */

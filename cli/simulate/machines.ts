@@ -16,18 +16,12 @@ import type { MemoryStore } from '#shared/store/memory-store.ts'
 import type { Item } from '#shared/store/store.ts'
 import type { Agenda } from './agenda.ts'
 
-export type Timings = {
-  /** From the operating system to the first report. */
-  readonly agentStartMs: number
-  readonly burnInMs: number
-  /** From the assignment of a replica until it is ready. */
-  readonly replicaStartMs: number
-  readonly replicaStopMs: number
-}
-
-export const TIMINGS: Timings = {
-  ...{ agentStartMs: 3_000, burnInMs: 10_000, replicaStartMs: 5_000, replicaStopMs: 2_000 },
-}
+/** From the operating system to the first report. */
+const AGENT_START_MS = 3_000
+const BURN_IN_MS = 10_000
+/** From the assignment of a replica until it is ready. */
+const REPLICA_START_MS = 5_000
+const REPLICA_STOP_MS = 2_000
 
 export type Machines = {
   /** The operating system is up. */
@@ -53,7 +47,6 @@ type Machine = {
 type Setup = {
   readonly agenda: Agenda
   readonly store: MemoryStore
-  readonly timings: Timings
 }
 
 /** An agent polls its head item so often: it sees a change after half of that on average. */
@@ -72,7 +65,7 @@ export function makeMachines(setup: Setup): Machines {
         ...{ sequence: 0, generation: 0, beatAtMs: 0, replicas: new Map(), burnIn: undefined },
       }
       machines.set(arn, machine)
-      agenda.at(agenda.now() + setup.timings.agentStartMs, () => look(setup, machine))
+      agenda.at(agenda.now() + AGENT_START_MS, () => look(setup, machine))
     },
     shutDown: (instanceId) => {
       for (const [arn, machine] of machines) {
@@ -113,8 +106,8 @@ function beginBurnIn(setup: Setup, machine: Machine, { burnIn: asked }: Assignme
   if (asked === undefined || machine.burnIn?.attempt === asked.attempt) return
   const { attempt, suite, checks } = asked
   machine.burnIn = { attempt, suite, state: 'running', checks: [] }
-  const { agenda, timings } = setup
-  agenda.at(agenda.now() + timings.burnInMs, async () => {
+  const { agenda } = setup
+  agenda.at(agenda.now() + BURN_IN_MS, async () => {
     if (machine.burnIn?.attempt !== attempt) return
     const passed = checks.map((name) => ({
       name,
@@ -129,7 +122,7 @@ function beginBurnIn(setup: Setup, machine: Machine, { burnIn: asked }: Assignme
 
 function runReplicas(setup: Setup, machine: Machine, assignment: Assignment): void {
   const { replicas } = machine
-  const { agenda, timings } = setup
+  const { agenda } = setup
   const wanted = new Set(assignment.replicas.map((own) => own.id))
   for (const id of replicas.keys()) if (!wanted.has(id)) replicas.delete(id)
   for (const { id, version, gpus, order } of assignment.replicas) {
@@ -137,7 +130,7 @@ function runReplicas(setup: Setup, machine: Machine, assignment: Assignment): vo
     if (order === 'run' && standing === undefined) {
       const fresh = { restarts: 0, addresses: {}, gpus, ready: false }
       replicas.set(id, { id, version, phase: 'starting', ...fresh })
-      agenda.at(agenda.now() + timings.replicaStartMs, () =>
+      agenda.at(agenda.now() + REPLICA_START_MS, () =>
         moves(setup, machine, { id, from: 'starting', to: 'ready' }),
       )
     } else if (order === 'stop' && standing === undefined) {
@@ -145,7 +138,7 @@ function runReplicas(setup: Setup, machine: Machine, assignment: Assignment): vo
       replicas.set(id, { id, version, phase: 'gone', ...none })
     } else if (order === 'stop' && standing !== undefined && isUp(standing)) {
       replicas.set(id, { ...standing, phase: 'stopping', ready: false })
-      agenda.at(agenda.now() + timings.replicaStopMs, () =>
+      agenda.at(agenda.now() + REPLICA_STOP_MS, () =>
         moves(setup, machine, { id, from: 'stopping', to: 'gone' }),
       )
     }

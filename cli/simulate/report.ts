@@ -66,7 +66,7 @@ export function factsOf(summary: Summary): Report['facts'] {
   return facts.filter(([, value]) => value !== '')
 }
 
-export const percent = (share: number): string => `${(share * 100).toFixed(1)}%`
+const percent = (share: number): string => `${(share * 100).toFixed(1)}%`
 
 function waitText({ waitMedianSeconds: half, waitP99Seconds: most }: Summary): string {
   if (half === null || most === null) return ''

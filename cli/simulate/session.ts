@@ -41,9 +41,9 @@ const SAMPLES = 400
 const BOUNDS = 40
 const SAMPLE_LEAST_HOURS = 1 / 12
 /** So many instances each place sells: a deep market, where storms alone make shortages. */
-export const CAPACITY = 10_000
+const CAPACITY = 10_000
 /** As the queue's debounce has it at the least; passes are what takes time in a long replay. */
-export const PASS_EVERY_MS = 15_000
+const PASS_EVERY_MS = 15_000
 
 /** Throws CliError for a trace that cannot be replayed. */
 export async function replayTrace(setup: SessionSetup): Promise<Session> {

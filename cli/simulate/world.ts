@@ -1,6 +1,7 @@
 /**
- * Drover and its cloud in memory, on virtual time: the real API, reconcile, burn-in, interruption,
- * market and repack, on the emulated EC2, with machines that do as they are told.
+ * Drover and its cloud in memory, on virtual time: the API's writes, reconcile, burn-in,
+ * interruption, market and repack as they run on AWS, on the emulated EC2, with machines that do as
+ * they are told.
  *
  * Nothing goes wrong here that is not asked for: faults are the simulator's business
  * (`test/simulation/`). A pass takes no time, and waits at least so long after the one before it;
@@ -24,11 +25,12 @@ import { changeSpec, type Change as SpecChange } from '#shared/controllers/admin
 import { judgeChanges } from '#shared/controllers/burn-in.ts'
 import { takeInEc2Event } from '#shared/controllers/interruption.ts'
 import { updateMarket } from '#shared/controllers/market.ts'
-import { reconcile, snapshotSettings } from '#shared/controllers/reconcile/reconcile.ts'
 import {
-  reconcileSettingsSchema,
-  type ReconcilePorts,
-} from '#shared/controllers/reconcile/settings.ts'
+  MEMORY_ACCOUNT,
+  memoryInstallation,
+} from '#shared/controllers/reconcile/memory-installation.ts'
+import { reconcile, snapshotSettings } from '#shared/controllers/reconcile/reconcile.ts'
+import type { ReconcilePorts } from '#shared/controllers/reconcile/settings.ts'
 import { repack } from '#shared/controllers/repack.ts'
 import { wakeForChanges } from '#shared/controllers/wake.ts'
 import { LIMITS } from '#shared/model/limits.ts'
@@ -40,9 +42,8 @@ import { makeMemoryStore, type MemoryStore } from '#shared/store/memory-store.ts
 import type { SnapshotSettings } from '#shared/store/snapshot.ts'
 import type { Change } from '#shared/store/store.ts'
 import type { Agenda } from './agenda.ts'
-import { makeMachines, TIMINGS, type Machines } from './machines.ts'
+import { makeMachines, type Machines } from './machines.ts'
 
-const ACCOUNT = '000000000000'
 const HOUR_MS = 3_600_000
 /** As the stack has it. */
 const REPACK_EVERY_MS = 900_000
@@ -75,23 +76,13 @@ export type World = {
   flush(): Promise<void>
 }
 
-export const SETTINGS = reconcileSettingsSchema.parse({
-  ...{ cluster: 'replay', region: REGION, account: ACCOUNT },
-  launch: {
-    launchTemplates: {
-      amd64: { id: 'lt-1', version: '1' },
-      arm64: { id: 'lt-2', version: '1' },
-      gpu: { id: 'lt-3', version: '1' },
-    },
-    subnets: Object.fromEntries(DEFAULT_ZONES.map((zone) => [zone, `subnet-${zone}`])),
-  },
-})
+const SETTINGS = memoryInstallation('replay')
 
 export function makeWorld(setup: WorldSetup): World {
   const { agenda } = setup
   const clock = { now: agenda.now, sleep: () => Promise.resolve() }
   const store = makeMemoryStore({ clock })
-  const machines = makeMachines({ agenda, store, timings: TIMINGS })
+  const machines = makeMachines({ agenda, store })
   const changes: Change[] = []
   store.changes((change) => {
     changes.push(change)
@@ -164,7 +155,13 @@ function makeEc2(
       },
     },
     options: {
-      ...{ seed, region: REGION, account: ACCOUNT, zones: DEFAULT_ZONES, instanceTypes: catalog },
+      ...{
+        seed,
+        region: REGION,
+        account: MEMORY_ACCOUNT,
+        zones: DEFAULT_ZONES,
+        instanceTypes: catalog,
+      },
       offerings: offeringsOf(agenda.now(), { seed, capacity }),
       priceWalk: {
         ...EC2_DEFAULTS.priceWalk,

@@ -10,6 +10,7 @@
  */
 import { byKey } from '../base/order.ts'
 import { remembered } from '../base/remembered.ts'
+import { sum } from '../base/sum.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { PoolSpec } from '../model/pool.ts'
 import { parseMib, parseMilli } from '../model/quantities.ts'
@@ -31,6 +32,8 @@ export type Headroom = {
   readonly used: ReadonlySet<string>
   /** Machines to buy for the rest. */
   readonly claims: readonly ClaimDraft[]
+  /** Pieces that have no room and for which nothing can be bought. */
+  readonly short: number
 }
 
 export type HeadroomContext = WantContext & Pick<ProvisionContext, 'limits' | 'ids' | 'weigh'>
@@ -48,6 +51,7 @@ const UID_PREFIX = 'headroom-of-'
 export function keepHeadroom(context: HeadroomContext): Headroom {
   const used = new Set<string>()
   const claims: ClaimDraft[] = []
+  let short = 0
   const { snapshot, board, limits } = context
   // Beside work first: what stands empty otherwise need not stand there for this.
   const slots = board.slots.toSorted(byKey((own) => (own.replicas > 0 ? 0 : 1)))
@@ -65,8 +69,9 @@ export function keepHeadroom(context: HeadroomContext): Headroom {
       }
     }
     provision({ ...context, ...found }, claims)
+    short += sum(found.wants.map((own) => own.left))
   }
-  return { used, claims }
+  return { used, claims, short }
 }
 
 /** The pieces of one pool, as replicas of a workload that there is not. */

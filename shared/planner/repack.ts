@@ -31,9 +31,9 @@ import {
 import { herdOf, holdBefore, holdOn, poolSizes, type Herd, type Hold } from './repack/herd.ts'
 import { calmOf, marketFor, placesOf, riskOf, type Allows } from './repack/market.ts'
 import { isWorthIt, movesOff } from './repack/saving.ts'
-import { groundOf, tryWithout, type Ground, type Trial } from './repack/trial.ts'
+import { groundOf, tryWithout, type GroundContext, type Trial } from './repack/trial.ts'
 
-export type RepackContext = Omit<Ground, 'going'> & {
+export type RepackContext = GroundContext & {
   readonly ids: IdMaker
   /** Pools at whose limit somebody waits. */
   readonly blocked: ReadonlySet<string>

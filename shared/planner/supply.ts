@@ -45,6 +45,8 @@ export type Supply = {
   readonly blocked: ReadonlySet<string>
   readonly reclaim: Reclaim
   readonly gangs: GangOutcomes
+  /** Pieces of headroom that have no room and cannot be bought. */
+  readonly headroomShort: number
 }
 
 export type SupplyContext = {
@@ -163,6 +165,7 @@ function conclude(
     blocked: limits.blocked,
     reclaim: { ...made, reservations: merge(reserved.kept, made.reservations) },
     gangs,
+    headroomShort: spare.short,
   }
 }
 
@@ -247,6 +250,7 @@ const NOBODY_WAITS: Supply = {
   blocked: new Set(),
   reclaim: { borrowers: new Map(), reservations: new Map() },
   gangs: new Map(),
+  headroomShort: 0,
 }
 
 const NOTHING_RESERVED: Reserved = {

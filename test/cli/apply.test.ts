@@ -196,9 +196,9 @@ describe('drover apply', () => {
     `)
     expect(await run(`apply -f ${await file('big.yaml', `# ${'x'.repeat(1_000_000)}`)}`))
       .toMatchInlineSnapshot(`
-      "! error: DIR/big.yaml has 1000002 bytes; specs have at most 1000000
-      [exit 1]"
-    `)
+        "! error: DIR/big.yaml has 1000002 bytes, of at most 1000000
+        [exit 1]"
+      `)
     expect(await run('apply')).toMatchInlineSnapshot(`
       "! error: -f is missing
       ! next: name a file, a folder, or - for input

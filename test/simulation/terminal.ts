@@ -1,9 +1,9 @@
 /**
  * What the simulator's commands say to a person: lines on standard output, a bar on the other.
  */
-export const say = (text: string): void => void process.stdout.write(`${text}\n`)
+import { bar } from '#cli/render/progress.ts'
 
-const WIDTH = 30
+export const say = (text: string): void => void process.stdout.write(`${text}\n`)
 
 /** Where no terminal shows a bar, a line now and then says how far the work is. */
 const LINE_EVERY_MS = 60_000
@@ -17,8 +17,7 @@ export function progressBar(share: number, text: string): void {
     process.stderr.write(`${String(Math.floor(share * 100))} %: ${text}\n`)
     return
   }
-  const full = Math.round(share * WIDTH)
-  process.stderr.write(`\r[${'█'.repeat(full)}${'·'.repeat(WIDTH - full)}] ${text}\u001b[K`)
+  process.stderr.write(`\r${bar(share)} ${text}\u001b[K`)
   if (share >= 1) process.stderr.write('\n')
 }
 

@@ -4,7 +4,7 @@
  */
 import { typeByName } from '#shared/catalog/catalog.ts'
 import { spotPriceUsdPerHour } from '#shared/catalog/spot.ts'
-import { DEFAULT_ZONES } from '#shared/catalog/zones.ts'
+import { DEFAULT_ZONES, REGION } from '#shared/catalog/zones.ts'
 import { must } from '#shared/base/assert.ts'
 import { makeMemoryEc2, type MemoryEc2 } from '#shared/cloud/memory-ec2.ts'
 import type { Ec2Event, Ec2Instance, Ec2Offering } from '#shared/cloud/memory-ec2/types.ts'
@@ -13,9 +13,10 @@ import { makeMemoryPrices } from '#shared/cloud/memory-prices.ts'
 import { makeMemoryQueue } from '#shared/cloud/memory-queue.ts'
 import { snapshotSettings } from '#shared/controllers/reconcile/reconcile.ts'
 import {
-  reconcileSettingsSchema,
-  type ReconcileSettings,
-} from '#shared/controllers/reconcile/settings.ts'
+  MEMORY_ACCOUNT,
+  memoryInstallation,
+} from '#shared/controllers/reconcile/memory-installation.ts'
+import type { ReconcileSettings } from '#shared/controllers/reconcile/settings.ts'
 import { quotaPolicySchema } from '#shared/model/quota-policy.ts'
 import { makeMemoryStore } from '#shared/store/memory-store.ts'
 import type { Change } from '#shared/store/store.ts'
@@ -39,20 +40,7 @@ import type { Seen, Truth, Violation } from './traffic.ts'
 /** On the hour, so that prices move when the market is read. */
 export const START_MS = Date.UTC(2026, 0, 5, 8)
 
-const REGION = 'us-east-1'
-const ACCOUNT = '000000000000'
-
-const SETTINGS = reconcileSettingsSchema.parse({
-  ...{ cluster: 'sim', region: REGION, account: ACCOUNT },
-  launch: {
-    launchTemplates: {
-      amd64: { id: 'lt-1', version: '1' },
-      arm64: { id: 'lt-2', version: '1' },
-      gpu: { id: 'lt-3', version: '1' },
-    },
-    subnets: Object.fromEntries(DEFAULT_ZONES.map((zone) => [zone, `subnet-${zone}`])),
-  },
-})
+const SETTINGS = memoryInstallation('sim')
 
 /** The installation as the plan wants it. */
 export function settingsOf({ quotaPolicy }: HerdPlan): ReconcileSettings {
@@ -209,7 +197,7 @@ function makeEc2({ setup, scheduler, chance, faults }: Base, late: Late): Memory
       },
     },
     options: {
-      ...{ seed: options.seed, region: REGION, account: ACCOUNT, zones: DEFAULT_ZONES },
+      ...{ seed: options.seed, region: REGION, account: MEMORY_ACCOUNT, zones: DEFAULT_ZONES },
       instanceTypes: plan.types.map((name) => must(typeByName.get(name), `type ${name}`)),
       offerings: offeringsOf(plan, chance),
       bootMs: { min: 15_000, max: 60_000 },

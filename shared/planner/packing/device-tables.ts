@@ -11,7 +11,7 @@
  * Source: Kellerer, Pferschy, Pisinger, Knapsack Problems (2004), chapters 2 and 9.
  */
 import { CPU } from './knapsack.ts'
-import type { Cells, Grid } from './room-table.ts'
+import { raise, type Cells, type Grid } from './room-table.ts'
 
 export const DEVICE_MILLI = 1000
 /** Parts are rounded down to no less than this. */
@@ -102,13 +102,7 @@ function withPart(before: Cells, part: Part, { grid, parts }: DevicesOptions): C
     const across = Math.floor((count * need) / unit)
     const down = Math.floor((count * part.milli) / unitMilli) * row
     if (across >= row || down >= cells.length) break
-    const added = count * surplus
-    for (let start = down; start < cells.length; start += row) {
-      for (let k = start + across; k < start + row; k += 1) {
-        const value = (before[k - down - across] as number) + added
-        if (value > (cells[k] as number)) cells[k] = value
-      }
-    }
+    raise(cells, before, { row, across, down, added: count * surplus })
   }
   return cells
 }

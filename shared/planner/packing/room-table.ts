@@ -92,15 +92,27 @@ function withShape(before: Cells, { grid, shape, knapsack, goods }: Adding): Cel
     const across = Math.floor((count * need(grid.counted)) / unit)
     const down = count * need(GPU) * row
     if (across >= row || down >= after.length) break
-    const added = count * surplus
-    for (let start = down; start < after.length; start += row) {
-      for (let k = start + across; k < start + row; k += 1) {
-        const value = (before[k - down - across] as number) + added
-        if (value > (after[k] as number)) after[k] = value
-      }
-    }
+    raise(after, before, { row, across, down, added: count * surplus })
   }
   return after
+}
+
+type Raise = {
+  readonly row: number
+  /** Cells that are taken within a row, and whole rows' cells. */
+  readonly across: number
+  readonly down: number
+  readonly added: number
+}
+
+/** Each cell becomes at least what was so many cells before it, and what is added. */
+export function raise(cells: Cells, before: Cells, { row, across, down, added }: Raise): void {
+  for (let start = down; start < cells.length; start += row) {
+    for (let k = start + across; k < start + row; k += 1) {
+      const value = (before[k - down - across] as number) + added
+      if (value > (cells[k] as number)) cells[k] = value
+    }
+  }
 }
 
 /** What is left of a machine. */

@@ -132,7 +132,7 @@ export function holdOn(node: Node, herd: Herd): Hold | undefined {
   return row === undefined ? undefined : { reason: { code: row.code, text: row.text } }
 }
 
-/** What carries nothing and is not needed as headroom is retired as empty, without a repack. */
+/** What carries nothing goes as empty, by itself, unless it is kept for something. */
 const carries = (assignment: Assignment | undefined): boolean =>
   assignment?.replicas.some((own) => own.order === 'run') ?? false
 
@@ -145,9 +145,6 @@ export function holdBefore(node: Node, reason: RepackReason, herd: Herd): Hold |
   }
   const held = holdOn(node, herd)
   if (held !== undefined) return held
-  if (isForMoney(reason) && pool?.spec.headroom !== undefined && !carries(assignment)) {
-    return { reason: { code: 'Headroom', text: 'it may be what its pool keeps as headroom' } }
-  }
   if (isForMoney(reason) && pool?.spec.repack.when !== 'cheaper') {
     const text = `its pool says repack.when: ${String(pool?.spec.repack.when)}`
     return { reason: { code: 'RepackOff', text } }
@@ -160,6 +157,9 @@ export function holdBefore(node: Node, reason: RepackReason, herd: Herd): Hold |
   if (nowMs < placedMs + LIMITS.repackRestMs) {
     const text = 'something was placed on it a short while ago'
     return { reason: { code: 'JustPlaced', text }, untilMs: placedMs + LIMITS.repackRestMs }
+  }
+  if (isForMoney(reason) && !carries(assignment)) {
+    return { reason: { code: 'Empty', text: 'it carries nothing: it goes when nothing needs it' } }
   }
   return undefined
 }

@@ -16,7 +16,8 @@ import { admit } from '../admit.ts'
 import type { Allows } from './market.ts'
 import type { BrakeBook } from '../brake.ts'
 import { fold, type Draft } from '../fold.ts'
-import type { IdMaker } from '../ids.ts'
+import { hasHeadroom } from '../headroom.ts'
+import { makeIds, type IdMaker } from '../ids.ts'
 import { offeringKey } from '../prices.ts'
 import { isLeaving } from '../replicas.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -29,6 +30,8 @@ export type Ground = {
   readonly draft: Draft
   /** Nodes that are going already in this draft, and whose work has no new place yet. */
   readonly going: readonly string[]
+  /** Pieces of headroom for which there is no room even so. */
+  readonly headroomShort: number
   readonly brakes: BrakeBook
   /** Shortages that this very pass has found. */
   readonly shortages: readonly Shortage[]
@@ -44,8 +47,10 @@ export type Trial =
     }
   | { readonly fits: false; readonly reason: Reason }
 
+export type GroundContext = Omit<Ground, 'going' | 'headroomShort'>
+
 /** Groups that wait are carried through in it, or just the one; no other coming node is open. */
-export function groundOf(context: Omit<Ground, 'going'>, group?: string): Ground {
+export function groundOf(context: GroundContext, group?: string): Ground {
   const { draft, snapshot } = context
   const nodes = [...draft.nodes.values()]
   const isMember = ({ repack }: Node): boolean =>
@@ -59,11 +64,15 @@ export function groundOf(context: Omit<Ground, 'going'>, group?: string): Ground
     return isComing ? [note(own, { cordoned: true })] : []
   })
   const names = going.map((own) => own.name)
-  return {
-    ...context,
-    draft: fold(draft, [...changes, ...drainsOf(names, snapshot.nowMs)], snapshot),
-    going: names,
-  }
+  const ground = fold(draft, [...changes, ...drainsOf(names, snapshot.nowMs)], snapshot)
+  const headroomShort = shortOf({ ...context, draft: ground })
+  return { ...context, draft: ground, going: names, headroomShort }
+}
+
+function shortOf(context: GroundContext): number {
+  if (!context.snapshot.pools.some(hasHeadroom)) return 0
+  const ids = makeIds(context.snapshot.pass.epoch)
+  return supply({ ...context, targets: [], ids }).headroomShort
 }
 
 export type Without = {
@@ -95,6 +104,10 @@ export function tryWithout(ground: Ground, { retire, allows, market, ids }: With
   const isAtOthersCost = found.actions.some((own) => own.kind === 'stop')
   if (isAtOthersCost || found.reclaim.reservations.size > 0) {
     return { fits: false, reason: { code: 'NoRoom', text: 'others would have to give way' } }
+  }
+  if (found.headroomShort > ground.headroomShort) {
+    const text = "there would be no room for its pool's headroom"
+    return { fits: false, reason: { code: 'NoRoom', text } }
   }
   const claims = launches.flatMap((own) => own.claims)
   if (!launches.every((own) => isAllowed(own, whole, allows))) {

@@ -110,6 +110,6 @@ describe('drover simulate', () => {
       '--pool',
       'examples/trace/pools.yaml',
     ]
-    expect(await drover(none, NOWHERE)).toContain('cannot be read')
+    expect(await drover(none, NOWHERE)).toContain('none.csv does not exist')
   })
 })

@@ -11,15 +11,16 @@ import { makeMemoryMetrics } from '#shared/cloud/memory-metrics.ts'
 import { makeMemoryQueue } from '#shared/cloud/memory-queue.ts'
 import { catalog } from '#shared/catalog/catalog.ts'
 import { defaultOfferings } from '#shared/catalog/defaults.ts'
-import { DEFAULT_ZONES } from '#shared/catalog/zones.ts'
+import { DEFAULT_ZONES, REGION } from '#shared/catalog/zones.ts'
 import { silentLogger } from '#shared/base/log.ts'
 import { judgePending } from '#shared/controllers/burn-in.ts'
 import { takeInEc2Event } from '#shared/controllers/interruption.ts'
 import { reconcile, type ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
 import {
-  reconcileSettingsSchema,
-  type ReconcilePorts,
-} from '#shared/controllers/reconcile/settings.ts'
+  MEMORY_ACCOUNT,
+  memoryInstallation,
+} from '#shared/controllers/reconcile/memory-installation.ts'
+import type { ReconcilePorts } from '#shared/controllers/reconcile/settings.ts'
 import { instanceArn } from '#shared/model/arn.ts'
 import { assignmentSchema, type Assignment } from '#shared/model/assignment.ts'
 import type { Noun } from '#shared/model/names.ts'
@@ -35,22 +36,8 @@ import { keys } from '#shared/store/keys.ts'
 import { makeMemoryStore, type MemoryStore } from '#shared/store/memory-store.ts'
 
 export const START_MS = Date.parse('2026-11-22T10:00:00Z')
-const REGION = 'us-east-1'
-const ACCOUNT = '000000000000'
 
-export const settings = reconcileSettingsSchema.parse({
-  cluster: 'test',
-  region: REGION,
-  account: ACCOUNT,
-  launch: {
-    launchTemplates: {
-      amd64: { id: 'lt-1', version: '1' },
-      arm64: { id: 'lt-2', version: '1' },
-      gpu: { id: 'lt-3', version: '1' },
-    },
-    subnets: Object.fromEntries(DEFAULT_ZONES.map((zone) => [zone, `subnet-${zone}`])),
-  },
-})
+export const settings = memoryInstallation('test')
 
 type AgentState = { generation: number; replicas: Map<string, ReportedReplica>; sequence: number }
 
@@ -93,7 +80,7 @@ export function makeHerd(options: HerdOptions = {}): Herd {
     hooks: { onEvent: (event) => events.push(event) },
     options: {
       zones: DEFAULT_ZONES,
-      account: ACCOUNT,
+      account: MEMORY_ACCOUNT,
       instanceTypes: catalog,
       offerings:
         options.offerings ??
@@ -193,7 +180,7 @@ type Acting = {
 async function actAsAgent(store: MemoryStore, acting: Acting): Promise<void> {
   const { instance, agents, nowMs, checks } = acting
   const { instanceId } = instance
-  const arn = instanceArn({ region: REGION, account: ACCOUNT, instanceId })
+  const arn = instanceArn({ region: REGION, account: MEMORY_ACCOUNT, instanceId })
   const state = agents.get(instanceId) ?? { generation: 0, replicas: new Map(), sequence: 0 }
   agents.set(instanceId, state)
   const item = await store.get(agentKeys.assignment(arn))
