@@ -73,8 +73,13 @@ function isInMotion({ name }: PoolItem, { books }: Knowledge): boolean {
 
 const openNodes = ({ name }: PoolItem, { books }: Knowledge): readonly Node[] =>
   [...books.nodesOfPool(name)].filter(
-    ({ phase, cordoned, drain, lostSinceMs }) =>
-      phase === 'ready' && !cordoned && drain === undefined && lostSinceMs === undefined,
+    ({ phase, cordoned, drain, lostSinceMs, rebalanceAtMs }) =>
+      phase === 'ready' &&
+      !cordoned &&
+      drain === undefined &&
+      lostSinceMs === undefined &&
+      // What EC2 is likely to take back soon is given nothing new.
+      rebalanceAtMs === undefined,
   )
 
 const isEmpty = ({ machine }: Node, { books }: Knowledge): boolean =>

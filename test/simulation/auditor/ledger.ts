@@ -14,10 +14,9 @@ import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { availableIn, desiredOf, floorOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
-import type { Amount } from './needs.ts'
 import type { OpenPass } from './passes.ts'
 import { takenBy } from './past-use.ts'
-import { quotasOf } from './quotas.ts'
+import { quotasOf, type Running } from './quotas.ts'
 import { CLOCK_SLACK_MS, firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
 
@@ -146,8 +145,11 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
     }
   }
   // What a quota keeps from it, a workload need not keep; how much that is others judge.
-  const takenOf = (uid: string): Amount => takenBy(scan.replicasOf(uid))
-  if (!quotasOf(scan.teams(), scan.workloads(), takenOf).isCovered(workload)) return undefined
+  const running = (uid: string): Running => {
+    const replicas = scan.replicasOf(uid)
+    return { count: replicas.length, taken: takenBy(replicas) }
+  }
+  if (!quotasOf(scan.teams(), scan.workloads(), running).isCovered(workload)) return undefined
   const afterMoves = available.size - forced - moved
   if (moved > 0 && afterMoves < desired) {
     return `${seen}, ${String(afterMoves)} are left before a replacement; stopped: ${codes}`

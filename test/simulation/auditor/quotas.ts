@@ -26,11 +26,16 @@ export function teamsOf({ truth, books }: Pick<Knowledge, 'truth' | 'books'>): T
   return { teams: [...books.teams.values()], policy: truth.quotaPolicy }
 }
 
-/** `takenOf`: what runs of a workload, which may be more than its spec asks for by now. */
+/** What runs of a workload. */
+export type Running = { readonly count: number; readonly taken: Amount }
+
+const NOTHING_RUNS: Running = { count: 0, taken: ZERO }
+
+/** `runningOf` is asked by uid: what runs may be larger than the spec, and counts as it is. */
 export function quotasOf(
   { teams, policy }: Teams,
   workloads: readonly WorkloadItem[],
-  takenOf: (uid: string) => Amount = () => ZERO,
+  runningOf: (uid: string) => Running = () => NOTHING_RUNS,
 ): Quotas {
   const live = teams.filter((own) => own.deletedAtMs === undefined)
   const byName = policy === 'weighted-fair-share' ? partsOf(live) : written(live)
@@ -43,8 +48,11 @@ export function quotasOf(
       const asked = workloads
         .filter((own) => own.spec.team === team)
         .reduce((sum, own) => {
-          const wanted = times(needOf(own.spec), desiredOf(own))
-          return plus(sum, larger(wanted, takenOf(own.uid)))
+          const [need, desired] = [needOf(own.spec), desiredOf(own)]
+          const { count, taken } = runningOf(own.uid)
+          // What is missing of its number is asked for besides what runs.
+          const missing = times(need, Math.max(0, desired - count))
+          return plus(sum, larger(times(need, desired), plus(taken, missing)))
         }, ZERO)
       return !isBeyond(asked, guaranteeOf(team))
     },
