@@ -63,7 +63,7 @@ type Granted = {
 }
 
 function entitlementOf(
-  { ask, runs, newest }: Applicant,
+  { ask, runs, newest, held }: Applicant,
   { granted, kept, team }: Granted,
 ): Entitlement {
   const has = countOfHoldings(ask.has)
@@ -78,7 +78,7 @@ function entitlementOf(
     stuck: smaller - grown - grownOnLoan,
   }
   return {
-    ...{ allowed, guaranteed, held: ask.firm },
+    ...{ allowed, guaranteed, held },
     ...(smaller === 0 ? {} : grow),
     reclaimable: countOfHoldings(runs.has) - kept.guaranteed,
     mayBuyBorrowed: team?.spec.borrow === 'buy',

@@ -31,6 +31,8 @@ export type Applicant = {
   readonly ask: Ask
   /** The same of what it has on nodes that stay, and no more: what is to come makes no loan. */
   readonly runs: Ask
+  /** Replicas that it had and that nobody may ask back; a gang that only forms had none. */
+  readonly held: number
   /** Replicas of the newest version, and older ones that need no less, among `ask.has`. */
   readonly newest: number
   /** No machine that exists or could be bought would hold one of its replicas. */
@@ -58,25 +60,26 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
     const status = statuses.get(uid)
     const most = mostHeld(target, status)
     const holdings = holdingsOf(running.all, { target, draft, most })
-    const lost = holdingOfRest(holdings, { target, status, most })
-    const has = bySize([...holdings, ...lost])
+    const lost = holdingOfLost(holdings, { target, status, most })
+    const rest = holdingOfTry(holdings, { target, status }) ?? lost
+    const has = bySize([...holdings, ...rest])
     const need = amountOf(revisionOf(spec).need)
     const borrowsAgainAtMs = coolDowns.endsAtMs(spec.team, need)
     const isHopelessNow = target.start > 0 && hope.isHopeless(target)
+    const firm = firmOf(target.workload, countOfHoldings(holdings), status)
     const ask: Ask = {
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
       ...{ need, has, sinceMs: createdAtMs },
       isCoolingDown: borrowsAgainAtMs !== undefined,
       ...(isGang(target.workload) ? { asOne: true } : {}),
-      firm:
-        firmOf(target.workload, countOfHoldings(holdings), status) +
-        (spec.preemptible ? 0 : countOfHoldings(lost)),
+      firm: firm + (spec.preemptible ? 0 : countOfHoldings(rest)),
       wanted: isHopelessNow ? countOfHoldings(has) : target.desired,
     }
     const stays = bySize(holdingsOf(running.staying, { target, draft, most }))
     return {
       ...{ target, running, ask, borrowsAgainAtMs, isHopeless: isHopelessNow },
       runs: { ...ask, has: stays, wanted: countOfHoldings(stays) },
+      held: firm + countOfHoldings(lost),
       newest: countOfHoldings(has.filter((own) => !isSmaller(own, ask))),
     }
   })
@@ -128,12 +131,14 @@ const bySize = (holdings: readonly Holding[]): readonly Holding[] =>
 
 type Known = Pick<Held, 'target' | 'most'> & { readonly status: WorkloadStatus | undefined }
 
-/** What it has beside what is bound: room that a gang holds, or what was lost. */
-function holdingOfRest(holdings: readonly Holding[], known: Known): readonly Holding[] {
-  const { target, status } = known
+/** What a gang that forms holds beside what is bound; undefined where none does. */
+function holdingOfTry(
+  holdings: readonly Holding[],
+  { target, status }: Omit<Known, 'most'>,
+): readonly Holding[] | undefined {
   const { workload, version, desired } = target
   const isForming = status?.gang?.formingSinceMs !== undefined && status.version === version
-  if (!isForming || status.team !== workload.spec.team) return holdingOfLost(holdings, known)
+  if (!isForming || status.team !== workload.spec.team) return undefined
   const count = Math.min(desired, status.desired) - countOfHoldings(holdings)
   return count <= 0 ? [] : [{ need: amountOf(revisionOf(workload.spec).need), count }]
 }

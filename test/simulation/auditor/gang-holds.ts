@@ -13,7 +13,17 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { desiredOf } from './available.ts'
-import { gangsIn, keptFor, keptIn, makeEndings, roomsIn, runOf, wishOf } from './gang-facts.ts'
+import type { Books } from './books.ts'
+import {
+  gangsIn,
+  isThere,
+  keptFor,
+  keptIn,
+  makeEndings,
+  roomsIn,
+  runOf,
+  wishOf,
+} from './gang-facts.ts'
 import { statusOf } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
 import type { OpenPass } from './passes.ts'
@@ -130,6 +140,8 @@ function judgeTry(
   if (!holds || (own.sinceMs ?? Infinity) < (endMs ?? 0)) endTry(own, endMs ?? by.startedAtMs)
   if (!holds) return undefined
   if (own.sinceMs === undefined) {
+    // What is left of a larger number begins anew when the others have gone.
+    if (rooms === 0 && isShrinking(gang.uid, books)) return undefined
     const earlyMs = own.notBeforeMs - by.startedAtMs
     own.sinceMs = truth.nowMs()
     own.deadlineMs = gangDeadlineMs(gang.spec)
@@ -142,6 +154,15 @@ function judgeTry(
   if (lateMs <= 2 * CLOCK_SLACK_MS) return undefined
   const has = `${String(run.length)} run, ${String(rooms)} have room`
   return `gang ${gang.name} is ${String(lateMs)} ms past its deadline: ${has}`
+}
+
+/** Some of it are told to stop, on nodes that are there. */
+function isShrinking(uid: string, { bodies, nodes }: Books): boolean {
+  return [...bodies.values()].some(({ node: name, replicas }) => {
+    const node = nodes.get(name)
+    if (node === undefined || !isThere(node)) return false
+    return replicas.some((own) => own.uid === uid && own.order === 'stop')
+  })
 }
 
 function endTry(own: Try, endMs: number): void {

@@ -96,6 +96,21 @@ describe('7 quota', () => {
     })
   })
 
+  it('catches a gang that begins to hold room far beyond its quota', () => {
+    const holds = (cpu: string): ReturnType<Hand['commit']> => {
+      const firm = { preemptible: false, replicas: 9, gang: true, rollout: { maxSurge: 0 } }
+      const hand = herd({ workload: { team: 'red', ...firm } })
+      hand.put('admin-api', team('red', cpu))
+      const reservations = [{ node: 'n1', count: 9, untilMs: START_MS + 1 }]
+      return hand.commit(hand.pass(), status('web', { desired: 9, assigned: 0, reservations }))
+    }
+    expect(holds('4')).toBeUndefined()
+    expect(holds('1')).toMatchObject({
+      rule: RULE,
+      text: expect.stringMatching(/gang web holds room, and team red has more firm work/),
+    })
+  })
+
   it('lets preemptible work grow', () => {
     expect(bindOneMore(quota('0', { replicas: 9 }))).toBeUndefined()
   })

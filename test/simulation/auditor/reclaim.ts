@@ -6,16 +6,21 @@
  * breaks all of them is told. Who is kept from what is `entitled.ts`.
  */
 import { templateKey, type BoundReplica } from '#shared/model/assignment.ts'
+import { isGang } from '#shared/model/gang.ts'
 import type { Node } from '#shared/model/node.ts'
 import { countOf } from '#shared/model/quantities.ts'
+import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import type { Template } from '#shared/model/version.ts'
+import type { Change } from '#shared/store/store.ts'
 import type { Caller } from '../traffic.ts'
 import { desiredOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
 import { keptFromEntitled, viewNow, viewOf } from './entitled.ts'
-import { needOf, plus, ZERO } from './needs.ts'
+import { keptIn, roomsIn } from './gang-facts.ts'
+import { statusOf } from './items.ts'
+import { needOf, plus, ZERO, type Amount } from './needs.ts'
 import type { OpenPass } from './passes.ts'
-import { makePast, takenBy, type Past } from './past-use.ts'
+import { largestFirst, makePast, takenBy, type Past } from './past-use.ts'
 import { isBeyond, quotasOf, times } from './quotas.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
@@ -48,7 +53,9 @@ export function makeReclaim(knowledge: Knowledge): Rule {
         if (pass?.scan === undefined) return undefined
         const done = deedsOf(by)
         const judged = { pass, scan: pass.scan, done, past }
-        return firstOf(changes.filter(isBody), (change) => {
+        const told = (text: string | undefined): Breach | undefined =>
+          text === undefined ? undefined : { rule: RULE, text: `${by.label}: ${text}` }
+        const moved = firstOf(changes.filter(isBody), (change) => {
           const { added, stopped, after } = bodyChange(change)
           const withTemplate = (bound: BoundReplica): Added => {
             return { bound, template: after?.templates[templateKey(bound)] }
@@ -56,9 +63,10 @@ export function makeReclaim(knowledge: Knowledge): Rule {
           const wrong = [
             ...stopped.map((bound) => wrongVictim(bound, judged)),
             ...added.map((bound) => wrongBinding(withTemplate(bound), judged)),
-          ].find((text) => text !== undefined)
-          return wrong === undefined ? undefined : { rule: RULE, text: `${by.label}: ${wrong}` }
+          ]
+          return told(wrong.find((text) => text !== undefined))
         })
+        return moved ?? firstOf(changes, (change) => told(wrongHold(change, judged)))
       },
       over: ({ by, how }): Breach | undefined => {
         const scan = passes.of(by)?.scan
@@ -133,14 +141,40 @@ type Added = { readonly bound: BoundReplica; readonly template: Template | undef
  * restored may have more for a while. Where the quota was lowered below what ran, as much may run
  * again.
  */
-function wrongBinding(added: Added, { pass, scan, done, past }: Judged): string | undefined {
+function wrongBinding(added: Added, judged: Judged): string | undefined {
+  const { scan, done } = judged
   const { bound } = added
   done.bound.push(added)
   const workload = scan.workload(bound.workload)
-  if (workload?.uid !== bound.uid || workload.spec.preemptible) return undefined
-  if (workload.spec.capacity.onDemandBase > 0) return undefined
-  const { team } = workload.spec
-  const isMoving = runningIn(scan, pass, bound.uid).some(({ node }) =>
+  if (workload?.uid !== bound.uid) return undefined
+  // A gang's room was judged when it began to hold it.
+  if (roomsIn(keptIn(scan, workload)) > 0) return undefined
+  const beyond = beyondQuota(workload, judged, [])
+  return beyond === undefined ? undefined : `${bound.id} was bound, and ${beyond}`
+}
+
+/** Room that a gang begins to hold counts as if all of it ran. */
+function wrongHold({ before, after }: Change, judged: Judged): string | undefined {
+  const [was, is] = [statusOf(before), statusOf(after)]
+  const workload = judged.scan.workload(is?.name ?? '')
+  if (is === undefined || workload?.uid !== is.uid || !isGang(workload)) return undefined
+  const [had, has] = [was, is].map((own) => roomsIn(own?.reservations ?? []))
+  if (had !== 0 || has === 0) return undefined
+  const rooms = Array.from({ length: desiredOf(workload) }, () => needOf(workload.spec))
+  const beyond = beyondQuota(workload, judged, rooms)
+  return beyond === undefined ? undefined : `gang ${is.name} holds room, and ${beyond}`
+}
+
+/** What its team has too much, if it comes to have that much room besides. */
+function beyondQuota(
+  workload: WorkloadItem,
+  { pass, scan, done, past }: Judged,
+  rooms: readonly Amount[],
+): string | undefined {
+  const { uid, spec } = workload
+  const { team } = spec
+  if (spec.preemptible || spec.capacity.onDemandBase > 0) return undefined
+  const isMoving = runningIn(scan, pass, uid).some(({ node }) =>
     isLeaving(pass.written.get(node.name) ?? node),
   )
   if (isMoving) return undefined
@@ -149,10 +183,10 @@ function wrongBinding(added: Added, { pass, scan, done, past }: Judged): string 
   for (const one of firm) {
     had = plus(had, past.mostOf(one))
     const bindings = done.bound.filter((own) => own.bound.uid === one.uid)
-    const mine = [...runningIn(scan, pass, one.uid), ...bindings]
+    const sizes = [...runningIn(scan, pass, one.uid), ...bindings].map((own) => takenBy([own]))
+    const mine = one.uid === uid ? [...sizes, ...rooms] : sizes
     // Beyond the desired count a roll-out has more for a while: the smallest are let off.
-    const sizes = mine.map((own) => takenBy([own])).sort((a, b) => b.cpuMilli - a.cpuMilli)
-    used = sizes.slice(0, desiredOf(one)).reduce(plus, used)
+    used = largestFirst(mine).slice(0, desiredOf(one)).reduce(plus, used)
     const { maxSurge } = one.spec.rollout
     const surge = countOf(maxSurge, { total: desiredOf(one), round: 'up' })
     allowance = plus(allowance, times(needOf(one.spec), surge + 1))
@@ -160,7 +194,8 @@ function wrongBinding(added: Added, { pass, scan, done, past }: Judged): string 
   const guarantee = quotasOf(scan.teams(), []).guaranteeOf(team)
   if (!isBeyond(used, plus(guarantee, allowance))) return undefined
   if (!isBeyond(used, plus(had, allowance))) return undefined
-  return `${bound.id} was bound, and team ${team ?? '(none)'} has more firm work than its quota`
+  const told = `cpu ${String(used.cpuMilli)} of ${String(guarantee.cpuMilli)} milli`
+  return `team ${team ?? '(none)'} has more firm work than its quota (${told})`
 }
 
 const isOver = ({ phase, lostSinceMs }: Node): boolean =>

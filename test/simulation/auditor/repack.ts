@@ -87,7 +87,10 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
   }
   const overdue = (by: Caller): Breach | undefined => {
     const startedAtMs = passes.of(by)?.taken?.startedAtMs ?? 0
-    const marked = [...books.nodes.values()].filter((own) => own.repack !== undefined)
+    // Whoever is being ended is given up: nothing waits for it, and nothing is on it to move.
+    const marked = [...books.nodes.values()].filter(
+      (own) => own.repack !== undefined && own.phase !== 'terminating',
+    )
     const tests = [...books.pools.values()].map((own) => own.spec.burnIn.timeoutSeconds * 1000)
     const comesMs = truth.bootDeadlineMs + Math.max(0, ...tests)
     return firstOf(marked, ({ name, repack }) => {
