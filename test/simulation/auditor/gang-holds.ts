@@ -13,6 +13,7 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { desiredOf } from './available.ts'
+import { isBody } from './body-changes.ts'
 import type { Books } from './books.ts'
 import {
   gangsIn,
@@ -62,6 +63,7 @@ export function makeGangHolds(knowledge: Knowledge): Rule {
         if (seen.by.role !== 'reconcile') return undefined
         endings.hear(seen)
         noteReleases(seen, released)
+        noteWhole(seen, { knowledge, tries, released })
         return undefined
       },
       over: (seen): Breach | undefined => {
@@ -109,6 +111,22 @@ function noteReleases({ by, changes }: SeenOf<'write'>, released: Map<string, nu
   }
 }
 
+/** A gang is whole from the moment that it is written, however the pass ends that wrote it. */
+function noteWhole({ by, changes }: SeenOf<'write'>, { knowledge, tries }: Memory): void {
+  const scan = knowledge.passes.of(by)?.scan
+  if (scan === undefined || !changes.some(isBody)) return
+  for (const gang of gangsIn(scan)) {
+    if (!isWholeIn(gang, knowledge.books)) continue
+    tries.set(gang.uid, { ...freshTry(wishOf(gang)), hasBeenWhole: true })
+  }
+}
+
+/** As many as are wanted are told to run, and all of them are ready. */
+function isWholeIn(gang: WorkloadItem, books: Books): boolean {
+  const run = runOf(gang.uid, books)
+  return run.length === desiredOf(gang) && run.every((own) => own.bound.readySinceMs !== undefined)
+}
+
 const freshTry = (wish: string): Try => ({
   ...{ wish, deadlineMs: 0, hasBeenWhole: false, failures: 0, notBeforeMs: 0 },
 })
@@ -126,12 +144,10 @@ function judgeTry(
   tries.set(gang.uid, own)
   const run = runOf(gang.uid, books)
   const rooms = roomsIn(keptFor(gang, truth))
-  const isFull = run.length === desiredOf(gang)
-  const isWhole = isFull && run.every(({ bound }) => bound.readySinceMs !== undefined)
   if (run.length === 0) own.hasBeenWhole = false
-  if (isWhole) Object.assign(own, { ...freshTry(wish), hasBeenWhole: true })
+  if (isWholeIn(gang, books)) Object.assign(own, { ...freshTry(wish), hasBeenWhole: true })
   const holds = rooms > 0 || (run.length > 0 && !own.hasBeenWhole)
-  if (isFull && own.hasBeenWhole) {
+  if (run.length === desiredOf(gang) && own.hasBeenWhole) {
     delete own.sinceMs
     return undefined
   }
