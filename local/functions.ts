@@ -69,7 +69,8 @@ const TIMEOUT_MS = {
 } as const
 
 /** Even repack shares its core with all the others here, and they must not wait for it long. */
-const LOOKING = { solver: loadSolver, budget: { ...BUDGETS['5s'], trialNodesMax: 2_000 } }
+const SEARCH = { trialNodesMax: 2_000, guessesMax: 2_000 }
+const LOOKING = { solver: loadSolver, budget: { ...BUDGETS['5s'], ...SEARCH } }
 
 export function bindFunctions(options: FunctionsOptions): LocalFunctions {
   const { table, queues, cluster, ec2Url } = options

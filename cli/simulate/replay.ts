@@ -36,6 +36,8 @@ export type ReplaySetup = Pick<
   readonly sampleHours: readonly number[]
   readonly boundHours: ReadonlySet<number>
   readonly onProgress: (hours: number) => void
+  /** As soon as it is taken. */
+  readonly onSample?: (sample: Sample) => void
 }
 
 export type Replay = {
@@ -70,7 +72,9 @@ export async function replay(setup: ReplaySetup): Promise<Replay> {
   }
   for (const hour of setup.sampleHours) {
     await agenda.runUntil(START_MS + hour * HOUR_MS)
-    run.samples.push(await sampleNow(run, hour))
+    const sample = await sampleNow(run, hour)
+    run.samples.push(sample)
+    setup.onSample?.(sample)
     setup.onProgress(hour)
   }
   await agenda.runUntil(START_MS + setup.hours * HOUR_MS)

@@ -37,7 +37,6 @@ export type Slot = {
   readonly zones: readonly string[]
   /** True when replicas can be bound now; else the node is on its way. */
   readonly ready: boolean
-  readonly hasGpus: boolean
   /** What its agent reported; a coming node is taken to run processes, as every agent does. */
   readonly runtimes: readonly string[]
   readonly createdAtMs: number
@@ -56,6 +55,8 @@ export type Slot = {
 
 export type Board = {
   readonly slots: Slot[]
+  /** Nodes that a repack is to empty once others are ready: closed to work, and still there. */
+  readonly closing: Slot[]
   /** `<rule kind>|<by>|<group>` → domain (zone or node name) → replicas there. */
   readonly topology: Map<string, Map<string, number>>
   /** The same keys → replicas there will be in all, once everything that waits has its place. */
@@ -69,7 +70,10 @@ export type Board = {
 
 /** The board for those demands: what sits where is counted as far as their rules ask for it. */
 export function makeBoard(snapshot: Snapshot, draft: Draft, demands: readonly Demand[]): Board {
-  const board: Board = { slots: [], topology: new Map(), wanted: new Map(), exposure: new Map() }
+  const board: Board = {
+    ...{ slots: [], closing: [] },
+    ...{ topology: new Map(), wanted: new Map(), exposure: new Map() },
+  }
   const pools = poolsByName(snapshot.pools)
   const types = typesByName(snapshot.catalog)
   const slots = new Map<string, Slot>()
@@ -80,7 +84,9 @@ export function makeBoard(snapshot: Snapshot, draft: Draft, demands: readonly De
     const load = assignment === undefined ? NOTHING : loadOf(assignment)
     const slot = slotOf({ node, pool, load }, types)
     slots.set(node.name, slot)
-    if (isOpen(node, pool) && isReachable(node, draft)) board.slots.push(slot)
+    if (!isOpen(node, pool) || !isReachable(node, draft)) continue
+    if (node.repack === undefined) board.slots.push(slot)
+    else if (node.repack.side === 'retire') board.closing.push(slot)
   }
   board.slots.sort(byAge)
   const replicas = replicasByUid(draft)
@@ -158,7 +164,6 @@ function isOpen(node: Node, pool: PoolItem): boolean {
     pool.deletedAtMs === undefined &&
     !node.cordoned &&
     node.drain === undefined &&
-    node.repack === undefined &&
     node.interruption === undefined &&
     node.rebalanceAtMs === undefined &&
     node.silentSinceMs === undefined &&
@@ -187,7 +192,6 @@ function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, Instanc
     types: typeNames.flatMap((name) => types.get(name) ?? []),
     zones,
     ready: node.phase === 'ready',
-    hasGpus: gpuCount > 0,
     runtimes: node.runtimes.length === 0 ? ['process'] : node.runtimes,
     createdAtMs: node.createdAtMs,
     boughtFor: load.replicas === 0 ? (claim.boughtFor ?? []) : [],

@@ -10,7 +10,7 @@ import { isZoned, nodeRoom, zoneRoom } from './topology.ts'
 /** A demand while places are sought for it. */
 export type Want = {
   readonly demand: Demand
-  /** Asks for no GPU and need not take a machine that has some. */
+  /** Asks for no GPU, so that it is bought a machine without, and keeps off those that are idle. */
   readonly shunsGpus: boolean
   /** Zones in which it can be had at all; none where its rules do not ask. */
   readonly zones: readonly string[]

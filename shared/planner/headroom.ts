@@ -54,7 +54,9 @@ export function keepHeadroom(context: HeadroomContext): Headroom {
   let short = 0
   const { snapshot, board, limits } = context
   // Beside work first: what stands empty otherwise need not stand there for this.
-  const slots = board.slots.toSorted(byKey((own) => (own.replicas > 0 ? 0 : 1)))
+  // What a repack empties keeps its spare room until then, and the trial has seen to what follows.
+  const open = [...board.slots, ...board.closing]
+  const slots = open.toSorted(byKey((own) => (own.replicas > 0 ? 0 : 1)))
   for (const pool of snapshot.pools.filter(hasHeadroom)) {
     if (limits.blocked.has(pool.name)) continue
     const demand = demandOf(pool)

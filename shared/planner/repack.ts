@@ -31,7 +31,7 @@ import {
 import { herdOf, holdBefore, holdOn, poolSizes, type Herd, type Hold } from './repack/herd.ts'
 import { calmOf, marketFor, placesOf, riskOf, type Allows } from './repack/market.ts'
 import { isWorthIt, movesOff } from './repack/saving.ts'
-import { groundOf, tryWithout, type GroundContext, type Trial } from './repack/trial.ts'
+import { groundNow, groundOf, tryWithout, type GroundContext, type Trial } from './repack/trial.ts'
 
 export type RepackContext = GroundContext & {
   readonly ids: IdMaker
@@ -213,6 +213,10 @@ function begin(desk: Desk, group: RepackGroup): void {
     return
   }
   const claims = trial.launches.flatMap((own) => own.claims)
+  if (claims.length === 0 && !hasRoomNow(desk, group)) {
+    refuse(desk, group.retire, { reason: COMING })
+    return
+  }
   const { nowMs } = snapshot
   const mark: RepackMark = {
     ...{ group: group.id, side: 'retire', reason: group.reason, sinceMs: nowMs },
@@ -239,6 +243,24 @@ function begin(desk: Desk, group: RepackGroup): void {
 
 const LAUNCH = 'launch' as const
 const NO_ROOM: Reason = { code: 'NoRoom', text: 'there is no room for its work' }
+
+const COMING: Reason = {
+  code: 'RoomComing',
+  text: 'its work goes to machines that are on their way for another group',
+}
+
+/** Nothing is bought for the group, so it moves at once, and has no use for what is on its way. */
+function hasRoomNow(desk: Desk, { retire }: RepackGroup): boolean {
+  const { context, draft } = desk
+  if (![...draft.nodes.values()].some(isOnItsWay)) return true
+  desk.trials += 1
+  const { ids, snapshot } = context
+  const without = { retire, allows: nothing, market: snapshot.offerings, ids }
+  return tryWithout(groundNow({ ...context, draft }), without).fits
+}
+
+const isOnItsWay = ({ repack, phase }: Node): boolean =>
+  repack?.side === 'launch' && phase !== 'ready' && phase !== 'terminating'
 
 function tryGroup(desk: Desk, group: RepackGroup, retire: readonly Node[]): Trial {
   const { context, draft } = desk

@@ -27,10 +27,12 @@ export function slotSuits(slot: Slot, { demand, shunsGpus }: Suitor): boolean {
     (spec.placement.zones === undefined ||
       slot.zones.every((zone) => spec.placement.zones?.includes(zone))) &&
     untolerated(slot.pool.spec, spec) === undefined &&
-    !(shunsGpus && slot.hasGpus) &&
+    !(shunsGpus && slot.freeDevices.some(isFree)) &&
     isRightSort(slot, demand)
   )
 }
+
+const isFree = (milli: number): boolean => milli > 0
 
 /** True when every type the slot may turn out to be is of a sort that the demand takes. */
 function isRightSort(slot: Slot, demand: Demand): boolean {

@@ -56,7 +56,7 @@ function worldOf(draws: readonly NodeDraw[]): World {
 
 function look(world: World): Found {
   const { proposal: _, ...snapshot } = world
-  const budget = { ...BUDGETS['5s'], trialNodesMax: 2_000 }
+  const budget = { ...BUDGETS['5s'], trialNodesMax: 2_000, guessesMax: 2_000 }
   const found = searchGroups({ snapshot, ...plan(snapshot) }, solver, budget)
   const cost = { boundUsdPerHour: found.boundUsdPerHour, fleetUsdPerHour: 0 }
   const [groups, refused] = [[...found.groups], [...found.refused]]

@@ -21,7 +21,7 @@ import {
   type SimOptions,
 } from './options.ts'
 import { clockOf, describeViolation, runWorld, type Outcome, type RunSetup } from './run.ts'
-import { runPool } from './pool.ts'
+import { runPool } from '#bench/measure/pool.ts'
 import { planHerd } from './script.ts'
 import { shrink } from './shrink.ts'
 import { tableOf, type Worlds } from './tables.ts'

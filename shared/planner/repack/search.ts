@@ -2,10 +2,10 @@
  * Looks for groups of machines to buy and to empty, so that the same work costs less.
  *
  * Column generation gives the target: what each replica is worth, and which machines the cheapest
- * fleet would have. Local search turns that into few moves. It begins with the node that costs most
- * beyond the worth of its work, and joins others to it as long as all of them together save more
- * than each by itself; what to buy for them the planner says, from the machines of the target.
- * Every group found is taken as begun, so the next one is sought in the herd that will be.
+ * fleet would have. Local search turns that into few moves: guesses say which nodes might go
+ * together (`hunt.ts`), and the planner itself where their work would go, and what to buy for it
+ * from the machines of the target. Every group found is taken as begun, so the next one is sought
+ * in the herd that will be.
  */
 import { sum } from '../../base/sum.ts'
 import { LIMITS } from '../../model/limits.ts'
@@ -14,7 +14,7 @@ import type { Node } from '../../model/node.ts'
 import type { RepackRefusal } from '../../model/proposal.ts'
 import type { RepackGroup, RepackLaunch, RepackReason } from '../../model/repack.ts'
 import type { PlannedLaunch } from '../actions.ts'
-import { carriedBy, type Planned } from '../bound.ts'
+import { carriedBy, priceNow, type Planned } from '../bound.ts'
 import { openBrakes } from '../brake.ts'
 import { poolsByName } from '../facts.ts'
 import { makeIds, type IdMaker } from '../ids.ts'
@@ -23,19 +23,23 @@ import type { Solver } from '../packing/linear-program.ts'
 import { countOf } from '../../model/quantities.ts'
 import type { PackingProblem } from '../packing/problem.ts'
 import { DRAIN_FOR, liveGroups } from './groups.ts'
+import { openGuess } from './guess.ts'
 import { dueOf, herdOf, holdBefore, isForMoney, poolSizes, type Herd } from './herd.ts'
+import { openHunt, type HuntContext } from './hunt.ts'
 import { calmOf, marketFor, riskOf, type Allows } from './market.ts'
 import { dollars, isWorthIt, movesOff, savingOf } from './saving.ts'
 import { after, groundOf, tryWithout, type Ground, type Trial, type Without } from './trial.ts'
-import { valued, type Valued } from './worth.ts'
+import { makeWorkOn, valued, type Valued } from './worth.ts'
 
 export type SearchBudget = {
   /** Nodes looked at in all trials together: a trial looks at every node of the herd. */
   readonly trialNodesMax: number
+  /** Groups whose saving is guessed before any of them is tried. */
+  readonly guessesMax: number
 }
 
 /** Half a minute or so on one core, as the rest of a look. */
-export const SEARCH_BUDGET: SearchBudget = { trialNodesMax: 600_000 }
+export const SEARCH_BUDGET: SearchBudget = { trialNodesMax: 600_000, guessesMax: 60_000 }
 
 export type Found = {
   readonly groups: readonly RepackGroup[]
@@ -43,9 +47,6 @@ export type Found = {
   readonly boundUsdPerHour: number
 }
 
-/** Others that are tried beside a node: each of them, and so many of them together. */
-const NEIGHBOURS = 7
-const SIZES = [3, 4, 6, 8]
 /** Of what a group wastes, so much saved is as good as it gets: other ways are not looked at. */
 const GOOD = 0.7
 /** Dearer zones of a machine in the target are left out from here on: any of them may come up. */
@@ -66,8 +67,6 @@ type Search = {
   readonly taken: Set<string>
   /** By node: USD an hour beyond what its work is worth. */
   readonly waste: ReadonlyMap<string, number>
-  /** By node: what is gained when it goes by itself, as far as that is known. */
-  readonly alone: Map<string, number>
   /** By reason and risk. */
   readonly markets: Map<string, readonly Market[]>
 }
@@ -78,15 +77,16 @@ export function searchGroups(
   budget: GenerateBudget & SearchBudget,
 ): Found {
   const { snapshot, draft } = planned
-  const { problem, shapeOf } = carriedBy(planned)
+  const carried = carriedBy(planned)
+  const { problem } = carried
   const generated = problem.shapes.length === 0 ? NOTHING : generate(problem, solver, budget)
   const herd = herdOf(snapshot, draft)
   const nodes = [...draft.nodes.values()]
-  const values = valued(nodes, herd, { shapeOf, worth: generated.worth })
+  const workOn = makeWorkOn(herd, carried)
+  const values = valued(nodes, herd, { workOn, worth: generated.worth })
   const trials = Math.floor(budget.trialNodesMax / Math.max(1, nodes.length))
   const search: Search = {
     ...{ herd, ids: makeIds(snapshot.pass.epoch), groups: [], refused: [], markets: new Map() },
-    alone: new Map(),
     waste: new Map(values.map((own) => [own.node.name, own.wasteUsdPerHour])),
     ...machinesOf(problem, generated),
     ground: groundOf({ snapshot, draft, brakes: openBrakes(snapshot), shortages: [] }),
@@ -94,7 +94,9 @@ export function searchGroups(
     taken: new Set(liveGroups(draft).flatMap((own) => own.mark.retire)),
   }
   replaceDue(search, nodes)
-  saveMoney(search, values)
+  const { draft: going } = search.ground
+  const guess = openGuess({ ...{ snapshot, draft: going, problem, workOn }, ...generated })
+  saveMoney(search, values, { guess, guessesMax: budget.guessesMax })
   return {
     groups: search.groups,
     refused: search.refused.slice(0, LIMITS.repackRefusalsMax),
@@ -137,22 +139,41 @@ function isFull({ groups, trialsLeft }: Search): boolean {
   return trialsLeft <= 0 || groups.length >= LIMITS.repackGroupsMax
 }
 
-function saveMoney(search: Search, all: readonly Valued[]): void {
-  const wasteful = all.filter((own) => {
-    return own.wasteUsdPerHour >= LIMITS.repackLeastUsdPerHour && !search.taken.has(own.node.name)
-  })
-  const open = wasteful.filter(({ node }) => {
-    const held = holdBefore(node, 'Cheaper', search.herd)
-    if (held !== undefined) refuse(search, node, held.reason)
+type Guessing = Pick<HuntContext, 'guess' | 'guessesMax'>
+
+function saveMoney(search: Search, all: readonly Valued[], guessing: Guessing): void {
+  const { herd, taken } = search
+  const open = all.filter(({ node, wasteUsdPerHour }) => {
+    if (taken.has(node.name)) return false
+    const held = holdBefore(node, 'Cheaper', herd)
+    const isWasteful = wasteUsdPerHour >= LIMITS.repackLeastUsdPerHour
+    if (held !== undefined && isWasteful) refuse(search, node, held.reason)
     return held === undefined
   })
-  for (const { node } of open) {
-    if (isFull(search)) return
-    if (search.taken.has(node.name)) continue
-    const set = grow(search, node, open)
-    if (set === undefined) refuse(search, node, NOTHING_CHEAPER)
-    else take(search, set, set.trial.launches.length === 0 ? 'Underused' : 'Cheaper')
+  const movesOf = ({ name }: Node): number => movesOff([name], herd.draft)
+  const hunt = openHunt({
+    ...{ ...guessing, open, movesOf },
+    isWorth: (retire, saving) => isGuessWorth(search, retire, saving),
+    mayGo: (retire) => mayGoTogether(retire, herd, search.ground),
+  })
+  for (let set = hunt.next(); set !== undefined && !isFull(search); set = hunt.next()) {
+    const option = bestFor(search, set, 'Cheaper')
+    if (option === undefined || !isEnough(search, option, 'Cheaper')) continue
+    take(search, option, option.trial.launches.length === 0 ? 'Underused' : 'Cheaper')
+    hunt.took(set, option.trial.draft)
   }
+  for (const { node, wasteUsdPerHour } of open) {
+    if (taken.has(node.name) || wasteUsdPerHour < LIMITS.repackLeastUsdPerHour) continue
+    refuse(search, node, NOTHING_CHEAPER)
+  }
+}
+
+/** As it would be if the guess were right. */
+function isGuessWorth({ herd, ground }: Search, retire: readonly Node[], saving: number): boolean {
+  const price = sum(retire.map((node) => priceNow(node, ground.snapshot)))
+  const names = retire.map(({ name }) => name)
+  const deal = { retire, launchUsdPerHour: price - saving, moves: movesOff(names, herd.draft) }
+  return isWorthIt(deal, 'Cheaper', ground.snapshot)
 }
 
 function refuse({ refused }: Search, node: Node, reason: RepackRefusal['reason']): void {
@@ -169,83 +190,10 @@ type Option = {
   readonly gain: number
 }
 
-/** The best group around the node; undefined where none saves enough. */
-function grow(search: Search, seed: Node, open: readonly Valued[]): Option | undefined {
-  const alone = bestFor(search, [seed], 'Cheaper')
-  if (alone !== undefined && isGood(search, alone)) return alone
-  const others = neighboursOf(search, seed, open)
-  const most = together(search, [seed, ...others])
-  const sets = [
-    ...SIZES.filter((size) => size <= most.length).map((size) => most.slice(0, size)),
-    ...others.map((own) => [seed, own]),
-  ]
-  let best = alone
-  for (const retire of sets) {
-    const option = bestFor(search, retire, 'Cheaper')
-    if (option === undefined || option.gain <= (best?.gain ?? 0)) continue
-    if (extra(search, option) > extra(search, best)) best = option
-    if (isGood(search, option)) break
-  }
-  const least = best === undefined ? undefined : withoutIdlers(search, best)
-  return least !== undefined && isEnough(search, least, 'Cheaper') ? least : undefined
-}
-
 /** True where nearly all that could be saved is: there is little more to look for. */
 function isGood(search: Search, option: Option): boolean {
   const waste = sum(option.retire.map((own) => search.waste.get(own.name) ?? 0))
   return isEnough(search, option, 'Cheaper') && option.gain >= GOOD * waste
-}
-
-/** What it gains beyond what its nodes would each by itself. */
-function extra(search: Search, option: Option | undefined): number {
-  if (option === undefined) return 0
-  const { retire, gain } = option
-  if (retire.length === 1) return gain
-  const [, ...others] = retire
-  return gain - sum(others.map((own) => gainAlone(search, own) + LIMITS.repackLeastUsdPerHour))
-}
-
-function gainAlone(search: Search, node: Node): number {
-  const known = search.alone.get(node.name)
-  if (known !== undefined) return known
-  const gain = Math.max(0, bestFor(search, [node], 'Cheaper')?.gain ?? 0)
-  search.alone.set(node.name, gain)
-  return gain
-}
-
-/** Who adds nothing to the saving stays where it is. */
-function withoutIdlers(search: Search, option: Option): Option {
-  let best = option
-  for (const node of option.retire.slice(1)) {
-    if (best.retire.length < 3) break
-    const retire = best.retire.filter((own) => own !== node)
-    const fewer = bestFor(search, retire, 'Cheaper')
-    if (fewer !== undefined && fewer.gain >= best.gain) best = fewer
-  }
-  return best
-}
-
-/** The most wasteful of the others that may go at the same time as the node. */
-function neighboursOf(
-  { taken, herd, ground }: Search,
-  seed: Node,
-  open: readonly Valued[],
-): readonly Node[] {
-  const found: Node[] = []
-  for (const { node } of open) {
-    if (found.length === NEIGHBOURS) break
-    if (taken.has(node.name) || node === seed) continue
-    if (mayGoTogether([seed, node], herd, ground)) found.push(node)
-  }
-  return found
-}
-
-/** As many of them, in their order, as may go at the same time. */
-function together({ herd, ground }: Search, nodes: readonly Node[]): readonly Node[] {
-  return nodes.reduce<readonly Node[]>((set, own) => {
-    const wider = [...set, own]
-    return mayGoTogether(wider, herd, ground) ? wider : set
-  }, [])
 }
 
 /** What brakes and budgets let go of at once; what they have let go of lately is another matter. */
@@ -351,8 +299,6 @@ function take(search: Search, option: Option, reason: RepackReason): void {
   })
   for (const name of names) search.taken.add(name)
   search.ground = after(search.ground, names, trial.draft)
-  // What the others would gain by themselves may be less now.
-  search.alone.clear()
 }
 
 function launchesOf({ claims, pool, capacityType }: PlannedLaunch): readonly RepackLaunch[] {

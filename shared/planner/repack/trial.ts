@@ -51,10 +51,18 @@ export type GroundContext = Omit<Ground, 'going' | 'headroomShort'>
 
 /** Groups that wait are carried through in it, or just the one; no other coming node is open. */
 export function groundOf(context: GroundContext, group?: string): Ground {
+  return groundWith(context, (own) => group === undefined || own === group)
+}
+
+/** The herd as it stands: no group is carried through. */
+export function groundNow(context: GroundContext): Ground {
+  return groundWith(context, () => false)
+}
+
+function groundWith(context: GroundContext, isCarried: (group: string) => boolean): Ground {
   const { draft, snapshot } = context
   const nodes = [...draft.nodes.values()]
-  const isMember = ({ repack }: Node): boolean =>
-    repack !== undefined && (group === undefined || repack.group === group)
+  const isMember = ({ repack }: Node): boolean => repack !== undefined && isCarried(repack.group)
   const going = nodes.filter(
     (own) => isMember(own) && own.repack?.side === 'retire' && !isLeaving(own),
   )

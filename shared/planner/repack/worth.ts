@@ -23,24 +23,41 @@ export type Valued = {
 /** The nodes, the most wasteful first. */
 export function valued(
   nodes: readonly Node[],
-  { snapshot, draft }: Herd,
-  { shapeOf, worth }: Pick<CarriedShapes, 'shapeOf'> & Pick<Generated, 'worth'>,
+  { snapshot }: Pick<Herd, 'snapshot'>,
+  { workOn, worth }: { readonly workOn: WorkOn } & Pick<Generated, 'worth'>,
 ): readonly Valued[] {
-  const workloads = new Map(snapshot.workloads.map((own) => [own.uid, own]))
-  const worthOf = (uid: string, node: Node): number => {
-    const workload = workloads.get(uid)
-    if (workload === undefined) return 0
-    const shape = shapeOf.get(askerKey(uid, capacityOn(node, workload)))
-    return shape === undefined ? 0 : (worth[shape] ?? 0)
-  }
   return nodes
     .map((node): Valued => {
-      const replicas = draft.assignments.get(node.name)?.replicas ?? []
-      const carried = replicas.reduce((total, own) => total + worthOf(own.uid, node), 0)
+      const work = workOn(node)
+      const carried = work.shapes.reduce((total, shape) => total + (worth[shape] ?? 0), 0)
       const priceUsdPerHour = priceNow(node, snapshot)
       return { node, priceUsdPerHour, wasteUsdPerHour: priceUsdPerHour - carried }
     })
     .sort((a, b) => b.wasteUsdPerHour - a.wasteUsdPerHour || (a.node.name < b.node.name ? -1 : 1))
+}
+
+/** The replicas a node carries, as shapes of the problem. */
+export type Work = {
+  readonly shapes: readonly number[]
+  /** False where some replica is no shape of it. */
+  readonly isWhole: boolean
+}
+export type WorkOn = (node: Node) => Work
+
+export function makeWorkOn(
+  { snapshot, draft }: Pick<Herd, 'snapshot' | 'draft'>,
+  { shapeOf }: Pick<CarriedShapes, 'shapeOf'>,
+): WorkOn {
+  const workloads = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  return (node) => {
+    const replicas = draft.assignments.get(node.name)?.replicas ?? []
+    const shapes = replicas.flatMap(({ uid }) => {
+      const workload = workloads.get(uid)
+      if (workload === undefined) return []
+      return shapeOf.get(askerKey(uid, capacityOn(node, workload))) ?? []
+    })
+    return { shapes, isWhole: shapes.length === replicas.length }
+  }
 }
 
 /** A replica of the on-demand base counts as such where it sits on an on-demand machine. */

@@ -2,6 +2,7 @@
  * What the passes before this one saw of each workload: the most that so many of its replicas ever
  * took at once, and whether its team or its firmness was ever another.
  */
+import type { BoundReplica } from '#shared/model/assignment.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { desiredOf } from './available.ts'
 import { needOf, plus, ZERO, type Amount } from './needs.ts'
@@ -14,13 +15,18 @@ export type Past = {
   mostOf(workload: WorkloadItem): Amount
   /** It could be preempted once, or was another team's: some of it may be on loan still. */
   hasChangedTerms(workload: WorkloadItem): boolean
+  /** The replica was bound on other terms than those of the workload now. */
+  mayBeOnLoan(workload: WorkloadItem, bound: BoundReplica): boolean
 }
 
 export function makePast(): Past {
   /** By uid: at place k the most that its k + 1 largest took. */
   const most = new Map<string, Amount[]>()
   const terms = new Map<string, string>()
-  const changed = new Set<string>()
+  /** By uid: when a pass saw its terms change last. */
+  const changed = new Map<string, number>()
+  const changedAtMs = ({ uid, spec }: Pick<WorkloadItem, 'uid' | 'spec'>): number =>
+    (terms.get(uid) ?? termsOf(spec)) === termsOf(spec) ? (changed.get(uid) ?? -Infinity) : Infinity
   return {
     note: (scan) => {
       for (const { uid, spec } of scan.workloads()) {
@@ -32,7 +38,7 @@ export function makePast(): Past {
           sum = plus(sum, size)
           known[k] = larger(known[k] ?? ZERO, sum)
         }
-        if ((terms.get(uid) ?? termsOf(spec)) !== termsOf(spec)) changed.add(uid)
+        if (changedAtMs({ uid, spec }) === Infinity) changed.set(uid, scan.atMs)
         terms.set(uid, termsOf(spec))
       }
     },
@@ -41,8 +47,8 @@ export function makePast(): Past {
       // Fewer may have taken more than more of them did at another time.
       return known.slice(0, desiredOf(workload)).reduce(larger, ZERO)
     },
-    hasChangedTerms: ({ uid, spec }) =>
-      changed.has(uid) || (terms.get(uid) ?? termsOf(spec)) !== termsOf(spec),
+    hasChangedTerms: (workload) => changedAtMs(workload) > -Infinity,
+    mayBeOnLoan: (workload, { assignedAtMs }) => assignedAtMs < changedAtMs(workload),
   }
 }
 

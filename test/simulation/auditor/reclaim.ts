@@ -156,10 +156,10 @@ function wrongBinding(added: Added, judged: Judged): string | undefined {
 /** Room that a gang begins to hold counts as if all of it ran. */
 function wrongHold({ before, after }: Change, judged: Judged): string | undefined {
   const [was, is] = [statusOf(before), statusOf(after)]
-  const workload = judged.scan.workload(is?.name ?? '')
-  if (is === undefined || workload?.uid !== is.uid || !isGang(workload)) return undefined
   const [had, has] = [was, is].map((own) => roomsIn(own?.reservations ?? []))
-  if (had !== 0 || has === 0) return undefined
+  if (is === undefined || had !== 0 || has === 0) return undefined
+  const workload = judged.scan.workload(is.name)
+  if (workload?.uid !== is.uid || !isGang(workload)) return undefined
   const rooms = Array.from({ length: desiredOf(workload) }, () => needOf(workload.spec))
   const beyond = beyondQuota(workload, judged, rooms)
   return beyond === undefined ? undefined : `gang ${is.name} holds room, and ${beyond}`
@@ -178,12 +178,13 @@ function beyondQuota(
     isLeaving(pass.written.get(node.name) ?? node),
   )
   if (isMoving) return undefined
-  const firm = scan.workloads().filter((one) => one.spec.team === team && !one.spec.preemptible)
+  const firmWork = scan.workloads().filter((one) => one.spec.team === team && !one.spec.preemptible)
   let [used, allowance, had] = [ZERO, ZERO, ZERO]
-  for (const one of firm) {
+  for (const one of firmWork) {
     had = plus(had, past.mostOf(one))
     const bindings = done.bound.filter((own) => own.bound.uid === one.uid)
-    const sizes = [...runningIn(scan, pass, one.uid), ...bindings].map((own) => takenBy([own]))
+    const firm = runningIn(scan, pass, one.uid).filter((own) => !past.mayBeOnLoan(one, own.bound))
+    const sizes = [...firm, ...bindings].map((own) => takenBy([own]))
     const mine = one.uid === uid ? [...sizes, ...rooms] : sizes
     // Beyond the desired count a roll-out has more for a while: the smallest are let off.
     used = largestFirst(mine).slice(0, desiredOf(one)).reduce(plus, used)

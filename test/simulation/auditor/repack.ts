@@ -27,6 +27,8 @@ const LEAST_USD = 0.01
 const SLACK_MS = 120_000
 const DRAIN_MS = 900_000
 
+type Begun = { readonly atMs: number; readonly by: Caller; readonly sinceMs: number }
+
 /** Drained because drover itself thought it better. */
 export function isVoluntary({ drain }: Pick<Node, 'drain'>): boolean {
   return drain !== undefined && ['Repacked', 'Expired', 'Drifted'].includes(drain.reason)
@@ -34,18 +36,29 @@ export function isVoluntary({ drain }: Pick<Node, 'drain'>): boolean {
 
 export function makeRepack({ truth, books, passes }: Knowledge): Rule {
   /** By group: when its first mark was seen, and who had bought for it then. */
-  const begun = new Map<string, { readonly atMs: number; readonly by: Caller }>()
+  const begun = new Map<string, Begun>()
   /** By group: when the first of its old machines was drained. */
   const moved = new Map<string, number>()
   const sizes = makeSizes(books.nodes.values())
 
   const judgeMark = (mark: RepackMark, node: Node, by: Caller): string | undefined => {
-    const known = begun.get(mark.group)
-    if (known === undefined) begun.set(mark.group, { atMs: truth.nowMs(), by })
+    const before = begun.get(mark.group)
+    // One that came to nothing may be begun anew in the same pass: nothing of it is left then.
+    const isNew = before?.sinceMs !== mark.sinceMs && !isLeft(mark)
+    const known = isNew ? undefined : before
+    if (known === undefined) {
+      begun.set(mark.group, { atMs: truth.nowMs(), by, sinceMs: mark.sinceMs })
+    }
     if (mark.side === 'retire') return tooManyMove(node)
     if (known === undefined || known.by.label === by.label) return undefined
     return `${node.name} is bought for group ${mark.group}, which had its machines before`
   }
+  /** A machine that was bought for the group at another time is there still. */
+  const isLeft = ({ group, sinceMs }: RepackMark): boolean =>
+    [...books.nodes.values()].some(
+      ({ repack, phase }) =>
+        repack?.group === group && repack.sinceMs !== sinceMs && phase !== 'terminating',
+    )
   const tooManyMove = ({ pool }: Node): string | undefined => {
     const budgets = books.pools.get(pool)?.spec.repack.budgets ?? []
     const moving = [...books.nodesOfPool(pool)].filter(

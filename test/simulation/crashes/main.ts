@@ -4,7 +4,7 @@
  * of them was never crashed at. `--every N` tries every Nth crash, and at least one at each site.
  */
 import { parseArgs } from 'node:util'
-import { runPool } from '../pool.ts'
+import { runPool } from '#bench/measure/pool.ts'
 import { describeViolation } from '../run.ts'
 import { columns } from '../tables.ts'
 import { misuse, progressBar, say } from '../terminal.ts'

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import { DEFAULTS, type SimOptions } from '../options.ts'
-import { runPool } from '../pool.ts'
+import { runPool } from '#bench/measure/pool.ts'
 import { planHerd } from '../script.ts'
 import { misuse, progressBar, say } from '../terminal.ts'
 import type { Summary, Told } from '../worker.ts'

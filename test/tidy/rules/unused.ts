@@ -14,6 +14,7 @@ export const ENTRY_POINTS: readonly RegExp[] = [
   /^test\/engines\/setup\.ts$/,
   // Threads are started by their address.
   /^test\/simulation\/(mutants\/|crashes\/)?worker\.ts$/,
+  /^bench\/repack\/worker\.ts$/,
 ]
 
 const CHECKED = /^(shared|functions|agent|cli|console|local|infra|test|bench)\/.*\.ts$/

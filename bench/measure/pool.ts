@@ -1,5 +1,5 @@
 /**
- * Work on all cores: a job at a time to whichever thread is free.
+ * Work on all cores, for benches and the simulator: a job at a time to whichever thread is free.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'

@@ -1,0 +1,182 @@
+/**
+ * Roughly what doing without some nodes would cost, a hundred times quicker than a trial.
+ *
+ * Their work goes where it leaves least room over, as `place` puts it, or else onto machines that
+ * are filled greedily. Shapes, room and prices are all that is looked at: a guess knows nothing of
+ * topology, storms or quotas, and only says which groups are worth a trial.
+ */
+import { must } from '../../base/assert.ts'
+import { sum } from '../../base/sum.ts'
+import type { Node } from '../../model/node.ts'
+import { makeBoard, type Slot } from '../board.ts'
+import { machineName, priceNow } from '../bound.ts'
+import { takeDevices, withoutShares } from '../devices.ts'
+import type { Draft } from '../fold.ts'
+import { packGreedily } from '../packing/greedy.ts'
+import { mostAlone, type PackingProblem, type Shape } from '../packing/problem.ts'
+import type { Snapshot } from '../snapshot.ts'
+import type { WorkOn } from './worth.ts'
+
+export type Guessed = {
+  /** Less than nothing where it costs more, and -Infinity where the work has no place known. */
+  readonly savingUsdPerHour: number
+  /** False where all of the work fits into room that is there. */
+  readonly buys: boolean
+}
+
+export type Guess = {
+  without(retire: readonly Node[]): Guessed
+  /** They go, and their work takes room that is guessed, also on what the draft has besides. */
+  keep(retire: readonly Node[], draft: Draft): void
+}
+
+export type GuessContext = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  /** What is to be carried, and what may be bought for it. */
+  readonly problem: PackingProblem
+  /** By shape: USD an hour. */
+  readonly worth: Float64Array
+  readonly workOn: WorkOn
+}
+
+/** Fillings that go on at a time, and machines that are filled in earnest. */
+const FILL = { width: 2, finalists: 2 }
+
+export function openGuess(given: GuessContext): Guess {
+  const context = { ...given, problem: withoutGuests(given.problem) }
+  const { snapshot, problem } = context
+  const slots = makeBoard(snapshot, given.draft, []).slots
+  const known = new Set(slots.map((own) => own.node))
+  let room = roomIn(
+    slots.filter((own) => own.ready),
+    problem,
+  )
+  const byWorth = (a: number, b: number): number => worthAt(context, b) - worthAt(context, a)
+  /** What is left elsewhere, and how many of each shape find no room there. */
+  const rehoused = (retire: readonly Node[], work: readonly number[]): Rehoused => {
+    const { cpu, memory, devices } = room
+    const left = { ...room, cpu: cpu.slice(), memory: memory.slice(), devices: [...devices] }
+    for (const { name } of retire) {
+      const i = room.placeOf.get(name)
+      if (i !== undefined) left.cpu[i] = -1
+    }
+    const over = new Int32Array(problem.shapes.length)
+    for (const i of work.toSorted(byWorth)) {
+      if (!house(left, must(problem.shapes[i], 'a shape'), i)) over[i] = (over[i] ?? 0) + 1
+    }
+    return { left, over }
+  }
+  const workOf = (retire: readonly Node[]): readonly number[] | undefined => {
+    const work = retire.map((node) => context.workOn(node))
+    return work.every((own) => own.isWhole) ? work.flatMap((own) => own.shapes) : undefined
+  }
+  return {
+    without: (retire) => {
+      const work = workOf(retire)
+      if (work === undefined) return NOWHERE
+      const { over } = rehoused(retire, work)
+      const saving = sum(retire.map((node) => priceNow(node, snapshot)))
+      if (over.every((count) => count === 0)) return { savingUsdPerHour: saving, buys: false }
+      return { savingUsdPerHour: saving - costOf(context, over), buys: true }
+    },
+    keep: (retire, draft) => {
+      const fresh = makeBoard(snapshot, draft, []).slots.filter((own) => !known.has(own.node))
+      for (const own of fresh) known.add(own.node)
+      if (fresh.length > 0) room = joined(room, roomIn(fresh, problem))
+      room = rehoused(retire, workOf(retire) ?? []).left
+    },
+  }
+}
+
+const NOWHERE: Guessed = { savingUsdPerHour: -Infinity, buys: true }
+
+/** Work without a GPU is bought a machine without one, where one holds it. */
+function withoutGuests({ shapes, machines }: PackingProblem): PackingProblem {
+  const plain = machines.filter((own) => own.gpus === 0)
+  const guest = (shape: Shape): Shape => {
+    const holds = plain.filter((own) => mostAlone(shape, own) > 0)
+    return holds.length === 0 ? shape : { ...shape, takes: new Set(holds.map((own) => own.name)) }
+  }
+  return { shapes: shapes.map((own) => (own.gpuMilli === 0 ? guest(own) : own)), machines }
+}
+
+type Rehoused = { readonly left: Room; readonly over: Int32Array }
+
+const worthAt = ({ worth }: GuessContext, shape: number): number => worth[shape] ?? 0
+
+/** What is free on each node. */
+type Room = {
+  readonly placeOf: ReadonlyMap<string, number>
+  readonly cpu: Float64Array
+  readonly memory: Float64Array
+  readonly devices: (readonly number[])[]
+  /** By shape: 1 where the node takes it. */
+  readonly isOpen: readonly Uint8Array[]
+}
+
+function roomIn(slots: readonly Slot[], { shapes }: PackingProblem): Room {
+  const machines = slots.map(({ types: [type], pool, capacityType }) =>
+    type === undefined ? '' : machineName({ pool, type, capacityType }),
+  )
+  return {
+    placeOf: new Map(slots.map(({ node }, i) => [node, i])),
+    cpu: Float64Array.from(slots, (own) => own.freeCpuMilli),
+    memory: Float64Array.from(slots, (own) => own.freeMemoryMib),
+    devices: slots.map((own) => own.freeDevices),
+    isOpen: shapes.map(({ takes }) =>
+      Uint8Array.from(machines, (own) => (takes?.has(own) === false ? 0 : 1)),
+    ),
+  }
+}
+
+function joined(one: Room, other: Room): Room {
+  const before = one.cpu.length
+  const moved = [...other.placeOf].map(([node, i]) => [node, before + i] as const)
+  return {
+    placeOf: new Map([...one.placeOf, ...moved]),
+    cpu: Float64Array.of(...one.cpu, ...other.cpu),
+    memory: Float64Array.of(...one.memory, ...other.memory),
+    devices: [...one.devices, ...other.devices],
+    isOpen: one.isOpen.map((own, i) => Uint8Array.of(...own, ...(other.isOpen[i] ?? []))),
+  }
+}
+
+/** Puts a replica where it leaves the least processor over; false where it finds no room. */
+function house(room: Room, shape: Shape, index: number): boolean {
+  const { cpuMilli, memoryMib, gpuMilli } = shape
+  const { cpu, memory, devices } = room
+  const isOpen = must(room.isOpen[index], 'the machines of a shape')
+  let [best, least] = [-1, Infinity]
+  for (let i = 0; i < cpu.length; i += 1) {
+    const left = (cpu[i] as number) - cpuMilli
+    if (left < 0 || left >= least || (memory[i] as number) < memoryMib || isOpen[i] === 0) continue
+    const free = devices[i] ?? []
+    if (gpuMilli > 0 ? takeDevices(free, gpuMilli) === undefined : free.some(isFree)) continue
+    best = i
+    least = left
+  }
+  if (best < 0) return false
+  cpu[best] = least
+  memory[best] = (memory[best] as number) - memoryMib
+  if (gpuMilli === 0) return true
+  const free = devices[best] ?? []
+  devices[best] = withoutShares(free, takeDevices(free, gpuMilli) ?? [])
+  return true
+}
+
+const isFree = (milli: number): boolean => milli > 0
+
+/** USD an hour of the machines that are bought for so many of each shape. */
+function costOf(
+  { problem: { shapes, machines }, worth }: GuessContext,
+  counts: Int32Array,
+): number {
+  const some = [...counts.keys()].filter((i) => (counts[i] ?? 0) > 0)
+  const rest = some.map((i): Shape => ({ ...must(shapes[i], 'a shape'), count: counts[i] ?? 0 }))
+  const prices = Float64Array.from(some, (i) => Math.max(LEAST_WORTH, worth[i] ?? 0))
+  return packGreedily({ shapes: rest, machines }, { worth: prices, ...FILL }).costUsdPerHour
+}
+
+/** What is worth nothing is bought for all the same. */
+const LEAST_WORTH = 1e-6

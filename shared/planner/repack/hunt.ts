@@ -1,0 +1,166 @@
+/**
+ * Which nodes are worth a trial together, by guesses.
+ *
+ * First nodes one by one whose work fits into room that is paid for already, and those first whose
+ * going brings most for each replica that has to move. Room that one takes is gone for the others,
+ * so what they bring can only shrink, and a guess that is old is an upper bound. Then groups for
+ * which something is bought: to the node that costs most beyond what its work is worth, the one
+ * that saves most with it is joined, and again, and the best group on the way is tried.
+ */
+import { sum } from '../../base/sum.ts'
+import { LIMITS } from '../../model/limits.ts'
+import type { Node } from '../../model/node.ts'
+import type { Draft } from '../fold.ts'
+import type { Guess, Guessed } from './guess.ts'
+import type { Valued } from './worth.ts'
+
+export type HuntContext = {
+  readonly guess: Guess
+  /** Nodes that may go, the most wasteful first. */
+  readonly open: readonly Valued[]
+  /** Replicas that would move off the node. */
+  readonly movesOf: (node: Node) => number
+  /** True where going without the nodes for so much less would be worth their moves. */
+  readonly isWorth: (retire: readonly Node[], savingUsdPerHour: number) => boolean
+  /** True where brakes and budgets let them all go at once. */
+  readonly mayGo: (retire: readonly Node[]) => boolean
+  /** Guesses, in all. */
+  readonly guessesMax: number
+}
+
+export type Hunt = {
+  /** Nodes to try next; undefined when nothing more is promising. */
+  next(): readonly Node[] | undefined
+  /** The trial bore them out: they go, and the herd is as in the draft then. */
+  took(retire: readonly Node[], draft: Draft): void
+}
+
+/** The most nodes of a group, and those that are looked at to join it. */
+const GROUP_MAX = 8
+const NEIGHBOURS = 16
+
+type Lead = { readonly node: Node; score: number }
+
+type State = HuntContext & {
+  /** Nodes that go, or were tried and cannot. */
+  readonly done: Set<string>
+  guessesLeft: number
+}
+
+export function openHunt(context: HuntContext): Hunt {
+  const { guess, open, guessesMax } = context
+  const state: State = { ...context, done: new Set(), guessesLeft: guessesMax }
+  const leads = open
+    .map(({ node }): Lead => ({ node, score: scoreOf(state, node) }))
+    .filter((own) => own.score > 0)
+    // The best last; of equals the most wasteful.
+    .toReversed()
+    .sort((a, b) => a.score - b.score)
+  const seeds = open.filter((own) => own.wasteUsdPerHour >= LIMITS.repackLeastUsdPerHour)
+  return {
+    next: () => {
+      const alone = nextAlone(state, leads)
+      if (alone !== undefined) return [alone]
+      for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
+        if (state.done.has(seed.node.name) || state.guessesLeft <= 0) continue
+        state.done.add(seed.node.name)
+        const group = grow(state, seed.node)
+        if (group !== undefined) return group
+      }
+      return undefined
+    },
+    took: (retire, draft) => {
+      for (const { name } of retire) state.done.add(name)
+      guess.keep(retire, draft)
+    },
+  }
+}
+
+/** What a node's going brings for each move; 0 where it is not worth them, or needs a purchase. */
+function scoreOf(state: State, node: Node): number {
+  const alone = guessed(state, [node])
+  if (alone.buys || !isWorthIt(state, alone)) return 0
+  return alone.gain / (state.movesOf(node) + 1)
+}
+
+/** The best of the leads, which stand in order of what they promised when last guessed. */
+function nextAlone(state: State, leads: Lead[]): Node | undefined {
+  for (let lead = leads.pop(); lead !== undefined; lead = leads.pop()) {
+    if (state.done.has(lead.node.name)) continue
+    lead.score = scoreOf(state, lead.node)
+    if (lead.score <= 0) continue
+    if (lead.score >= (leads.at(-1)?.score ?? 0)) {
+      state.done.add(lead.node.name)
+      if (state.mayGo([lead.node])) return lead.node
+      continue
+    }
+    insert(leads, lead)
+  }
+  return undefined
+}
+
+function insert(leads: Lead[], lead: Lead): void {
+  let [from, to] = [0, leads.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if ((leads[middle]?.score ?? 0) < lead.score) from = middle + 1
+    else to = middle
+  }
+  leads.splice(from, 0, lead)
+}
+
+type Group = Guessed & {
+  readonly retire: readonly Node[]
+  /** Saving less what the moves are reckoned to cost. */
+  readonly gain: number
+}
+
+/** The best group around the seed, or it by itself; undefined where none is worth its moves. */
+function grow(state: State, seed: Node): readonly Node[] | undefined {
+  let group = guessed(state, [seed])
+  let best = isWorthIt(state, group) ? group : undefined
+  while (group.retire.length < GROUP_MAX) {
+    const next = bestJoined(state, group.retire)
+    if (next === undefined) break
+    group = next
+    if (group.gain > (best?.gain ?? 0) && isWorthIt(state, group)) best = group
+  }
+  return best === undefined ? undefined : withoutIdlers(state, best).retire
+}
+
+function isWorthIt({ isWorth }: State, { retire, savingUsdPerHour }: Group): boolean {
+  return isWorth(retire, savingUsdPerHour)
+}
+
+/** The group with the one that gains most with it, of those most wasteful. */
+function bestJoined(state: State, retire: readonly Node[]): Group | undefined {
+  const { open, done, mayGo } = state
+  const groups: Group[] = []
+  for (const { node } of open) {
+    if (groups.length === NEIGHBOURS || state.guessesLeft <= 0) break
+    if (done.has(node.name) || retire.includes(node)) continue
+    groups.push(guessed(state, [...retire, node]))
+  }
+  return groups.sort((a, b) => b.gain - a.gain).find((own) => mayGo(own.retire))
+}
+
+function guessed(state: State, retire: readonly Node[]): Group {
+  state.guessesLeft -= 1
+  const found = state.guess.without(retire)
+  const moves = sum(retire.map(state.movesOf))
+  return { ...found, retire, gain: found.savingUsdPerHour - moves * LIMITS.repackMoveUsdPerHour }
+}
+
+/** Who adds nothing to the gain stays where it is. */
+function withoutIdlers(state: State, group: Group): Group {
+  let best = group
+  for (const node of group.retire.slice(1)) {
+    if (best.retire.length < 3) break
+    const fewer = guessed(
+      state,
+      best.retire.filter((own) => own !== node),
+    )
+    if (fewer.gain >= best.gain) best = fewer
+  }
+  return best
+}
