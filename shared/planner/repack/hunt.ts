@@ -38,6 +38,8 @@ export type Hunt = {
 /** The most nodes of a group, and those that are looked at to join it. */
 const GROUP_MAX = 8
 const NEIGHBOURS = 16
+/** So many joined in a row without any gain end the search for more. */
+const IN_VAIN_MAX = 2
 
 type Lead = { readonly node: Node; score: number }
 
@@ -119,10 +121,13 @@ type Group = Guessed & {
 function grow(state: State, seed: Node): readonly Node[] | undefined {
   let group = guessed(state, [seed])
   let best = isWorthIt(state, group) ? group : undefined
-  while (group.retire.length < GROUP_MAX) {
+  let [most, inVain] = [group.gain, 0]
+  while (group.retire.length < GROUP_MAX && inVain < IN_VAIN_MAX) {
     const next = bestJoined(state, group.retire)
     if (next === undefined) break
     group = next
+    inVain = group.gain > most ? 0 : inVain + 1
+    most = Math.max(most, group.gain)
     if (group.gain > (best?.gain ?? 0) && isWorthIt(state, group)) best = group
   }
   return best === undefined ? undefined : withoutIdlers(state, best).retire

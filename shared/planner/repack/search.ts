@@ -21,7 +21,7 @@ import { makeIds, type IdMaker } from '../ids.ts'
 import { generate, type GenerateBudget, type Generated } from '../packing/generate.ts'
 import type { Solver } from '../packing/linear-program.ts'
 import { countOf } from '../../model/quantities.ts'
-import type { PackingProblem } from '../packing/problem.ts'
+import type { MachineType, PackingProblem } from '../packing/problem.ts'
 import { DRAIN_FOR, liveGroups } from './groups.ts'
 import { openGuess } from './guess.ts'
 import { dueOf, herdOf, holdBefore, isForMoney, poolSizes, type Herd } from './herd.ts'
@@ -95,7 +95,10 @@ export function searchGroups(
   }
   replaceDue(search, nodes)
   const { draft: going } = search.ground
-  const guess = openGuess({ ...{ snapshot, draft: going, problem, workOn }, ...generated })
+  const guess = openGuess({
+    ...{ snapshot, draft: going, workOn, worth: generated.worth },
+    problem: { ...problem, machines: machinesIn(problem, generated) },
+  })
   saveMoney(search, values, { guess, guessesMax: budget.guessesMax })
   return {
     groups: search.groups,
@@ -109,14 +112,24 @@ const NOTHING: Generated = {
 }
 
 function machinesOf(
+  problem: PackingProblem,
+  generated: Generated,
+): Pick<Search, 'target' | 'useful'> {
+  const sortsOf = (machines: readonly MachineType[]): ReadonlySet<string> =>
+    new Set(machines.map(({ name }) => name.split('/').slice(1).join(' ')))
+  return {
+    target: sortsOf(machinesIn(problem, generated)),
+    useful: sortsOf(problem.machines),
+  }
+}
+
+/** Those of which the cheapest fleet would have some. */
+function machinesIn(
   { machines }: PackingProblem,
   { patterns, uses }: Generated,
-): Pick<Search, 'target' | 'useful'> {
-  const sortOf = (name: string): string => name.split('/').slice(1).join(' ')
-  const used = patterns.flatMap(({ machine }, i) =>
-    (uses[i] ?? 0) > 0 ? [sortOf(machines[machine]?.name ?? '')] : [],
-  )
-  return { target: new Set(used), useful: new Set(machines.map((own) => sortOf(own.name))) }
+): readonly MachineType[] {
+  const used = new Set(patterns.flatMap((own, i) => ((uses[i] ?? 0) > 0 ? [own.machine] : [])))
+  return machines.filter((_, i) => used.has(i))
 }
 
 /** Nodes that are too old, or not of their pool's kind any more: one by one, whatever it costs. */
@@ -151,10 +164,14 @@ function saveMoney(search: Search, all: readonly Valued[], guessing: Guessing): 
     return held === undefined
   })
   const movesOf = ({ name }: Node): number => movesOff([name], herd.draft)
+  // What has been let go of lately is another matter: it stops nobody for long.
+  const calm = openBrakes({ ...search.ground.snapshot, brakes: [] })
+  const isUnbraked = (retire: readonly Node[]): boolean =>
+    calm.mayCondemn(retire, DRAIN_FOR.Cheaper) === undefined
   const hunt = openHunt({
     ...{ ...guessing, open, movesOf },
     isWorth: (retire, saving) => isGuessWorth(search, retire, saving),
-    mayGo: (retire) => mayGoTogether(retire, herd, search.ground),
+    mayGo: (retire) => isInBudget(retire, herd) && isUnbraked(retire),
   })
   for (let set = hunt.next(); set !== undefined && !isFull(search); set = hunt.next()) {
     const option = bestFor(search, set, 'Cheaper')
@@ -196,18 +213,15 @@ function isGood(search: Search, option: Option): boolean {
   return isEnough(search, option, 'Cheaper') && option.gain >= GOOD * waste
 }
 
-/** What brakes and budgets let go of at once; what they have let go of lately is another matter. */
-function mayGoTogether(retire: readonly Node[], herd: Herd, { snapshot }: Ground): boolean {
-  const { draft } = herd
+/** Their pools let so many go at once. */
+function isInBudget(retire: readonly Node[], { snapshot, draft }: Herd): boolean {
   const pools = poolsByName(snapshot.pools)
-  const isInBudget = retire.every(({ pool }) => {
+  return retire.every(({ pool }) => {
     const budgets = pools.get(pool)?.spec.repack.budgets ?? []
     const total = poolSizes(draft).get(pool) ?? 0
     const most = Math.min(...budgets.map(({ nodes }) => countOf(nodes, { total, round: 'up' })))
     return retire.filter((own) => own.pool === pool).length <= most
   })
-  const calm = { ...snapshot, brakes: [] }
-  return isInBudget && openBrakes(calm).mayCondemn(retire, DRAIN_FOR.Cheaper) === undefined
 }
 
 /** The cheapest way found to do without the nodes; undefined where there is none. */
