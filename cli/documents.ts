@@ -5,13 +5,18 @@
  * and path, and wants nothing to have happened yet. So each document is held against the very
  * schema the server uses, and a fault anywhere refuses the whole set.
  */
-import { LineCounter, parseAllDocuments, type Document, type ParsedNode } from 'yaml'
+import {
+  LineCounter,
+  parseAllDocuments,
+  type Document as YamlDocument,
+  type ParsedNode,
+} from 'yaml'
 import { z } from 'zod'
 import { descending, byKey } from '#shared/base/order.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { KIND_OF, NOUNS, type Noun } from '#shared/model/names.ts'
 import type { ProblemFault } from '#shared/protocol/api.ts'
-import { identify, parseDocument } from '#shared/protocol/documents.ts'
+import { identify, parseDocument, type Document } from '#shared/protocol/documents.ts'
 import { CliError } from './errors.ts'
 import type { SourceFile } from './files.ts'
 
@@ -20,6 +25,8 @@ export type SpecDocument = {
   readonly noun: Noun
   readonly name: string
   readonly body: Readonly<Record<string, unknown>>
+  /** The same as the server reads it, with what is left out filled in. */
+  readonly document: Document
 }
 
 type Fault = {
@@ -76,7 +83,7 @@ function parseFile(file: SourceFile): readonly Parsed[] {
 
 type Source = {
   readonly file: SourceFile
-  readonly document: Document.Parsed<ParsedNode>
+  readonly document: YamlDocument.Parsed<ParsedNode>
   readonly lines: LineCounter
   readonly number: number
 }
@@ -107,7 +114,7 @@ function parseOne(source: Source): Parsed {
   return checked(body, { fault, label })
 }
 
-function valueOf(document: Document.Parsed<ParsedNode>): unknown {
+function valueOf(document: YamlDocument.Parsed<ParsedNode>): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 }) as unknown
   } catch (error) {
@@ -131,8 +138,9 @@ function checked(body: unknown, { fault, label }: Checking): Parsed {
   // Whether a workload may leave out its count is for the server to say: it knows the present one.
   const parsed = parseDocument(body, { noun, replicas: 0 })
   if (parsed.ok) {
-    const { name } = parsed.document
-    return { document: { noun, name, body: body as SpecDocument['body'] }, faults: [] }
+    const { document } = parsed
+    const { name } = document
+    return { document: { noun, name, body: body as SpecDocument['body'], document }, faults: [] }
   }
   const name = headSchema.safeParse(body).data?.name
   const document = name === undefined ? label : `${label}, ${noun}/${name}`

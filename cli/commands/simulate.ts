@@ -6,7 +6,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { LIMITS } from '#shared/model/limits.ts'
-import { parseDocument, type Document } from '#shared/protocol/documents.ts'
+import type { Document } from '#shared/protocol/documents.ts'
 import { countFrom, durationOption, type Command, type Context } from '../command.ts'
 import { parseDocuments } from '../documents.ts'
 import { CliError, InterruptedError, UsageError } from '../errors.ts'
@@ -91,11 +91,7 @@ async function readPools(
   paths: readonly string[],
 ): Promise<readonly Document[]> {
   if (paths.length === 0) throw new UsageError('--pool is missing', 'name a file with a Pool')
-  const documents = parseDocuments(await readSources(paths, world)).map(({ noun, body }) => {
-    const parsed = parseDocument(body, { noun })
-    if (parsed.ok) return parsed.document
-    throw new CliError({ code: 'BadDocuments', text: 'a document is bad', faults: parsed.faults })
-  })
+  const documents = parseDocuments(await readSources(paths, world)).map((own) => own.document)
   const workload = documents.find((own) => own.noun === 'workload')
   if (workload !== undefined) {
     throw new CliError({
