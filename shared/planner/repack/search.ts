@@ -21,7 +21,7 @@ import { makeIds, type IdMaker } from '../ids.ts'
 import { generate, type GenerateBudget, type Generated } from '../packing/generate.ts'
 import type { Solver } from '../packing/linear-program.ts'
 import { countOf } from '../../model/quantities.ts'
-import type { MachineType, PackingProblem } from '../packing/problem.ts'
+import type { PackingProblem } from '../packing/problem.ts'
 import { DRAIN_FOR, liveGroups } from './groups.ts'
 import { openGuess } from './guess.ts'
 import { dueOf, herdOf, holdBefore, isForMoney, poolSizes, type Herd } from './herd.ts'
@@ -95,10 +95,7 @@ export function searchGroups(
   }
   replaceDue(search, nodes)
   const { draft: going } = search.ground
-  const guess = openGuess({
-    ...{ snapshot, draft: going, workOn, worth: generated.worth },
-    problem: { ...problem, machines: machinesIn(problem, generated) },
-  })
+  const guess = openGuess({ ...{ snapshot, draft: going, problem, workOn }, ...generated })
   saveMoney(search, values, { guess, guessesMax: budget.guessesMax })
   return {
     groups: search.groups,
@@ -112,24 +109,14 @@ const NOTHING: Generated = {
 }
 
 function machinesOf(
-  problem: PackingProblem,
-  generated: Generated,
-): Pick<Search, 'target' | 'useful'> {
-  const sortsOf = (machines: readonly MachineType[]): ReadonlySet<string> =>
-    new Set(machines.map(({ name }) => name.split('/').slice(1).join(' ')))
-  return {
-    target: sortsOf(machinesIn(problem, generated)),
-    useful: sortsOf(problem.machines),
-  }
-}
-
-/** Those of which the cheapest fleet would have some. */
-function machinesIn(
   { machines }: PackingProblem,
   { patterns, uses }: Generated,
-): readonly MachineType[] {
-  const used = new Set(patterns.flatMap((own, i) => ((uses[i] ?? 0) > 0 ? [own.machine] : [])))
-  return machines.filter((_, i) => used.has(i))
+): Pick<Search, 'target' | 'useful'> {
+  const sortOf = (name: string): string => name.split('/').slice(1).join(' ')
+  const used = patterns.flatMap(({ machine }, i) =>
+    (uses[i] ?? 0) > 0 ? [sortOf(machines[machine]?.name ?? '')] : [],
+  )
+  return { target: new Set(used), useful: new Set(machines.map((own) => sortOf(own.name))) }
 }
 
 /** Nodes that are too old, or not of their pool's kind any more: one by one, whatever it costs. */
