@@ -16,7 +16,7 @@ import type { Plan } from './actions.ts'
 import { linesOf } from './cost-lines.ts'
 import { topologyRules, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
-import { asksKey, makeOfferTest, offersOf, type Asks, type Offer } from './offers.ts'
+import { asksKey, makeOfferTest, offersOf, type Asks, type Offer } from './provision/offers.ts'
 import { generate, type GenerateBudget } from './packing/generate.ts'
 import type { Solver } from './packing/linear-program.ts'
 import {
@@ -26,7 +26,7 @@ import {
   type PackingProblem,
   type Shape,
 } from './packing/problem.ts'
-import { priceOf } from './prices.ts'
+import { priceOf } from './provision/prices.ts'
 import { desiredOf, onDemandTarget } from './replicas.ts'
 import { revisionOf } from './revision.ts'
 import type { Snapshot } from './snapshot.ts'

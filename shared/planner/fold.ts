@@ -13,7 +13,7 @@ import { templateKey, type Assignment, type BoundReplica } from '../model/assign
 import type { Node } from '../model/node.ts'
 import type { Template } from '../model/version.ts'
 import type { Action, ActionKind, NodeChanges } from './actions.ts'
-import { dealInstances } from './deal.ts'
+import { dealInstances } from './provision/deal.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** Frozen, and its maps are never changed: a draft that changes is another draft. */

@@ -8,13 +8,13 @@
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import type { FactsOf, NodeFacts, ObserveContext } from './facts.ts'
-import { takeInFailures } from './failures.ts'
+import { takeInFailures } from './observe/failures.ts'
 import { fold, type Draft } from './fold.ts'
-import { carryOutOrder } from './orders.ts'
-import { takeInReport } from './readiness.ts'
-import { judgeSilence } from './silence.ts'
+import { carryOutOrder } from './observe/orders.ts'
+import { takeInReport } from './observe/readiness.ts'
+import { judgeSilence } from './observe/silence.ts'
 import type { Snapshot } from './snapshot.ts'
-import { runBurnIn } from './testing.ts'
+import { runBurnIn } from './observe/testing.ts'
 
 export function observe(
   context: ObserveContext,

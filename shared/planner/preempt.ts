@@ -14,16 +14,16 @@ import { LIMITS } from '../model/limits.ts'
 import { templateKey, type BoundReplica } from '../model/assignment.ts'
 import type { Reason, Reservation } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
-import { put, type Board, type Slot } from './board.ts'
-import { markBoard } from './board-mark.ts'
+import { put, type Board, type Slot } from './place/board.ts'
+import { markBoard } from './place/board-mark.ts'
 import { reportsByArn } from './facts.ts'
-import { roomByRules, type Want } from './fill.ts'
+import { roomByRules, type Want } from './place/fill.ts'
 import type { Draft } from './fold.ts'
-import { letLive, type Clearing, type Seated } from './let-live.ts'
-import { openLimitRoom, type Emptied, type LimitRoom } from './limit-room.ts'
-import type { Offer } from './offers.ts'
+import { letLive, type Clearing, type Seated } from './preempt/let-live.ts'
+import { openLimitRoom, type Emptied, type LimitRoom } from './preempt/limit-room.ts'
+import type { Offer } from './provision/offers.ts'
 import { binOf } from './place.ts'
-import type { PoolBook } from './pool-limits.ts'
+import type { PoolBook } from './provision/pool-limits.ts'
 import type { Dimension } from './quota/policy.ts'
 import { NO_REPLICAS, replicasByUid, runningOf, type Replica } from './replicas.ts'
 import { weightOf } from './revision.ts'
@@ -33,7 +33,7 @@ import {
   type Victim,
   type VictimBook,
   type VictimContext,
-} from './victims.ts'
+} from './preempt/victims.ts'
 
 export type PreemptContext = VictimContext & {
   readonly board: Board

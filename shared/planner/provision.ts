@@ -10,17 +10,23 @@
  */
 import { byKey, byText, groupBy, inOrder, type Compare } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
-import { putAll, TEMPLATE_ROOM_BYTES } from './board.ts'
-import { candidatesFor, makeClaim, placeOf, slotOfClaim, type ClaimDraft } from './claims.ts'
+import { putAll, TEMPLATE_ROOM_BYTES } from './place/board.ts'
+import {
+  candidatesFor,
+  makeClaim,
+  placeOf,
+  slotOfClaim,
+  type ClaimDraft,
+} from './provision/claims.ts'
 import { byRank, rulesBy } from './demand.ts'
-import { deviceFit } from './devices.ts'
-import { roomByRules, stormRoom, type Bin, type Content, type Want } from './fill.ts'
-import { lotsOf, type Lot } from './lots.ts'
-import type { Offer } from './offers.ts'
+import { deviceFit } from './place/devices.ts'
+import { roomByRules, stormRoom, type Bin, type Content, type Want } from './place/fill.ts'
+import { lotsOf, type Lot } from './provision/lots.ts'
+import type { Offer } from './provision/offers.ts'
 import { openGreedy, timesOf, worthAlone, type Greedy } from './packing/greedy.ts'
 import { undominated, type PackingProblem, type Pattern, type Shape } from './packing/problem.ts'
-import type { Weigh } from './place-history.ts'
-import type { ProvisionContext } from './provision-context.ts'
+import type { Weigh } from './provision/place-history.ts'
+import type { ProvisionContext } from './provision/provision-context.ts'
 
 /**
  * Adds to the claims what it buys for the wants, and takes that off their `left`. It stops once

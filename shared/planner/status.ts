@@ -18,7 +18,7 @@ import {
   type WorkloadStatus,
 } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
-import { failuresOf } from './failures.ts'
+import { failuresOf } from './observe/failures.ts'
 import type { Draft } from './fold.ts'
 import { floorOf } from './ledger.ts'
 import type { GangOutcomes } from './gangs/outcome.ts'
@@ -36,10 +36,10 @@ import {
   type Running,
 } from './replicas.ts'
 import { revisionOf } from './revision.ts'
-import { rolloutStatusOf } from './rollout-status.ts'
+import { rolloutStatusOf } from './status/rollout-status.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
-import { toldBy, withProcess, type Told } from './told.ts'
+import { toldBy, withProcess, type Told } from './status/told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 
 export type StatusContext = {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Shortage } from '#shared/model/facts.ts'
 import { LIMITS } from '#shared/model/limits.ts'
-import type { Offer } from '#shared/planner/offers.ts'
-import { isClosed, openWeigh, SPOT_INTERRUPTION } from '#shared/planner/place-history.ts'
+import type { Offer } from '#shared/planner/provision/offers.ts'
+import { isClosed, openWeigh, SPOT_INTERRUPTION } from '#shared/planner/provision/place-history.ts'
 
 const NOW_MS = 1_000_000
 

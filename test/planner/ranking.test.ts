@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import type { Slot } from '#shared/planner/board.ts'
-import { rankSlots } from '#shared/planner/ranking.ts'
+import type { Slot } from '#shared/planner/place/board.ts'
+import { rankSlots } from '#shared/planner/place/ranking.ts'
 
 type Room = Pick<Slot, 'node' | 'freeCpuMilli' | 'freeMemoryMib'>
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { WorkloadStatus } from '#shared/model/status.ts'
-import { rolloutStatusOf, type RolloutCounts } from '#shared/planner/rollout-status.ts'
+import { rolloutStatusOf, type RolloutCounts } from '#shared/planner/status/rollout-status.ts'
 import { plan } from '#shared/planner/plan.ts'
 import { newWorld, tell } from '../scenarios/world.ts'
 

@@ -5,7 +5,7 @@ import type { Proposal, RepackRefusal } from '#shared/model/proposal.ts'
 import { reasonText } from '#shared/model/status.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import type { Action, Plan } from '#shared/planner/actions.ts'
-import type { Blamed } from '#shared/planner/blame.ts'
+import type { Blamed } from '#shared/planner/observe/blame.ts'
 import type { CostLines } from '#shared/planner/cost-lines.ts'
 
 /** The plan's lines; `nothing` when it decides nothing. */

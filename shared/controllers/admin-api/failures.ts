@@ -2,7 +2,7 @@
  * What fails in the herd, and whose fault it is: from the workloads' statuses and what is bound.
  */
 import { workloadStatusSchema } from '#shared/model/status.ts'
-import { blame, evidenceOf, type Blamed } from '#shared/planner/blame.ts'
+import { blame, evidenceOf, type Blamed } from '#shared/planner/observe/blame.ts'
 import type { FailureAnswer } from '#shared/protocol/why-answers.ts'
 import { keys } from '#shared/store/keys.ts'
 import { isoOf, type NodeView } from './answers.ts'

@@ -8,14 +8,14 @@
 import type { GpuShare } from '../../model/assignment.ts'
 import type { Reservation } from '../../model/status.ts'
 import type { Action } from '../actions.ts'
-import { put, type Slot } from '../board.ts'
+import { put, type Slot } from '../place/board.ts'
 import type { Demand } from '../demand.ts'
-import type { Want } from '../fill.ts'
+import type { Want } from '../place/fill.ts'
 import type { Draft } from '../fold.ts'
 import { bindOf, type PlaceContext } from '../place.ts'
 import type { Replica } from '../replicas.ts'
-import { keepRoom, wantFor } from '../reserved.ts'
-import { slotSuits } from '../slot-suits.ts'
+import { keepRoom, wantFor } from '../place/reserved.ts'
+import { slotSuits } from '../place/slot-suits.ts'
 import { deadlineMs, type Gang } from './gang.ts'
 
 /** Room for one replica. */

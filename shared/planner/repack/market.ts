@@ -9,7 +9,7 @@ import { LIMITS } from '../../model/limits.ts'
 import type { Offering } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
 import type { RepackLaunch, RepackReason } from '../../model/repack.ts'
-import { offeringKey } from '../prices.ts'
+import { offeringKey } from '../provision/prices.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { isForMoney } from './herd.ts'
 

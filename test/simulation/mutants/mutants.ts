@@ -40,7 +40,7 @@ const inOrdinaryWeather: typeof mutant = (...facts) => ({ ...mutant(...facts), p
 
 export const MUTANTS: readonly Mutant[] = [
   mutant('bind before the burn-in verdict', '1', {
-    [planner('board')]: {
+    [planner('place/board')]: {
       replace: `ready: node.phase === 'ready',`,
       by: `ready: node.phase === 'ready' || node.phase === 'testing',`,
     },
@@ -59,13 +59,13 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('replicas on a node take no room', '2', {
-    [planner('board')]: {
+    [planner('place/board')]: {
       replace: `assignment === undefined ? NOTHING : loadOf(assignment)`,
       by: `(void loadOf, void assignment, NOTHING)`,
     },
   }),
   mutant('devices are never used up', '2', {
-    [planner('devices')]: {
+    [planner('place/devices')]: {
       replace: `for (const { index, milli } of shares) left[index] = (left[index] ?? 0) - milli`,
       by: `void shares`,
     },
@@ -108,13 +108,13 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('claims do not count towards limits', '6', {
-    [planner('pool-limits')]: {
+    [planner('provision/pool-limits')]: {
       replace: `    count(node.pool, chargeOf(node, types))`,
       by: `    if (node.machine !== undefined) count(node.pool, chargeOf(node, types))`,
     },
   }),
   mutant('a claim is charged as its smallest candidate', '6', {
-    [planner('claims')]: {
+    [planner('provision/claims')]: {
       replace: `    largest: fold(candidates, Math.max, shapeOf),`,
       by: `    largest: fold(candidates, Math.min, (own) => ({ ...shapeOf(own), cpuMilli: 0 })),`,
     },
@@ -126,19 +126,19 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('what a team is guaranteed gives way too', '7', {
-    [planner('victims')]: {
+    [planner('preempt/victims')]: {
       replace: `const onLoan = own.borrowed > 0 ? use.onLoan(spec.team, need, lacked) : []`,
       by: `const onLoan = lacked`,
     },
   }),
   mutant('firm work gives way too', '7', {
-    [planner('victims')]: {
+    [planner('preempt/victims')]: {
       replace: `  return spec.preemptible
 `,
       by: `  return spec !== undefined
 `,
     },
-    [planner('applicants')]: {
+    [planner('admit/applicants')]: {
       replace: `  if (spec.preemptible) return 0
 `,
       by: `  if (count >= 0) return 0
@@ -190,7 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('what agents said is not heard again', '9', {
-    [planner('told')]: {
+    [planner('status/told')]: {
       replace: `known.by === before && !changed.some((arn) => arnsOf(running).has(arn))`,
       by: `(void changed, void arnsOf, known.by === before)`,
     },
@@ -220,16 +220,19 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('silence taken for death', 'silence', {
-    [planner('silence')]: {
+    [planner('observe/silence')]: {
       replace: `if (proof === undefined || !brakes.condemn(node, 'Lost')) return actions`,
       by: `if (!brakes.condemn(node, 'Lost')) return actions`,
     },
-    'shared/planner/silence.ts#': { replace: `text: proof }`, by: `text: String(proof) }` },
-    'shared/planner/silence#.ts': {
+    'shared/planner/observe/silence.ts#': { replace: `text: proof }`, by: `text: String(proof) }` },
+    'shared/planner/observe/silence#.ts': {
       replace: `nowMs - Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)`,
       by: `nowMs - Math.max(beat?.atMs ?? 0, machine.launchedAtMs + 0 * pass.epoch)`,
     },
-    'shared/planner#/silence.ts': { replace: `silent.length > 1 &&`, by: `silent.length < 0 &&` },
+    'shared/planner#/observe/silence.ts': {
+      replace: `silent.length > 1 &&`,
+      by: `silent.length < 0 &&`,
+    },
   }),
   mutant('no epoch check', 'fence', {
     [reconcile('fence')]: {
@@ -260,7 +263,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('empty without its generation', 'empty before the end', {
-    [planner('readiness')]: {
+    [planner('observe/readiness')]: {
       replace: `  if (own !== undefined) return own.phase === 'gone'
   return (report?.observedGeneration ?? 0) >= assignment.generation`,
       by: `  return own?.phase !== 'ready' && report !== assignment`,
@@ -384,7 +387,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('a failure is counted at each look', 'failures', {
-    [planner('failures')]: {
+    [planner('observe/failures')]: {
       replace: `    const failures = {
       crashes,`,
       by: `    const failures = {
@@ -392,7 +395,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('nobody takes in failures', 'failures', {
-    [planner('failures')]: {
+    [planner('observe/failures')]: {
       replace: `report === undefined || isExcused(facts)) return []`,
       by: `report === undefined || isExcused(facts) || nowMs > 0) return []`,
     },

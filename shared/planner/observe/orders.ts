@@ -1,0 +1,85 @@
+/**
+ * Carries out what a person asked of a node, and takes it back when the order is withdrawn.
+ */
+import type { NodeOrder } from '../../model/facts.ts'
+import type { DrainReason } from '../../model/node.ts'
+import type { Action } from '../actions.ts'
+import type { NodeFacts } from '../facts.ts'
+import { testOf } from './testing.ts'
+
+const BY_ORDER: readonly DrainReason[] = ['OperatorDrain', 'Terminate', 'Retest']
+
+const DRAINS: Readonly<Partial<Record<NodeOrder['verb'], DrainReason>>> = {
+  drain: 'OperatorDrain',
+  terminate: 'Terminate',
+  retest: 'Retest',
+}
+
+type Verb = NodeOrder['verb']
+type Carry = (facts: NodeFacts, order: NodeOrder, nowMs: number) => readonly Action[]
+
+export function carryOutOrder(facts: NodeFacts, nowMs: number): readonly Action[] {
+  const { node, order } = facts
+  if (node.phase === 'terminating') return []
+  if (order === undefined) return withdraw(facts)
+  return [...endFormerOrder(facts, order), ...carry[order.verb](facts, order, nowMs)]
+}
+
+/** An order takes the place of the one before it, whose drain ends with it. */
+function endFormerOrder({ node }: NodeFacts, order: NodeOrder): readonly Action[] {
+  const because = node.drain?.reason
+  const isFormer = because !== undefined && BY_ORDER.includes(because)
+  if (!isFormer || DRAINS[order.verb] === because) return []
+  const reason = { code: 'OrderReplaced', text: `a person now wants: ${order.verb}` }
+  return [{ kind: 'undrain', node: node.name, reason }]
+}
+
+function withdraw({ node }: NodeFacts): readonly Action[] {
+  const reason = { code: 'Uncordoned', text: 'a person took the order back' }
+  const actions: Action[] = []
+  if (node.cordoned) {
+    actions.push({ kind: 'note', node: node.name, changes: { cordoned: false }, reason })
+  }
+  if (node.drain !== undefined && BY_ORDER.includes(node.drain.reason)) {
+    actions.push({ kind: 'undrain', node: node.name, reason })
+  }
+  return actions
+}
+
+const cordon: Carry = ({ node }) => {
+  if (node.cordoned) return []
+  const reason = { code: 'Cordoned', text: 'a person said so' }
+  return [{ kind: 'note', node: node.name, changes: { cordoned: true }, reason }]
+}
+
+const drainAs =
+  (because: DrainReason): Carry =>
+  (facts, order, nowMs) => {
+    const { node } = facts
+    const actions = [...cordon(facts, order, nowMs)]
+    const isForced = order.force && (node.drain?.deadlineMs ?? Infinity) > nowMs
+    if (node.drain?.reason === 'Interrupted' || node.drain?.reason === 'Lost') return actions
+    if (node.drain?.reason === because && !isForced) return actions
+    const deadlineMs = order.force ? nowMs : nowMs + order.deadlineSeconds * 1000
+    const reason = { code: because, text: 'a person said so' }
+    return [...actions, { kind: 'drain', node: node.name, because, deadlineMs, reason }]
+  }
+
+const retest: Carry = (facts, order, nowMs) => {
+  const { node, assignment } = facts
+  if (node.doneOrderAtMs === order.atMs) return []
+  if (node.phase !== 'ready' && node.phase !== 'draining') return []
+  if ((assignment?.replicas.length ?? 0) > 0) return drainAs('Retest')(facts, order, nowMs)
+  const reason = { code: 'Retest', text: 'a person said so' }
+  const next = testOf(facts, { nowMs, tries: 1 })
+  const changes = { ...next.changes, doneOrderAtMs: order.atMs, cordoned: false }
+  const test: Action = { ...next, changes, reason }
+  return node.drain === undefined ? [test] : [{ kind: 'undrain', node: node.name, reason }, test]
+}
+
+const carry = {
+  cordon,
+  drain: drainAs('OperatorDrain'),
+  terminate: drainAs('Terminate'),
+  retest,
+} satisfies Record<Verb, Carry>

@@ -1,0 +1,101 @@
+/**
+ * Takes in what a node's agent reports of its replicas.
+ *
+ * Readiness gets reconcile's own stamp, so that soaking never compares clocks. A replica that was
+ * told to stop leaves the assignment only once an agent that knows of the order has let go of it:
+ * until then it may still be running, and its room is still taken. No report at all says nothing:
+ * the stamps stand.
+ */
+import { sameJson } from '../../base/equal.ts'
+import { rememberedPair } from '../../base/remembered.ts'
+import type { Assignment } from '../../model/assignment.ts'
+import type { Report, ReportedReplica } from '../../model/report.ts'
+import type { Action } from '../actions.ts'
+import type { NodeFacts } from '../facts.ts'
+
+export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[] {
+  const { node, report, assignment } = facts
+  if (assignment === undefined || node.phase === 'terminating') return []
+  const isLost = node.lostSinceMs !== undefined
+  if (report === undefined && !isLost) return []
+  const { turned, gone } =
+    report === undefined || isLost
+      ? newsOf({ assignment, report, isLost })
+      : newsIn(assignment, report)
+  const stamps = turned.map(({ id, ready }) => stamp(node.name, id, ready ? nowMs : undefined))
+  const actions: Action[] = [...takeInBoot(facts), ...liftGeneration(facts), ...stamps]
+  if (gone.length > 0) {
+    const reason = { code: 'Stopped', text: 'the agent has let go of it' }
+    actions.push({ kind: 'forget', node: node.name, replicas: gone, reason })
+  }
+  return actions
+}
+
+/** What a report says of the replicas of an assignment that the assignment does not say yet. */
+type News = {
+  readonly turned: readonly { readonly id: string; readonly ready: boolean }[]
+  readonly gone: readonly string[]
+}
+
+type Told = {
+  readonly assignment: Assignment
+  readonly report: Report | undefined
+  readonly isLost: boolean
+}
+
+function newsOf(told: Told): News {
+  const { assignment, report, isLost } = told
+  const reported = new Map(report?.replicas.map((own) => [own.id, own]))
+  const turned: News['turned'][number][] = []
+  const gone: string[] = []
+  for (const { id, order, readySinceMs } of assignment.replicas) {
+    const own = reported.get(id)
+    const ready = !isLost && own?.ready === true && own.phase === 'ready'
+    if (order === 'stop' && hasLetGo(told, own)) gone.push(id)
+    else if (ready !== (readySinceMs !== undefined)) turned.push({ id, ready })
+  }
+  return { turned, gone }
+}
+
+const newsIn = rememberedPair((assignment: Assignment, report: Report) =>
+  newsOf({ assignment, report, isLost: false }),
+)
+
+/** The agent says that it is gone, or knows of the newest orders and does not have it at all. */
+function hasLetGo({ report, assignment }: Told, own: ReportedReplica | undefined): boolean {
+  if (own !== undefined) return own.phase === 'gone'
+  return (report?.observedGeneration ?? 0) >= assignment.generation
+}
+
+function stamp(node: string, replica: string, readySinceMs: number | undefined): Action {
+  const reason =
+    readySinceMs === undefined
+      ? { code: 'Unready', text: 'it is no longer ready' }
+      : { code: 'Ready', text: 'its probe succeeds' }
+  return { kind: 'stamp', node, replica, readySinceMs, reason }
+}
+
+/**
+ * An agent never goes back to an older generation. One that has seen a newer one than the table
+ * holds was told by the table this one was restored from.
+ */
+function liftGeneration({ node, report, assignment }: NodeFacts): readonly Action[] {
+  const seen = report?.observedGeneration ?? 0
+  if (assignment === undefined || seen <= assignment.generation || seen > GENERATION_MAX) return []
+  const reason = { code: 'Restored', text: 'its agent has seen newer orders than the table holds' }
+  return [{ kind: 'lift', node: node.name, generation: seen + 1, reason }]
+}
+
+/** Reports are untrusted: far beyond any herd's age, and far below what a number can hold. */
+const GENERATION_MAX = 1_000_000_000
+
+/** A machine that carries work has booted anew: its agent starts the replicas again. */
+function takeInBoot({ node, report }: NodeFacts): readonly Action[] {
+  if (report === undefined || !['ready', 'draining'].includes(node.phase)) return []
+  const sameBoot = report.bootId === node.bootId
+  const sameRuntimes = sameJson(report.runtimes, node.runtimes)
+  if (sameBoot && sameRuntimes) return []
+  const changes = { bootId: report.bootId, runtimes: [...report.runtimes] }
+  const reason = { code: 'Rebooted', text: 'the machine has booted anew' }
+  return [{ kind: 'note', node: node.name, changes, reason }]
+}

@@ -1,0 +1,146 @@
+/**
+ * Burn-in as the planner sees it: no node carries work before it has proved itself.
+ *
+ * Testing begins with the agent's first report and ends with a verdict for that very attempt, boot
+ * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
+ * fails closed: the absence of a verdict is never a pass.
+ */
+import type { Action } from '../actions.ts'
+import { suiteOf } from './burn-in-suite.ts'
+import { BURN_IN_FAILED } from '../brake.ts'
+import type { NodeFacts, ObserveContext } from '../facts.ts'
+import type { VerdictName } from '../../model/verdict.ts'
+
+/** Tries of one test that may end in INFRA or UNKNOWN before the machine is replaced. */
+const TRIES_MAX = 3
+
+export function runBurnIn(
+  facts: NodeFacts,
+  { snapshot, brakes }: ObserveContext,
+): readonly Action[] {
+  const { node, report } = facts
+  const { nowMs, settings } = snapshot
+  if (node.drain !== undefined) return []
+  if (node.phase === 'booting') {
+    if (node.adoptedAtMs !== undefined) return takeInAdopted(facts, { snapshot, brakes })
+    if (report !== undefined) return [testOf(facts, { nowMs, tries: 1 })]
+    if (nowMs - node.phaseSinceMs <= settings.bootDeadlineMs) return []
+    if (!brakes.condemn(node, 'BootDeadline')) return []
+    const text = 'no agent has reported within the boot deadline'
+    return [{ kind: 'terminate', node: node.name, reason: { code: 'BootDeadline', text } }]
+  }
+  if (node.phase !== 'testing' || node.burnIn === undefined) return []
+  if (report !== undefined && report.bootId !== node.bootId) {
+    return tryAgain(facts, { snapshot, brakes }, 'it booted anew during its burn-in')
+  }
+  const verdict = verdictOn(facts)
+  if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
+  if (nowMs <= node.burnIn.deadlineMs) return []
+  return tryAgain(facts, { snapshot, brakes }, 'BurnInDeadline: no verdict in time')
+}
+
+/** Kept as it is while it carries what the table has forgotten, until a person allows the sweep. */
+function takeInAdopted(facts: NodeFacts, { snapshot }: ObserveContext): Action[] {
+  const { node, report } = facts
+  if (snapshot.orders.some((order) => order.target === 'sweep')) {
+    const reason = { code: 'Swept', text: 'a person allowed the sweep' }
+    return [{ kind: 'terminate', node: node.name, reason }]
+  }
+  const isIdle = report?.replicas.every((own) => own.phase === 'gone') ?? false
+  return isIdle ? [testOf(facts, { nowMs: snapshot.nowMs, tries: 1 })] : []
+}
+
+/** The next attempt at the pool's suite: the `tries`-th of this test. */
+export function testOf(
+  { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
+  { nowMs, tries }: { nowMs: number; tries: number },
+): Extract<Action, { kind: 'test' }> {
+  const { suite, checks } = suiteOf(pool)
+  const attempt = (node.burnIn?.attempt ?? 0) + 1
+  return {
+    kind: 'test',
+    node: node.name,
+    attempt,
+    tries,
+    suite,
+    checks,
+    deadlineMs: nowMs + (pool?.spec.burnIn.timeoutSeconds ?? 300) * 1000,
+    changes: { bootId: report?.bootId, runtimes: [...(report?.runtimes ?? node.runtimes)] },
+    reason: { code: 'Testing', text: `burn-in ${suite}, attempt ${String(attempt)}` },
+  }
+}
+
+/** The verdict on this very attempt, boot and suite, if there is one. */
+function verdictOn({ node, verdict }: NodeFacts): NodeFacts['verdict'] {
+  if (verdict === undefined || node.burnIn === undefined) return undefined
+  const same =
+    verdict.attempt === node.burnIn.attempt &&
+    verdict.suite === node.burnIn.suite &&
+    verdict.bootId === node.bootId &&
+    verdict.arn === node.machine?.arn
+  return same ? verdict : undefined
+}
+
+type Conclusion = (
+  facts: NodeFacts,
+  context: ObserveContext,
+  burnIn: NonNullable<NodeFacts['node']['burnIn']>,
+) => readonly Action[]
+
+const admit: Conclusion = ({ node }, _context, burnIn) => [
+  {
+    kind: 'advance',
+    node: node.name,
+    to: 'ready',
+    changes: { burnIn, reason: undefined },
+    reason: { code: 'Admitted', text: `burn-in ${burnIn.suite}: ${String(burnIn.verdict)}` },
+  },
+]
+
+const retry: Conclusion = (facts, context, burnIn) =>
+  tryAgain(facts, context, `burn-in was ${String(burnIn.verdict)}`)
+
+const conclusions = {
+  PASS: admit,
+  WARN: admit,
+  UNKNOWN: retry,
+  INFRA: retry,
+  FAIL: ({ node }, { brakes }, burnIn) => {
+    brakes.record(node, BURN_IN_FAILED)
+    const failed = burnIn.checks.find((check) => check.verdict === 'FAIL')
+    const text = `burn-in failed: ${failed?.name ?? burnIn.suite}: ${failed?.text ?? ''}`
+    return [
+      {
+        kind: 'advance',
+        node: node.name,
+        to: 'quarantined',
+        changes: { burnIn, reason: text },
+        reason: { code: 'Quarantined', text },
+      },
+    ]
+  },
+} satisfies Record<VerdictName, Conclusion>
+
+function conclude(
+  facts: NodeFacts,
+  verdict: NonNullable<NodeFacts['verdict']>,
+  context: ObserveContext,
+): readonly Action[] {
+  const { burnIn } = facts.node
+  if (burnIn === undefined) return []
+  const judged = { ...burnIn, verdict: verdict.verdict, checks: verdict.checks, atMs: verdict.atMs }
+  return conclusions[verdict.verdict](facts, context, judged)
+}
+
+function tryAgain(
+  facts: NodeFacts,
+  { snapshot, brakes }: ObserveContext,
+  why: string,
+): readonly Action[] {
+  const { node } = facts
+  const tries = (node.burnIn?.tries ?? 0) + 1
+  if (tries <= TRIES_MAX) return [testOf(facts, { nowMs: snapshot.nowMs, tries })]
+  if (!brakes.condemn(node, 'BurnInGaveUp')) return []
+  const text = `${why}, ${String(TRIES_MAX)} times: the machine is replaced`
+  return [{ kind: 'terminate', node: node.name, reason: { code: 'BurnInGaveUp', text } }]
+}
