@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Shortage } from '#shared/model/facts.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Offer } from '#shared/planner/provision/offers.ts'
-import { isClosed, openWeigh, SPOT_INTERRUPTION } from '#shared/planner/provision/place-history.ts'
+import { openWeigh } from '#shared/planner/provision/place-history.ts'
+import { isClosed, SPOT_INTERRUPTION } from '#shared/planner/provision/shortage.ts'
 
 const NOW_MS = 1_000_000
 

@@ -17,7 +17,6 @@ import {
   type Launch,
   type LaunchRequest,
 } from '../../model/launch.ts'
-import { SPOT_INTERRUPTION } from '../../planner/provision/place-history.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { InstanceType } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
@@ -26,7 +25,7 @@ import type { WorkloadStatus } from '../../model/status.ts'
 import type { Action, PlannedLaunch } from '../../planner/actions.ts'
 import { dealInstances, type Dealing } from '../../planner/provision/deal.ts'
 import type { Draft } from '../../planner/fold.ts'
-import { rememberShortages } from '../../planner/provision/shortage.ts'
+import { rememberShortages, SPOT_INTERRUPTION } from '../../planner/provision/shortage.ts'
 import type { Snapshot } from '../../planner/snapshot.ts'
 import type { Write } from '../../store/store.ts'
 import type { LaunchSettings } from '../launch-settings.ts'

@@ -17,7 +17,6 @@ import type { Resources } from '../../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../../model/spec-item.ts'
 import { rulesBy, topologyRules, type Demand, type TopologyRule } from '../demand.ts'
 import { afterTaking, takeDevices, withoutShares } from './devices.ts'
-import type { Content } from './fill.ts'
 import { poolsByName } from '../facts.ts'
 import type { Draft } from '../fold.ts'
 import { isLeaving, replicasByUid } from '../replicas.ts'
@@ -226,7 +225,7 @@ export function put(board: Board, slot: Slot, demand: Demand): readonly GpuShare
 }
 
 /** Puts the contents into a slot that nothing is bound on yet. */
-export function putAll(board: Board, slot: Slot, contents: readonly Content[]): void {
+export function putAll(board: Board, slot: Slot, contents: readonly Filling[]): void {
   const templates = new Set(slot.templates)
   for (const { want, count } of contents) {
     const { need, target, templateBytes } = want.demand
@@ -239,6 +238,11 @@ export function putAll(board: Board, slot: Slot, contents: readonly Content[]): 
     note(board, slot, { workload: target.workload, by: count })
   }
   slot.templates = templates
+}
+
+type Filling = {
+  readonly want: { readonly demand: Demand; readonly key: string }
+  readonly count: number
 }
 
 /** Takes back what `put` did; its template stays counted, which errs on the safe side. */

@@ -15,7 +15,7 @@ import type { PoolSpec } from '../../model/pool.ts'
 import type { WorkloadSpec } from '../../model/workload.ts'
 import { poolsFor, untolerated, type Demand } from '../demand.ts'
 import { deviceFit } from '../place/devices.ts'
-import { isClosed } from './place-history.ts'
+import { isClosed } from './shortage.ts'
 import { priceOf } from './prices.ts'
 import type { Snapshot } from '../snapshot.ts'
 

@@ -13,16 +13,8 @@ import type { Shortage } from '../../model/facts.ts'
 import type { Action } from '../actions.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
 import type { Offer } from './offers.ts'
-import { rememberShortages } from './shortage.ts'
+import { isClosed, rememberShortages, SPOT_INTERRUPTION } from './shortage.ts'
 import type { Snapshot } from '../snapshot.ts'
-
-/** The code of what was remembered because EC2 took a spot machine back. */
-export const SPOT_INTERRUPTION = 'SpotInterruption'
-
-/** True when nothing should be bought there now. */
-export function isClosed({ code, untilMs }: Shortage, nowMs: number): boolean {
-  return code !== SPOT_INTERRUPTION && untilMs > nowMs
-}
 
 /** What the actions of this pass so far say of the places of their nodes. */
 export function shortagesFound(

@@ -15,6 +15,14 @@ export type LaunchFailure = {
   readonly text: string
 }
 
+/** The code of what was remembered because EC2 took a spot machine back. */
+export const SPOT_INTERRUPTION = 'SpotInterruption'
+
+/** True when nothing should be bought there now. */
+export function isClosed({ code, untilMs }: Shortage, nowMs: number): boolean {
+  return code !== SPOT_INTERRUPTION && untilMs > nowMs
+}
+
 /** Codes that speak of the account's quota for a capacity type. (research: serverless §4d) */
 const QUOTA: ReadonlySet<string> = new Set([
   'MaxSpotInstanceCountExceeded',
