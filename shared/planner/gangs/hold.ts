@@ -59,7 +59,7 @@ const isOn = (own: Replica, node: string): boolean => own.node.name === node
 
 /** It took up some of the room already; who ran before the gang formed has none of it. */
 function isNew({ bound }: Replica, { part }: Gang): boolean {
-  return bound.assignedAtMs >= (part.formingSinceMs ?? Infinity)
+  return bound.assignedAtMs > (part.formingSinceMs ?? Infinity)
 }
 
 function borrowing(uid: string, slot: Slot, wants: readonly Want[]): Want | undefined {

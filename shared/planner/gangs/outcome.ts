@@ -84,8 +84,9 @@ function partOf(gang: Gang, { state, found, nowMs }: Seen): GangPart {
 function formingSince(gang: Gang, { state, found, nowMs }: Seen): number | undefined {
   const since = isForming(gang) ? gang.part.formingSinceMs : undefined
   if (state === 'forming') return found?.yields === true ? undefined : since
-  // Once it was whole, a replica that is unready for a while is no new start.
-  if (state === 'starting') return gang.part.formed === undefined ? (since ?? nowMs) : since
+  // Once it was whole, a replica that is unready for a while is no new start, and one that took
+  // up its room ends the search for it: who is lost next is sought anew.
+  if (state === 'starting') return gang.part.formed === undefined ? (since ?? nowMs) : undefined
   return state === 'waiting' && (found?.reservations.length ?? 0) > 0 ? nowMs : undefined
 }
 
