@@ -18,7 +18,7 @@ const CAUGHT_CHARS = 30
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
-    seeds: { type: 'string', default: '120' },
+    seeds: { type: 'string', default: '240' },
     days: { type: 'string', default: '0.5' },
     story: { type: 'boolean', default: false },
   },
