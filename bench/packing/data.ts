@@ -56,7 +56,7 @@ const LEFT_OUT = new Set(
     'trn1 trn1n vt1 dl1 f1 f2'
   ).split(' '),
 )
-const LEFT_OUT_STARTS = ['inf', 'u-', 'hpc', 'mac']
+const LEFT_OUT_STARTS = ['inf', 'u-', 'u7', 'hpc', 'mac']
 
 /** amd64, priced, not metal, burstable or flex; `isTaken` narrows it further. */
 export function readMachines(
