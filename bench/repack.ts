@@ -3,6 +3,7 @@
  *
  *   npm run bench:repack                       five seeds as the product is, and with repack off
  *   npm run bench:repack -- --curve            one seed, by how many nodes may move at once
+ *   npm run bench:repack -- --repack cheaper   or never: one of the two
  *   npm run bench:repack -- --replicas 500 --days 2 --seeds 1   smaller, or shorter
  *   npm run -s bench:repack -- --json > FILE   the rows as JSON
  *
@@ -28,9 +29,7 @@ const { values } = parseArgs({
     replicas: { type: 'string', default: '2000' },
     days: { type: 'string', default: '10' },
     seeds: { type: 'string', default: '5' },
-    from: { type: 'string', default: '1' },
-    off: { type: 'boolean', default: false },
-    on: { type: 'boolean', default: false },
+    repack: { type: 'string' },
     curve: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -41,7 +40,7 @@ const BUDGETS = ['1%', '2%', '5%', '10%', '25%', '100%']
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-function numberOf(name: 'replicas' | 'days' | 'seeds' | 'from'): number {
+function numberOf(name: 'replicas' | 'days' | 'seeds'): number {
   const value = Number(values[name])
   if (value > 0) return value
   process.stderr.write(`--${name} must be a number above 0, not ${values[name]}\n`)
@@ -56,23 +55,32 @@ function readShapes(): readonly Replica[] {
 }
 
 function jobsOf(): readonly Job[] {
-  const [replicas, days, from] = [numberOf('replicas'), numberOf('days'), numberOf('from')]
-  const base = { seed: from, replicas, days, repack: 'cheaper', budget: undefined } as const
-  if (values.curve) return [...BUDGETS.map((budget) => ({ ...base, budget })), off(base)]
-  const all = Array.from({ length: numberOf('seeds') }, (_, i) => ({ ...base, seed: from + i }))
-  const both = values.on === values.off
-  return [...(both || values.on ? all : []), ...(both || values.off ? all.map(off) : [])]
+  const [replicas, days] = [numberOf('replicas'), numberOf('days')]
+  const base = { seed: 1, replicas, days, repack: 'cheaper', budget: undefined } as const
+  if (values.curve) {
+    return [...BUDGETS.map((budget) => ({ ...base, budget })), { ...base, repack: 'never' }]
+  }
+  const seeds = Array.from({ length: numberOf('seeds') }, (_, i) => i + 1)
+  return waysOf().flatMap((repack) => seeds.map((seed) => ({ ...base, seed, repack })))
 }
 
-const off = (job: Job): Job => ({ ...job, repack: 'never' })
+const WAYS = ['cheaper', 'never'] as const
+
+function waysOf(): readonly Job['repack'][] {
+  const asked = WAYS.filter((own) => values.repack === undefined || values.repack === own)
+  if (asked.length > 0) return asked
+  process.stderr.write(`--repack is ${WAYS.join(' or ')}\n`)
+  process.exit(2)
+}
 
 type Answer = { readonly row: Row } | { readonly broken: { readonly job: Job; text: string } }
 
 async function run(): Promise<void> {
   const rows: Row[] = []
+  const jobs = jobsOf()
   if (!values.json) say(HEAD)
   await runPool<Job, Answer>({
-    jobs: jobsOf(),
+    jobs,
     module: new URL('./repack/worker.ts', import.meta.url),
     data: readShapes(),
     onAnswer: (answer) => {
@@ -86,13 +94,13 @@ async function run(): Promise<void> {
     },
   })
   if (values.json) say(JSON.stringify({ rows }))
-  else for (const repack of ['cheaper', 'never'] as const) tellWorst(rows, repack)
+  else for (const repack of WAYS) tellWorst(rows, repack)
 }
 
 function tellWorst(rows: readonly Row[], repack: Job['repack']): void {
   const own = rows.filter((row) => row.repack === repack)
   if (own.length < 2 || values.curve) return
-  const gap = Math.max(...own.map((row) => row.meanGap * 100)).toFixed(2)
+  const gap = Math.max(...own.map((row) => (row.meanGap ?? 0) * 100)).toFixed(2)
   const moves = Math.max(...own.map((row) => row.movesPerReplicaDay)).toFixed(2)
   say(`repack ${repack}, the worst of ${String(own.length)} seeds: gap ${gap} %, ${moves} moves`)
 }

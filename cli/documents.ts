@@ -25,7 +25,7 @@ export type SpecDocument = {
   readonly noun: Noun
   readonly name: string
   readonly body: Readonly<Record<string, unknown>>
-  /** The same as the server reads it, with what is left out filled in. */
+  /** The same with what is left out filled in; a workload that leaves out its count has 0 here. */
   readonly document: Document
 }
 

@@ -23,10 +23,13 @@ export type Job = {
 
 export type Row = Job & {
   readonly nodes: number
-  /** Means of cost over bound, less one, outside and inside the hours after a storm. */
-  readonly meanGap: number
+  /**
+   * Cost over bound, less one: means outside and inside the hours after a storm, and the worst
+   * outside; null where no bound was due.
+   */
+  readonly meanGap: number | null
   readonly stormGap: number | null
-  readonly worstGap: number
+  readonly worstGap: number | null
   readonly movesPerReplicaDay: number
   readonly interruptedPerReplicaDay: number
   readonly costUsd: number
@@ -57,7 +60,6 @@ export async function runHerd(
     ...storms.flatMap((own) => every(1, AFTER_STORM_HOURS).map((after) => own + after)),
   ])
   const startedMs = threadCpuMsNow()
-  const samples: Sample[] = []
   const done = await replay({
     ...{ seed, hours, rows: workOf({ seed, replicas, hours, shapes }), documents: [poolOf(job)] },
     ...{ capacity: CAPACITY, passEveryMs: PASS_EVERY_MS, solver: await loadSolver() },
@@ -66,8 +68,7 @@ export async function runHerd(
     storms: storms.map((own) => ({ atMs: own * HOUR_MS, share: STORM_SHARE })),
     sampleHours: every(1, hours),
     boundHours,
-    onSample: (own) => void samples.push(own),
-    onProgress: (hour) => {
+    onProgress: (hour, samples) => {
       const isBound = samples.at(-1)?.bound !== undefined
       onHour(hour, isBound ? rowOf(job, { samples, replay: undefined, startedMs }) : undefined)
     },
@@ -103,9 +104,9 @@ function rowOf(job: Job, { samples, replay: done, startedMs }: Seen): Row {
   return {
     ...job,
     nodes: Math.round(mean(samples.map((own) => own.nodes))),
-    meanGap: mean(calm),
+    meanGap: calm.length === 0 ? null : mean(calm),
     stormGap: stormy.length === 0 ? null : mean(stormy),
-    worstGap: Math.max(...calm),
+    worstGap: calm.length === 0 ? null : Math.max(...calm),
     movesPerReplicaDay: counts.repackMoves / replicaDays,
     interruptedPerReplicaDay: counts.interrupted / replicaDays,
     costUsd: done === undefined ? sum(samples.map(costOf)) : costOf({ cost: done.bill }),

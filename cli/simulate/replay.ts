@@ -35,9 +35,8 @@ export type ReplaySetup = Pick<
   /** In hours from the beginning: when the herd is looked at, and when its bound is found too. */
   readonly sampleHours: readonly number[]
   readonly boundHours: ReadonlySet<number>
-  readonly onProgress: (hours: number) => void
-  /** As soon as it is taken. */
-  readonly onSample?: (sample: Sample) => void
+  /** With what has been sampled until then. */
+  readonly onProgress: (hours: number, samples: readonly Sample[]) => void
 }
 
 export type Replay = {
@@ -72,13 +71,11 @@ export async function replay(setup: ReplaySetup): Promise<Replay> {
   }
   for (const hour of setup.sampleHours) {
     await agenda.runUntil(START_MS + hour * HOUR_MS)
-    const sample = await sampleNow(run, hour)
-    run.samples.push(sample)
-    setup.onSample?.(sample)
-    setup.onProgress(hour)
+    run.samples.push(await sampleNow(run, hour))
+    setup.onProgress(hour, run.samples)
   }
   await agenda.runUntil(START_MS + setup.hours * HOUR_MS)
-  setup.onProgress(setup.hours)
+  setup.onProgress(setup.hours, run.samples)
   return {
     ...{ samples: run.samples, bill: meter.bill(), struck: run.struck },
     ...{ counts: { ...witness.counts }, waitsMs: witness.waitsMs },

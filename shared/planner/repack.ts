@@ -10,7 +10,6 @@ import { sum } from '../base/sum.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { RepackRefusal } from '../model/proposal.ts'
-import { countOf } from '../model/quantities.ts'
 import type { RepackGroup, RepackMark, RepackReason } from '../model/repack.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action } from './actions.ts'
@@ -28,7 +27,7 @@ import {
   type Failed,
   type LiveGroup,
 } from './repack/groups.ts'
-import { herdOf, holdBefore, holdOn, poolSizes, type Herd, type Hold } from './repack/herd.ts'
+import { budgetOf, herdOf, holdBefore, holdOn, type Herd, type Hold } from './repack/herd.ts'
 import { calmOf, marketFor, placesOf, riskOf, type Allows } from './repack/market.ts'
 import { isWorthIt, movesOff } from './repack/saving.ts'
 import { groundNow, groundOf, tryWithout, type GroundContext, type Trial } from './repack/trial.ts'
@@ -331,11 +330,9 @@ function whyNotAgain({ context, failed }: Desk, group: RepackGroup): Hold | unde
   return known === undefined ? { reason } : { reason, untilMs: known.untilMs }
 }
 
-/** By the pool's budgets, rounded up: those that move already count. */
+/** Those that move already count. */
 function isInBudget(pool: string, retire: readonly Node[], { context, draft }: Desk): boolean {
-  const budgets = poolsByName(context.snapshot.pools).get(pool)?.spec.repack.budgets ?? []
-  const total = poolSizes(draft).get(pool) ?? 0
-  const most = Math.min(...budgets.map(({ nodes }) => countOf(nodes, { total, round: 'up' })))
+  const most = budgetOf(pool, { snapshot: context.snapshot, draft })
   const isMoving = (own: Node): boolean =>
     own.pool === pool && own.repack?.side === 'retire' && own.phase !== 'terminating'
   const moving = [...draft.nodes.values()].filter(isMoving).length

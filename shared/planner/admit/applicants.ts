@@ -9,7 +9,6 @@ import { isGang } from '../../model/gang.ts'
 import type { WorkloadItem } from '../../model/spec-item.ts'
 import type { WorkloadStatus } from '../../model/status.ts'
 import type { Draft } from '../fold.ts'
-import type { Hope } from './hopeless.ts'
 import { coolDownsOf } from '../quota/cool-down.ts'
 import { amountOf, countOfHoldings, DIMENSIONS, type Ask, type Holding } from '../quota/policy.ts'
 import {
@@ -23,6 +22,7 @@ import {
 import { revisionOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Target } from '../target.ts'
+import type { Hope } from './hopeless.ts'
 
 export type Applicant = {
   /** As it would be without quotas. */

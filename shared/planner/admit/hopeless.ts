@@ -6,6 +6,7 @@
  * another matter.
  */
 import { typesByName } from '../../catalog/catalog.ts'
+import type { Reason } from '../../model/status.ts'
 import { poolsByName } from '../facts.ts'
 import type { Draft } from '../fold.ts'
 import {
@@ -18,7 +19,6 @@ import {
 import { describeLimits, fitsAlone } from '../provision/pool-limits.ts'
 import { revisionOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
-import type { Reason } from '../../model/status.ts'
 import type { Target } from '../target.ts'
 
 export type Hope = {

@@ -5,11 +5,11 @@
  * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
  * fails closed: the absence of a verdict is never a pass.
  */
+import type { VerdictName } from '../../model/verdict.ts'
 import type { Action } from '../actions.ts'
-import { suiteOf } from './burn-in-suite.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
 import type { NodeFacts, ObserveContext } from '../facts.ts'
-import type { VerdictName } from '../../model/verdict.ts'
+import { suiteOf } from './burn-in-suite.ts'
 
 /** Tries of one test that may end in INFRA or UNKNOWN before the machine is replaced. */
 const TRIES_MAX = 3

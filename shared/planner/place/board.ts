@@ -16,12 +16,12 @@ import type { Node } from '../../model/node.ts'
 import type { Resources } from '../../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../../model/spec-item.ts'
 import { rulesBy, topologyRules, type Demand, type TopologyRule } from '../demand.ts'
-import { afterTaking, takeDevices, withoutShares } from './devices.ts'
 import { poolsByName } from '../facts.ts'
 import type { Draft } from '../fold.ts'
 import { isLeaving, replicasByUid } from '../replicas.ts'
 import { weightOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { afterTaking, takeDevices, withoutShares } from './devices.ts'
 
 export type Slot = {
   readonly node: string

@@ -58,3 +58,8 @@ export function afterTaking(
   }
   return left
 }
+
+/** True when a device, or a part of one, is not taken; in milli of each. */
+export function hasFreeDevice(free: readonly number[]): boolean {
+  return free.some((milli) => milli > 0)
+}

@@ -2,8 +2,8 @@
  * How many replicas one machine takes, of those that are to go there: by its room, by the rules of
  * topology, and by what a spot storm may take at once.
  */
-import { exposureOf, type Board } from './board.ts'
 import { rulesBy, type Demand } from '../demand.ts'
+import { exposureOf, type Board } from './board.ts'
 import { afterTaking, deviceFit } from './devices.ts'
 import { isZoned, nodeRoom, zoneRoom } from './topology.ts'
 

@@ -8,11 +8,11 @@
  */
 import type { Reservation, WorkloadStatus } from '../../model/status.ts'
 import type { Action } from '../actions.ts'
-import { put, type Board, type Slot } from './board.ts'
 import type { Demand } from '../demand.ts'
+import { bind, binOf, type PlaceContext, type Placing } from '../place.ts'
+import { put, type Board, type Slot } from './board.ts'
 import { takeDevices, withoutShares } from './devices.ts'
 import { roomByRules, type Want } from './fill.ts'
-import { bind, binOf, type PlaceContext, type Placing } from '../place.ts'
 import { slotSuits } from './slot-suits.ts'
 
 export type Reserved = Omit<Placing, 'coming'> & {

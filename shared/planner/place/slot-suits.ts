@@ -3,10 +3,10 @@
  * that its workload takes. Topology is not asked here: it depends on where the others are.
  */
 import { LIMITS } from '../../model/limits.ts'
-import { demandKey, TEMPLATE_ROOM_BYTES, type Slot } from './board.ts'
 import { untolerated, type Demand } from '../demand.ts'
-import { deviceFit } from './devices.ts'
 import { typeSuits } from '../provision/offers.ts'
+import { demandKey, TEMPLATE_ROOM_BYTES, type Slot } from './board.ts'
+import { deviceFit, hasFreeDevice } from './devices.ts'
 
 export type Suitor = { readonly demand: Demand; readonly shunsGpus: boolean }
 
@@ -27,12 +27,10 @@ export function slotSuits(slot: Slot, { demand, shunsGpus }: Suitor): boolean {
     (spec.placement.zones === undefined ||
       slot.zones.every((zone) => spec.placement.zones?.includes(zone))) &&
     untolerated(slot.pool.spec, spec) === undefined &&
-    !(shunsGpus && slot.freeDevices.some(isFree)) &&
+    !(shunsGpus && hasFreeDevice(slot.freeDevices)) &&
     isRightSort(slot, demand)
   )
 }
-
-const isFree = (milli: number): boolean => milli > 0
 
 /** True when every type the slot may turn out to be is of a sort that the demand takes. */
 function isRightSort(slot: Slot, demand: Demand): boolean {

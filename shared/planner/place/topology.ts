@@ -6,8 +6,8 @@
  * nodes is a preference. Anti-affinity is one replica a domain; affinity follows those already
  * there.
  */
-import { countIn, type Board } from './board.ts'
 import { rulesBy, type Demand, type TopologyRule } from '../demand.ts'
+import { countIn, type Board } from './board.ts'
 
 /** True when the rules of the demand care which zone a replica is in. */
 export function isZoned(demand: Demand): boolean {

@@ -14,9 +14,9 @@ import type { Node } from '../../model/node.ts'
 import { exposureOf, type Board, type Slot } from '../place/board.ts'
 import { afterTaking, deviceFit } from '../place/devices.ts'
 import type { Content, Want } from '../place/fill.ts'
+import { isZoned } from '../place/topology.ts'
 import { makeOfferTest, shapeOf, type Offer } from './offers.ts'
 import type { ProvisionContext } from './provision-context.ts'
-import { isZoned } from '../place/topology.ts'
 
 export type ClaimDraft = {
   readonly node: Node

@@ -7,12 +7,12 @@
  */
 import { byKey } from '../../base/order.ts'
 import { typesByName } from '../../catalog/catalog.ts'
-import { suiteOf } from '../observe/burn-in-suite.ts'
 import type { Assignment } from '../../model/assignment.ts'
 import type { Launch } from '../../model/launch.ts'
 import type { InstanceType } from '../../model/machine.ts'
 import type { Machine, Node } from '../../model/node.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
+import { suiteOf } from '../observe/burn-in-suite.ts'
 import { priceOf, type PriceBook } from './prices.ts'
 
 /** As much of an instance as dealing needs. */

@@ -6,8 +6,8 @@ import { byText, groupBy } from '../../base/order.ts'
 import { onceFor } from '../../base/remembered.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Action } from '../actions.ts'
-import type { ClaimDraft } from './claims.ts'
 import type { IdMaker } from '../ids.ts'
+import type { ClaimDraft } from './claims.ts'
 
 export type Launches = {
   readonly actions: readonly Action[]

@@ -13,8 +13,8 @@ import type { Resources } from '../../model/quantities.ts'
 import { noteZone, type Board } from '../place/board.ts'
 import { rulesBy } from '../demand.ts'
 import type { Want } from '../place/fill.ts'
-import type { Offer } from './offers.ts'
 import { isZoned, zoneRoom } from '../place/topology.ts'
+import type { Offer } from './offers.ts'
 
 export type Member = { readonly want: Want; left: number }
 

@@ -15,9 +15,9 @@ import type { PoolSpec } from '../../model/pool.ts'
 import type { WorkloadSpec } from '../../model/workload.ts'
 import { poolsFor, untolerated, type Demand } from '../demand.ts'
 import { deviceFit } from '../place/devices.ts'
+import type { Snapshot } from '../snapshot.ts'
 import { isClosed } from './shortage.ts'
 import { priceOf } from './prices.ts'
-import type { Snapshot } from '../snapshot.ts'
 
 export type Offer = {
   readonly pool: PoolItem

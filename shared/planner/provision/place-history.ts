@@ -12,9 +12,9 @@ import { LIMITS } from '../../model/limits.ts'
 import type { Shortage } from '../../model/facts.ts'
 import type { Action } from '../actions.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
+import type { Snapshot } from '../snapshot.ts'
 import type { Offer } from './offers.ts'
 import { isClosed, rememberShortages, SPOT_INTERRUPTION } from './shortage.ts'
-import type { Snapshot } from '../snapshot.ts'
 
 /** What the actions of this pass so far say of the places of their nodes. */
 export function shortagesFound(

@@ -18,9 +18,9 @@ import type { Node } from '../../model/node.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Draft } from '../fold.ts'
-import { shapeOf, type Offer } from './offers.ts'
 import { DIMENSIONS, type Dimension } from '../quota/policy.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { shapeOf, type Offer } from './offers.ts'
 
 type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
 

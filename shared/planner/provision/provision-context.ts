@@ -4,10 +4,10 @@
 import type { Board } from '../place/board.ts'
 import type { Want } from '../place/fill.ts'
 import type { IdMaker } from '../ids.ts'
+import type { Snapshot } from '../snapshot.ts'
 import type { Offer } from './offers.ts'
 import type { Weigh } from './place-history.ts'
 import type { PoolBook } from './pool-limits.ts'
-import type { Snapshot } from '../snapshot.ts'
 
 export type ProvisionContext = {
   readonly snapshot: Snapshot

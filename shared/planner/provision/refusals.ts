@@ -6,8 +6,8 @@ import type { Reason } from '../../model/status.ts'
 import type { Refusal } from '../actions.ts'
 import type { Demand } from '../demand.ts'
 import { roomByRules, type Want } from '../place/fill.ts'
-import { whyNothingFits, type Offer } from './offers.ts'
 import { binOfOffer } from '../provision.ts'
+import { whyNothingFits, type Offer } from './offers.ts'
 import type { ProvisionContext } from './provision-context.ts'
 
 /** Why those that are left of the want have no place. */

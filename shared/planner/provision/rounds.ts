@@ -4,11 +4,11 @@
  * What a round has placed and bought may fill a zone or carry a pool to its limit, and then those
  * that are left may go where they might not before.
  */
-import type { ClaimDraft } from './claims.ts'
 import type { Demand } from '../demand.ts'
 import type { Want } from '../place/fill.ts'
 import { place, type Placing } from '../place.ts'
 import { provision } from '../provision.ts'
+import type { ClaimDraft } from './claims.ts'
 import type { ProvisionContext } from './provision-context.ts'
 import { wantsOf, type WantContext } from './wants.ts'
 

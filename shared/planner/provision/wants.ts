@@ -13,11 +13,11 @@ import { demandKey, expect, type Board, type Slot } from '../place/board.ts'
 import { topologyRules, type Demand } from '../demand.ts'
 import { deviceFit } from '../place/devices.ts'
 import type { Want } from '../place/fill.ts'
-import { asksKey, makeOfferTest, type Offer } from './offers.ts'
-import type { PoolBook } from './pool-limits.ts'
 import { slotSuits, type Suitor } from '../place/slot-suits.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { isZoned } from '../place/topology.ts'
+import { asksKey, makeOfferTest, type Offer } from './offers.ts'
+import type { PoolBook } from './pool-limits.ts'
 
 export type Wants = {
   readonly wants: readonly Want[]

@@ -6,26 +6,22 @@
  * topology, storms or quotas, and only says which groups are worth a trial.
  */
 import { must } from '../../base/assert.ts'
-import { sum } from '../../base/sum.ts'
 import type { Node } from '../../model/node.ts'
 import { makeBoard, type Slot } from '../place/board.ts'
-import { machineName, priceNow } from '../bound.ts'
-import { takeDevices, withoutShares } from '../place/devices.ts'
+import { machineName } from '../bound.ts'
+import { hasFreeDevice, takeDevices, withoutShares } from '../place/devices.ts'
 import type { Draft } from '../fold.ts'
 import { packGreedily } from '../packing/greedy.ts'
 import { mostAlone, type PackingProblem, type Shape } from '../packing/problem.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { WorkOn } from './worth.ts'
 
-export type Guessed = {
-  /** Less than nothing where it costs more, and -Infinity where the work has no place known. */
-  readonly savingUsdPerHour: number
-  /** False where all of the work fits into room that is there. */
-  readonly buys: boolean
-}
-
 export type Guess = {
-  without(retire: readonly Node[]): Guessed
+  /**
+   * USD an hour of what would have to be bought for their work: nothing where it all fits into room
+   * that is there, Infinity where it has no place that is known.
+   */
+  costWithout(retire: readonly Node[]): number
   /** They go, and their work takes room that is guessed, also on what the draft has besides. */
   keep(retire: readonly Node[], draft: Draft): void
 }
@@ -72,13 +68,9 @@ export function openGuess(given: GuessContext): Guess {
     return work.every((own) => own.isWhole) ? work.flatMap((own) => own.shapes) : undefined
   }
   return {
-    without: (retire) => {
+    costWithout: (retire) => {
       const work = workOf(retire)
-      if (work === undefined) return NOWHERE
-      const { over } = rehoused(retire, work)
-      const saving = sum(retire.map((node) => priceNow(node, snapshot)))
-      if (over.every((count) => count === 0)) return { savingUsdPerHour: saving, buys: false }
-      return { savingUsdPerHour: saving - costOf(context, over), buys: true }
+      return work === undefined ? Infinity : costOf(context, rehoused(retire, work).over)
     },
     keep: (retire, draft) => {
       const fresh = makeBoard(snapshot, draft, []).slots.filter((own) => !known.has(own.node))
@@ -88,8 +80,6 @@ export function openGuess(given: GuessContext): Guess {
     },
   }
 }
-
-const NOWHERE: Guessed = { savingUsdPerHour: -Infinity, buys: true }
 
 /** Work without a GPU is bought a machine without one, where one holds it. */
 function withoutGuests({ shapes, machines }: PackingProblem): PackingProblem {
@@ -152,7 +142,7 @@ function house(room: Room, shape: Shape, index: number): boolean {
     const left = (cpu[i] as number) - cpuMilli
     if (left < 0 || left >= least || (memory[i] as number) < memoryMib || isOpen[i] === 0) continue
     const free = devices[i] ?? []
-    if (gpuMilli > 0 ? takeDevices(free, gpuMilli) === undefined : free.some(isFree)) continue
+    if (gpuMilli > 0 ? takeDevices(free, gpuMilli) === undefined : hasFreeDevice(free)) continue
     best = i
     least = left
   }
@@ -165,14 +155,13 @@ function house(room: Room, shape: Shape, index: number): boolean {
   return true
 }
 
-const isFree = (milli: number): boolean => milli > 0
-
 /** USD an hour of the machines that are bought for so many of each shape. */
 function costOf(
   { problem: { shapes, machines }, worth }: GuessContext,
   counts: Int32Array,
 ): number {
   const some = [...counts.keys()].filter((i) => (counts[i] ?? 0) > 0)
+  if (some.length === 0) return 0
   const rest = some.map((i): Shape => ({ ...must(shapes[i], 'a shape'), count: counts[i] ?? 0 }))
   const prices = Float64Array.from(some, (i) => Math.max(LEAST_WORTH, worth[i] ?? 0))
   return packGreedily({ shapes: rest, machines }, { worth: prices, ...FILL }).costUsdPerHour

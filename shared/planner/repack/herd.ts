@@ -10,6 +10,7 @@ import type { Assignment } from '../../model/assignment.ts'
 import { LIMITS } from '../../model/limits.ts'
 import { isGang } from '../../model/gang.ts'
 import type { Node } from '../../model/node.ts'
+import { countOf } from '../../model/quantities.ts'
 import type { RepackReason } from '../../model/repack.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
 import type { Reason } from '../../model/status.ts'
@@ -197,3 +198,13 @@ export const poolSizes = remembered((draft: Draft): ReadonlyMap<string, number> 
   }
   return sizes
 })
+
+/** Nodes of the pool that may be on the move at once: the least of its budgets, rounded up. */
+export function budgetOf(
+  pool: string,
+  { snapshot, draft }: Pick<Herd, 'snapshot' | 'draft'>,
+): number {
+  const budgets = poolsByName(snapshot.pools).get(pool)?.spec.repack.budgets ?? []
+  const total = poolSizes(draft).get(pool) ?? 0
+  return Math.min(...budgets.map(({ nodes }) => countOf(nodes, { total, round: 'up' })))
+}

@@ -7,21 +7,19 @@
  * which something is bought: to the node that costs most beyond what its work is worth, the one
  * that saves most with it is joined, and again, and the best group on the way is tried.
  */
-import { sum } from '../../base/sum.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
 import type { Draft } from '../fold.ts'
-import type { Guess, Guessed } from './guess.ts'
+import type { Guess } from './guess.ts'
+import type { Herd } from './herd.ts'
+import { gainOf, isWorthIt, movesOff, type Deal } from './saving.ts'
 import type { Valued } from './worth.ts'
 
 export type HuntContext = {
+  readonly herd: Herd
   readonly guess: Guess
   /** Nodes that may go, the most wasteful first. */
   readonly open: readonly Valued[]
-  /** Replicas that would move off the node. */
-  readonly movesOf: (node: Node) => number
-  /** True where going without the nodes for so much less would be worth their moves. */
-  readonly isWorth: (retire: readonly Node[], savingUsdPerHour: number) => boolean
   /** True where brakes and budgets let them all go at once. */
   readonly mayGo: (retire: readonly Node[]) => boolean
   /** Guesses, in all. */
@@ -81,8 +79,8 @@ export function openHunt(context: HuntContext): Hunt {
 /** What a node's going brings for each move; 0 where it is not worth them, or needs a purchase. */
 function scoreOf(state: State, node: Node): number {
   const alone = guessed(state, [node])
-  if (alone.buys || !isWorthIt(state, alone)) return 0
-  return alone.gain / (state.movesOf(node) + 1)
+  const { launchUsdPerHour, moves } = alone.deal
+  return launchUsdPerHour > 0 || !isWorth(state, alone) ? 0 : alone.gain / (moves + 1)
 }
 
 /** The best of the leads, which stand in order of what they promised when last guessed. */
@@ -111,30 +109,27 @@ function insert(leads: Lead[], lead: Lead): void {
   leads.splice(from, 0, lead)
 }
 
-type Group = Guessed & {
-  readonly retire: readonly Node[]
-  /** Saving less what the moves are reckoned to cost. */
-  readonly gain: number
-}
+/** A deal as it would be if the guess were right. */
+type Group = { readonly deal: Deal; readonly gain: number }
 
 /** The best group around the seed, or it by itself; undefined where none is worth its moves. */
 function grow(state: State, seed: Node): readonly Node[] | undefined {
   let group = guessed(state, [seed])
-  let best = isWorthIt(state, group) ? group : undefined
+  let best = isWorth(state, group) ? group : undefined
   let [most, inVain] = [group.gain, 0]
-  while (group.retire.length < GROUP_MAX && inVain < IN_VAIN_MAX) {
-    const next = bestJoined(state, group.retire)
+  while (group.deal.retire.length < GROUP_MAX && inVain < IN_VAIN_MAX) {
+    const next = bestJoined(state, group.deal.retire)
     if (next === undefined) break
     group = next
     inVain = group.gain > most ? 0 : inVain + 1
     most = Math.max(most, group.gain)
-    if (group.gain > (best?.gain ?? 0) && isWorthIt(state, group)) best = group
+    if (group.gain > (best?.gain ?? 0) && isWorth(state, group)) best = group
   }
-  return best === undefined ? undefined : withoutIdlers(state, best).retire
+  return best === undefined ? undefined : withoutIdlers(state, best).deal.retire
 }
 
-function isWorthIt({ isWorth }: State, { retire, savingUsdPerHour }: Group): boolean {
-  return isWorth(retire, savingUsdPerHour)
+function isWorth({ herd }: State, { deal }: Group): boolean {
+  return isWorthIt(deal, 'Cheaper', herd.snapshot)
 }
 
 /** The group with the one that gains most with it, of those most wasteful. */
@@ -146,24 +141,26 @@ function bestJoined(state: State, retire: readonly Node[]): Group | undefined {
     if (done.has(node.name) || retire.includes(node)) continue
     groups.push(guessed(state, [...retire, node]))
   }
-  return groups.sort((a, b) => b.gain - a.gain).find((own) => mayGo(own.retire))
+  return groups.sort((a, b) => b.gain - a.gain).find((own) => mayGo(own.deal.retire))
 }
 
 function guessed(state: State, retire: readonly Node[]): Group {
   state.guessesLeft -= 1
-  const found = state.guess.without(retire)
-  const moves = sum(retire.map(state.movesOf))
-  return { ...found, retire, gain: found.savingUsdPerHour - moves * LIMITS.repackMoveUsdPerHour }
+  const { snapshot, draft } = state.herd
+  const names = retire.map(({ name }) => name)
+  const launchUsdPerHour = state.guess.costWithout(retire)
+  const deal = { retire, launchUsdPerHour, moves: movesOff(names, draft) }
+  return { deal, gain: gainOf(deal, snapshot) }
 }
 
 /** Who adds nothing to the gain stays where it is. */
 function withoutIdlers(state: State, group: Group): Group {
   let best = group
-  for (const node of group.retire.slice(1)) {
-    if (best.retire.length < 3) break
+  for (const node of group.deal.retire.slice(1)) {
+    if (best.deal.retire.length < 3) break
     const fewer = guessed(
       state,
-      best.retire.filter((own) => own !== node),
+      best.deal.retire.filter((own) => own !== node),
     )
     if (fewer.gain >= best.gain) best = fewer
   }

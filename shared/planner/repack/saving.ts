@@ -27,11 +27,16 @@ export function savingOf({ retire, launchUsdPerHour }: Deal, snapshot: Snapshot)
   return dollars(sum(retire.map((node) => priceNow(node, snapshot))) - launchUsdPerHour)
 }
 
+/** The same less what its moves are reckoned to cost. */
+export function gainOf(deal: Deal, snapshot: Snapshot): number {
+  return savingOf(deal, snapshot) - deal.moves * LIMITS.repackMoveUsdPerHour
+}
+
 /** True when the deal saves what it must; expiry and drift need not save anything. */
 export function isWorthIt(deal: Deal, reason: RepackReason, snapshot: Snapshot): boolean {
   if (!isForMoney(reason)) return true
+  const net = gainOf(deal, snapshot)
   const saving = savingOf(deal, snapshot)
-  const net = saving - deal.moves * LIMITS.repackMoveUsdPerHour
   return saving >= leastOf(deal.retire, snapshot) - DUST && net >= LIMITS.repackLeastUsdPerHour
 }
 

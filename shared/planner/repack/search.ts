@@ -14,27 +14,25 @@ import type { Node } from '../../model/node.ts'
 import type { RepackRefusal } from '../../model/proposal.ts'
 import type { RepackGroup, RepackLaunch, RepackReason } from '../../model/repack.ts'
 import type { PlannedLaunch } from '../actions.ts'
-import { carriedBy, priceNow, type Planned } from '../bound.ts'
+import { carriedBy, type Planned } from '../bound.ts'
 import { openBrakes } from '../brake.ts'
-import { poolsByName } from '../facts.ts'
 import { makeIds, type IdMaker } from '../ids.ts'
 import { generate, type GenerateBudget, type Generated } from '../packing/generate.ts'
 import type { Solver } from '../packing/linear-program.ts'
-import { countOf } from '../../model/quantities.ts'
 import type { PackingProblem } from '../packing/problem.ts'
 import { DRAIN_FOR, liveGroups } from './groups.ts'
 import { openGuess } from './guess.ts'
-import { dueOf, herdOf, holdBefore, isForMoney, poolSizes, type Herd } from './herd.ts'
+import { budgetOf, dueOf, herdOf, holdBefore, isForMoney, type Herd } from './herd.ts'
 import { openHunt, type HuntContext } from './hunt.ts'
 import { calmOf, marketFor, riskOf, type Allows } from './market.ts'
-import { dollars, isWorthIt, movesOff, savingOf } from './saving.ts'
+import { dollars, gainOf, isWorthIt, movesOff, savingOf } from './saving.ts'
 import { after, groundOf, tryWithout, type Ground, type Trial, type Without } from './trial.ts'
 import { makeWorkOn, valued, type Valued } from './worth.ts'
 
 export type SearchBudget = {
   /** Nodes looked at in all trials together: a trial looks at every node of the herd. */
   readonly trialNodesMax: number
-  /** Groups whose saving is guessed before any of them is tried. */
+  /** Groups whose saving is guessed, in all. */
   readonly guessesMax: number
 }
 
@@ -95,7 +93,8 @@ export function searchGroups(
   }
   replaceDue(search, nodes)
   const { draft: going } = search.ground
-  const guess = openGuess({ ...{ snapshot, draft: going, problem, workOn }, ...generated })
+  const { worth } = generated
+  const guess = openGuess({ snapshot, draft: going, problem, workOn, worth })
   saveMoney(search, values, { guess, guessesMax: budget.guessesMax })
   return {
     groups: search.groups,
@@ -150,14 +149,12 @@ function saveMoney(search: Search, all: readonly Valued[], guessing: Guessing): 
     if (held !== undefined && isWasteful) refuse(search, node, held.reason)
     return held === undefined
   })
-  const movesOf = ({ name }: Node): number => movesOff([name], herd.draft)
   // What has been let go of lately is another matter: it stops nobody for long.
   const calm = openBrakes({ ...search.ground.snapshot, brakes: [] })
   const isUnbraked = (retire: readonly Node[]): boolean =>
     calm.mayCondemn(retire, DRAIN_FOR.Cheaper) === undefined
   const hunt = openHunt({
-    ...{ ...guessing, open, movesOf },
-    isWorth: (retire, saving) => isGuessWorth(search, retire, saving),
+    ...{ ...guessing, herd, open },
     mayGo: (retire) => isInBudget(retire, herd) && isUnbraked(retire),
   })
   for (let set = hunt.next(); set !== undefined && !isFull(search); set = hunt.next()) {
@@ -170,14 +167,6 @@ function saveMoney(search: Search, all: readonly Valued[], guessing: Guessing): 
     if (taken.has(node.name) || wasteUsdPerHour < LIMITS.repackLeastUsdPerHour) continue
     refuse(search, node, NOTHING_CHEAPER)
   }
-}
-
-/** As it would be if the guess were right. */
-function isGuessWorth({ herd, ground }: Search, retire: readonly Node[], saving: number): boolean {
-  const price = sum(retire.map((node) => priceNow(node, ground.snapshot)))
-  const names = retire.map(({ name }) => name)
-  const deal = { retire, launchUsdPerHour: price - saving, moves: movesOff(names, herd.draft) }
-  return isWorthIt(deal, 'Cheaper', ground.snapshot)
 }
 
 function refuse({ refused }: Search, node: Node, reason: RepackRefusal['reason']): void {
@@ -201,14 +190,10 @@ function isGood(search: Search, option: Option): boolean {
 }
 
 /** Their pools let so many go at once. */
-function isInBudget(retire: readonly Node[], { snapshot, draft }: Herd): boolean {
-  const pools = poolsByName(snapshot.pools)
-  return retire.every(({ pool }) => {
-    const budgets = pools.get(pool)?.spec.repack.budgets ?? []
-    const total = poolSizes(draft).get(pool) ?? 0
-    const most = Math.min(...budgets.map(({ nodes }) => countOf(nodes, { total, round: 'up' })))
-    return retire.filter((own) => own.pool === pool).length <= most
-  })
+function isInBudget(retire: readonly Node[], herd: Herd): boolean {
+  return retire.every(
+    ({ pool }) => retire.filter((own) => own.pool === pool).length <= budgetOf(pool, herd),
+  )
 }
 
 /** The cheapest way found to do without the nodes; undefined where there is none. */
@@ -227,10 +212,10 @@ function bestFor(
     if (!trial.fits) continue
     const moves = movesOff(names, search.herd.draft)
     const deal = { retire, launchUsdPerHour: trial.usdPerHour, moves }
-    const savingUsdPerHour = savingOf(deal, ground.snapshot)
-    const gain = savingUsdPerHour - moves * LIMITS.repackMoveUsdPerHour
-    const option = { retire, trial, savingUsdPerHour, moves, gain }
-    if (best === undefined || gain > best.gain) best = option
+    const { snapshot } = ground
+    const [savingUsdPerHour, gain] = [savingOf(deal, snapshot), gainOf(deal, snapshot)]
+    if (best !== undefined && gain <= best.gain) continue
+    best = { retire, trial, savingUsdPerHour, moves, gain }
   }
   return best
 }

@@ -148,7 +148,7 @@ function wrongBinding(added: Added, judged: Judged): string | undefined {
   const workload = scan.workload(bound.workload)
   if (workload?.uid !== bound.uid) return undefined
   // A gang's room was judged when it began to hold it.
-  if (roomsIn(keptIn(scan, workload)) > 0) return undefined
+  if (isGang(workload) && roomsIn(keptIn(scan, workload)) > 0) return undefined
   const beyond = beyondQuota(workload, judged, [])
   return beyond === undefined ? undefined : `${bound.id} was bound, and ${beyond}`
 }
