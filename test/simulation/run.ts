@@ -3,6 +3,7 @@
  * does and the herd must become whole within bounded time, and then stay as it is.
  */
 import type { DroverEvent } from '#shared/model/event.ts'
+import type { Node } from '#shared/model/node.ts'
 import { keys } from '#shared/store/keys.ts'
 import { launchItemOf, nodeOf } from './auditor/items.ts'
 import { launchIdOf } from './auditor/launch-log.ts'
@@ -57,13 +58,14 @@ const LOOK_MS = 30_000
 /** A herd that is whole must still be so after it, and nothing may have been bought. */
 const QUIET_MS = 10 * 60_000
 const DECISIONS_SHOWN = 25
-/** What is told of a machine that is on its way out. */
+/** What is told of a machine that is on its way out, and of one that is not ready. */
 const ENDING = /^node \S+ is terminating/
+const UNREADY = /^node (\S+) is /
 
 export async function runWorld(setup: RunSetup): Promise<Outcome> {
   const { options } = setup
   const plan = setup.plan ?? planHerd(options)
-  const stats = { passes: 0, launched: 0, needed: 0 }
+  const stats = { passes: 0, launched: 0, needed: 0, toSave: new Set<string>() }
   const size = { hours: 0, nodes: 0, replicas: 0 }
   const thrown: Record<string, number> = {}
   let violation: Violation | undefined
@@ -82,7 +84,9 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
     if (seen.kind === 'begun' && seen.by.role === 'reconcile') stats.passes += 1
     if (seen.kind === 'launch') {
       stats.launched += seen.born.length
-      if (!isForRepack(seen, world)) stats.needed += seen.born.length
+      const claims = claimsOfRepack(seen, world)
+      if (claims.length === 0) stats.needed += seen.born.length
+      for (const { name } of claims) stats.toSave.add(name)
     }
     try {
       blame(auditor.it?.see(seen))
@@ -203,8 +207,12 @@ type Convergence = {
   readonly endMs: number
   readonly run: (untilMs: number) => Promise<boolean>
   readonly blame: (found: Violation) => void
-  /** Machines bought because somebody needed them, and not to save money. */
-  readonly stats: { readonly needed: number }
+  readonly stats: {
+    /** Machines bought because somebody needed them. */
+    readonly needed: number
+    /** Names of those that a repack bought to save money. */
+    readonly toSave: ReadonlySet<string>
+  }
 }
 
 async function converge(facts: Convergence): Promise<number | undefined> {
@@ -231,9 +239,11 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   if (!(await run(scheduler.now() + QUIET_MS))) return undefined
   let still = auditor.unsettled()
   // Room may have come free for somebody who had been told that there is none, a machine's
-  // quarantine may just have ended, and a repack may be under way: one looks again.
+  // quarantine may just have ended, and a repack may be under way, or have been given up while its
+  // machine was on the way: one looks again.
+  const isOfRepack = (text: string): boolean => stats.toSave.has(UNREADY.exec(text)?.[1] ?? '')
   const mayPass = (): boolean =>
-    mayBuy || isRepacking(world) || still.every((text) => ENDING.test(text))
+    mayBuy || isRepacking(world) || still.every((text) => ENDING.test(text) || isOfRepack(text))
   for (let atMs = scheduler.now(); still.length > 0 && mayPass(); still = auditor.unsettled()) {
     atMs += LOOK_MS
     if (atMs > endMs + LIVENESS_MAX_MS || !(await run(atMs))) break
@@ -245,10 +255,11 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   return convergedAfterMs
 }
 
-function isForRepack({ request }: SeenOf<'launch'>, { truth }: World): boolean {
+/** The nodes of a launch that was made for a repack. */
+function claimsOfRepack({ request }: SeenOf<'launch'>, { truth }: World): readonly Node[] {
   const launch = launchItemOf(truth.get(keys.launch(launchIdOf(request.tags))))
   const claims = (launch?.claims ?? []).flatMap((own) => nodeOf(truth.get(keys.node(own))) ?? [])
-  return claims.some((own) => own.repack !== undefined)
+  return claims.filter((own) => own.repack !== undefined)
 }
 
 function isRepacking({ truth }: World): boolean {
