@@ -39,10 +39,10 @@ export type GuessContext = {
 /** Fillings that go on at a time, and machines that are filled in earnest. */
 const FILL = { width: 2, finalists: 2 }
 
-export function openGuess(given: GuessContext): Guess {
-  const context = { ...given, problem: withoutGuests(given.problem) }
+export function openGuess(context: GuessContext): Guess {
   const { snapshot, problem } = context
-  const slots = makeBoard(snapshot, given.draft, []).slots
+  const toBuy = { ...context, problem: withoutGuests(problem) }
+  const slots = makeBoard(snapshot, context.draft, []).slots
   const known = new Set(slots.map((own) => own.node))
   let room = roomIn(
     slots.filter((own) => own.ready),
@@ -70,7 +70,7 @@ export function openGuess(given: GuessContext): Guess {
   return {
     costWithout: (retire) => {
       const work = workOf(retire)
-      return work === undefined ? Infinity : costOf(context, rehoused(retire, work).over)
+      return work === undefined ? Infinity : costOf(toBuy, rehoused(retire, work).over)
     },
     keep: (retire, draft) => {
       const fresh = makeBoard(snapshot, draft, []).slots.filter((own) => !known.has(own.node))
