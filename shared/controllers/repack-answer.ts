@@ -55,7 +55,9 @@ function underWay(group: LiveGroup, snapshot: Snapshot, why: Reason | undefined)
 }
 
 function proposedOne(group: RepackGroup, why: Reason | undefined): Told {
-  return why === undefined ? { ...group, state: 'next' } : { ...group, state: 'held', why }
+  const launch = group.launch.map(({ boughtFor: _, ...own }) => own)
+  const told = { ...group, launch }
+  return why === undefined ? { ...told, state: 'next' } : { ...told, state: 'held', why }
 }
 
 function whyStale({ proposal, nowMs }: Snapshot): Reason | undefined {

@@ -261,6 +261,7 @@ export const LIMITS = {
   repackProposalMaxAgeMs: 1_800_000,
   /** What a look proposes must fit one item with room to spare. */
   repackGroupsMax: 100,
+  repackGroupsBytesMax: 200_000,
   repackPlacesMax: 10,
   repackRefusalsMax: 50,
   /** Groups that a pass asks the whole planner about; each costs as much as placing its work. */

@@ -17,8 +17,10 @@ export const repackLaunchSchema = z.object({
   capacityType: capacityTypeSchema,
   /** `<instance type>/<zone>`, the cheapest first: any of them will do. */
   places: z.array(z.string()).min(1),
-  /** Of the dearest of those. */
+  /** Of the first of those. */
   usdPerHour: z.number().min(0),
+  /** By workload uid: the replicas it is for, in the order in which they are put there. */
+  boughtFor: z.array(z.object({ uid: z.string(), count: z.int().min(1) })).default([]),
 })
 export type RepackLaunch = z.infer<typeof repackLaunchSchema>
 
@@ -29,7 +31,7 @@ export const repackGroupSchema = z.object({
   launch: z.array(repackLaunchSchema),
   /** Names of the nodes to empty. */
   retire: z.array(z.string()).min(1),
-  /** What is saved when the dearest places come up; below 0 where it costs more. */
+  /** What is saved when the cheapest places come up; below 0 where it costs more. */
   savingUsdPerHour: z.number(),
   /** Replicas that move. */
   moves: z.int().min(0),

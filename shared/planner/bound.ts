@@ -101,6 +101,11 @@ export function machineName({ pool, type, capacityType }: MachineOf): string {
   return `${pool.name}/${type.name}/${capacityType}`
 }
 
+/** Of such a name, `<instance type> <capacity type>`. */
+export function sortNamed(name: string): string {
+  return name.split('/').slice(1).join(' ')
+}
+
 type MachineOf = Pick<Offer, 'pool' | 'type' | 'capacityType'>
 
 function machineOf(name: string, { type }: Offer, priceUsdPerHour: number): MachineType {

@@ -20,7 +20,7 @@ import {
 } from './provision/claims.ts'
 import { byRank, rulesBy } from './demand.ts'
 import { deviceFit } from './place/devices.ts'
-import { roomByRules, stormRoom, type Bin, type Content, type Want } from './place/fill.ts'
+import { fill, roomByRules, stormRoom, type Bin, type Content, type Want } from './place/fill.ts'
 import { lotsOf, type Lot } from './provision/lots.ts'
 import type { Offer } from './provision/offers.ts'
 import { openGreedy, timesOf, worthAlone, type Greedy } from './packing/greedy.ts'
@@ -34,11 +34,35 @@ import type { ProvisionContext } from './provision/provision-context.ts'
  */
 export function provision(context: ProvisionContext, claims: ClaimDraft[]): void {
   const before = claims.length
+  buyProposed(context, claims)
+  if (claims.length > before) return
   for (const wants of byRank(context.wants)) {
     buyTogether(context, wants, claims)
     const others = wants.filter((own) => !sharesNode(own))
     for (const lots of mixed(lotsOf(context, others))) buy(context, lots, claims)
     if (claims.length > before) return
+  }
+}
+
+/** As far as it is still for somebody, and sold. */
+function buyProposed(context: ProvisionContext, claims: ClaimDraft[]): void {
+  const { board, wants, offersFor, limits, proposed = [] } = context
+  for (const { pool, capacityType, places, boughtFor } of proposed.splice(0)) {
+    const asked = boughtFor.flatMap(({ uid, count }) =>
+      wants
+        .filter((own) => own.left > 0 && own.demand.target.workload.uid === uid)
+        .map((want) => ({ want, most: count })),
+    )
+    const [first] = asked
+    if (first === undefined) continue
+    const isThere = (own: Offer): boolean =>
+      own.pool.name === pool && own.capacityType === capacityType && placeOf(own) === places[0]
+    const offer = offersFor.get(first.want)?.find(isThere)
+    if (offer === undefined || !limits.allows(offer)) continue
+    const contents = fill(board, binOfOffer(offer), asked)
+    if (contents.length === 0) continue
+    const candidates = candidatesFor(context, offer, contents)
+    take(context, claims, makeClaim(context, { candidates, contents }))
   }
 }
 
@@ -103,7 +127,7 @@ function mixed(lots: readonly Lot[]): readonly (readonly Lot[])[] {
 function buy(context: ProvisionContext, lots: readonly Lot[], claims: ClaimDraft[]): void {
   const market = openMarket(context, lots)
   const greedy = openGreedy(market.problem, {
-    worth: worthAlone(market.problem),
+    worth: worthOn(market, context),
     width: FILL_WIDTH,
     finalists: FINALISTS,
     replicasMax: LIMITS.replicasPerNodeMax,
@@ -116,6 +140,20 @@ function buy(context: ProvisionContext, lots: readonly Lot[], claims: ClaimDraft
     if (bought === 0) greedy.close(next.machine)
   }
 }
+
+/** By lot: what its replicas are known to be worth, or else cost alone. */
+function worthOn({ problem, lots }: Market, { worthOf }: ProvisionContext): Float64Array {
+  const alone = worthAlone(problem)
+  if (worthOf === undefined) return alone
+  return alone.map((own, i) => {
+    const [member] = lots[i]?.members ?? []
+    const known = member === undefined ? undefined : worthOf(member.want.demand)
+    return known === undefined ? own : Math.max(known, LEAST_WORTH * own)
+  })
+}
+
+/** Of what it costs alone: what costs nothing more is bought for all the same. */
+const LEAST_WORTH = 1e-3
 
 /** Unfinished fillings that go on at a time while one machine is filled. */
 const FILL_WIDTH = 4

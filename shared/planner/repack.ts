@@ -28,9 +28,16 @@ import {
   type LiveGroup,
 } from './repack/groups.ts'
 import { budgetOf, herdOf, holdBefore, holdOn, type Herd, type Hold } from './repack/herd.ts'
-import { calmOf, marketFor, placesOf, riskOf, type Allows } from './repack/market.ts'
+import { calmOf, marketFor, openRisk, placesOf, type Allows } from './repack/market.ts'
 import { isWorthIt, movesOff } from './repack/saving.ts'
-import { groundNow, groundOf, tryWithout, type GroundContext, type Trial } from './repack/trial.ts'
+import {
+  groundNow,
+  groundOf,
+  settled,
+  tryWithout,
+  type GroundContext,
+  type Trial,
+} from './repack/trial.ts'
 
 export type RepackContext = GroundContext & {
   readonly ids: IdMaker
@@ -265,12 +272,13 @@ function tryGroup(desk: Desk, group: RepackGroup, retire: readonly Node[]): Tria
   const { context, draft } = desk
   const { snapshot, ids } = context
   const isProposed = placesOf(group.launch)
-  const isCalm = calmOf(snapshot, riskOf({ retire, reason: group.reason }, snapshot))
+  const isCalm = calmOf(snapshot, openRisk(snapshot)({ retire, reason: group.reason }))
   const allows: Allows = (own) => isProposed(own) && isCalm(own)
   const isFree = group.launch.length === 0
   const market = isFree ? snapshot.offerings : marketFor(snapshot.offerings, allows)
-  const ground = groundOf({ ...context, draft })
-  return tryWithout(ground, { retire: group.retire, allows, market, ids })
+  const ground = settled(groundOf({ ...context, draft }))
+  const { retire: names, launch: proposed } = group
+  return tryWithout(ground, { retire: names, allows, market, ids, proposed })
 }
 
 const nothing: Allows = () => false

@@ -7,6 +7,7 @@
  */
 import { groupBy } from '../base/order.ts'
 import type { Shortage } from '../model/facts.ts'
+import type { RepackLaunch } from '../model/repack.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action, Refusal } from './actions.ts'
 import { makeBoard } from './place/board.ts'
@@ -57,7 +58,9 @@ export type SupplyContext = {
   readonly shortages: readonly Shortage[]
   readonly brakes: BrakeBook
   readonly ids: IdMaker
-}
+  /** What is bought before anything else. */
+  readonly proposed?: readonly RepackLaunch[] | undefined
+} & Pick<ProvisionContext, 'worthOf'>
 
 export function supply(context: SupplyContext): Supply {
   const demands = demandsOf(context.targets.filter(isSeeking(context)))
@@ -96,13 +99,14 @@ type Sought = RoundContext & {
 type Split = (demands: readonly Demand[]) => readonly (readonly Demand[])[]
 
 function seek(demands: readonly Demand[], context: SupplyContext, split?: Split): Sought {
-  const { snapshot, draft, brakes, ids } = context
+  const { snapshot, draft, brakes, ids, worthOf } = context
+  const proposed = [...(context.proposed ?? [])]
   const board = makeBoard(snapshot, draft, demands)
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.onTrial())
   const weigh = openWeigh(shortages, snapshot.nowMs)
-  const seeking = { snapshot, board, offers, limits, ids, weigh }
+  const seeking = { snapshot, board, offers, limits, ids, weigh, worthOf, proposed }
   const rounds: Round[] = []
   const book = { found: new Map(), actions: [], lacking: new Map(), short: [] }
   const desk: GangDesk = { ...book, context: seeking, draft, rounds, claims: [] }

@@ -123,6 +123,33 @@ describe('a repack', () => {
     expect(groups).toBeGreaterThan(5)
   })
 
+  it('buys what was proposed, for whom it was proposed, and nothing that it would find itself', () => {
+    const world = newWorld()
+    tell(world, 'pool general instances.types=[m7a.large,c7a.xlarge,m7a.2xlarge]')
+    tell(world, 'workload web replicas=2 resources.cpu=1500m resources.memory=2Gi')
+    tell(world, 'node n1 general m7a.2xlarge us-east-1a spot ready')
+    tell(world, 'replica web n1 ready')
+    tell(world, 'replica web n1 ready')
+    tell(world, 'pass +15m')
+    const [uid = ''] = world.workloads.map((own) => own.uid)
+    const launch = ['m7a.large/us-east-1a', 'c7a.xlarge/us-east-1a'].map((place) => ({
+      ...{ pool: 'general', capacityType: 'spot' as const, places: [place], usdPerHour: 0.1 },
+      boughtFor: [{ uid, count: 1 }],
+    }))
+    const group = { id: 'n1', reason: 'Cheaper' as const, retire: ['n1'], launch, moves: 2 }
+    world.proposal = {
+      ...{ kind: 'proposal', atMs: world.nowMs, refused: [] },
+      ...{ cost: { boundUsdPerHour: 0, fleetUsdPerHour: 0 } },
+      groups: [{ ...group, savingUsdPerHour: 0.05 }],
+    }
+    const claims = plan(world).plan.actions.flatMap((own) =>
+      own.kind === 'launch' ? own.launch.claims.map(({ claim }) => claim) : [],
+    )
+    expect(claims.map(({ places, boughtFor }) => [places[0], boughtFor])).toEqual(
+      launch.map(({ places, boughtFor }) => [places[0], boughtFor]),
+    )
+  })
+
   it('proposes nothing that saves less than it must', () => {
     fc.assert(
       fc.property(herds, (draws) => {

@@ -1,6 +1,8 @@
 /**
  * What buying works with: the wants, what may be bought for each, and the books it is charged to.
  */
+import type { RepackLaunch } from '../../model/repack.ts'
+import type { Demand } from '../demand.ts'
 import type { Board } from '../place/board.ts'
 import type { Want } from '../place/fill.ts'
 import type { IdMaker } from '../ids.ts'
@@ -18,4 +20,13 @@ export type ProvisionContext = {
   readonly limits: PoolBook
   readonly weigh: Weigh
   readonly ids: IdMaker
+  readonly worthOf?: WorthOf | undefined
+  /** What is bought before anything else, each once; whatever is bought goes off this list. */
+  readonly proposed?: RepackLaunch[] | undefined
 }
+
+/**
+ * What one replica costs in the cheapest fleet, USD an hour, where that has been found: it says
+ * better than its price alone which machines to buy for several.
+ */
+export type WorthOf = (demand: Demand) => number | undefined

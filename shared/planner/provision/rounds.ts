@@ -18,7 +18,8 @@ export type Round = {
   readonly buying: ProvisionContext
 }
 
-export type RoundContext = WantContext & Pick<ProvisionContext, 'limits' | 'ids' | 'weigh'>
+export type RoundContext = WantContext &
+  Pick<ProvisionContext, 'limits' | 'ids' | 'weigh' | 'worthOf' | 'proposed'>
 
 export type Found = {
   readonly context: RoundContext

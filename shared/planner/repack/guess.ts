@@ -6,12 +6,13 @@
  * topology, storms or quotas, and only says which groups are worth a trial.
  */
 import { must } from '../../base/assert.ts'
+import { onceFor } from '../../base/remembered.ts'
 import type { Node } from '../../model/node.ts'
 import { makeBoard, type Slot } from '../place/board.ts'
-import { machineName } from '../bound.ts'
+import { machineName, sortNamed } from '../bound.ts'
 import { hasFreeDevice, takeDevices, withoutShares } from '../place/devices.ts'
 import type { Draft } from '../fold.ts'
-import { packGreedily } from '../packing/greedy.ts'
+import { packGreedily, worthAlone } from '../packing/greedy.ts'
 import { mostAlone, type PackingProblem, type Shape } from '../packing/problem.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { WorkOn } from './worth.ts'
@@ -22,8 +23,8 @@ export type Guess = {
    * that is there, Infinity where it has no place that is known.
    */
   costWithout(retire: readonly Node[]): number
-  /** They go, and their work takes room that is guessed, also on what the draft has besides. */
-  keep(retire: readonly Node[], draft: Draft): void
+  /** From here on the room is as in this draft. */
+  keep(draft: Draft): void
 }
 
 export type GuessContext = {
@@ -34,23 +35,35 @@ export type GuessContext = {
   /** By shape: USD an hour. */
   readonly worth: Float64Array
   readonly workOn: WorkOn
+  /** What may be bought in place of the nodes. */
+  readonly sortsFor: (retire: readonly Node[]) => Sorts
 }
+
+/** `<instance type> <capacity type>` of machines. */
+export type Sorts = ReadonlySet<string>
 
 /** Fillings that go on at a time, and machines that are filled in earnest. */
 const FILL = { width: 2, finalists: 2 }
 
 export function openGuess(context: GuessContext): Guess {
   const { snapshot, problem } = context
-  const toBuy = { ...context, problem: withoutGuests(problem) }
-  const slots = makeBoard(snapshot, context.draft, []).slots
-  const known = new Set(slots.map((own) => own.node))
-  let room = roomIn(
-    slots.filter((own) => own.ready),
-    problem,
-  )
+  const toBuy = withoutGuests(problem)
+  const open = onceFor((sorts: Sorts): PackingProblem => {
+    const machines = toBuy.machines.filter((own) => sorts.has(sortNamed(own.name)))
+    return { ...toBuy, machines }
+  })
+  const alone = onceFor(worthAlone)
+  const roomOf = (draft: Draft): Room => {
+    const { slots } = makeBoard(snapshot, draft, [])
+    return roomIn(
+      slots.filter((own) => own.ready),
+      problem,
+    )
+  }
+  let room = roomOf(context.draft)
   const byWorth = (a: number, b: number): number => worthAt(context, b) - worthAt(context, a)
-  /** What is left elsewhere, and how many of each shape find no room there. */
-  const rehoused = (retire: readonly Node[], work: readonly number[]): Rehoused => {
+  /** How many of each shape find no room elsewhere. */
+  const overOf = (retire: readonly Node[], work: readonly number[]): Int32Array => {
     const { cpu, memory, devices } = room
     const left = { ...room, cpu: cpu.slice(), memory: memory.slice(), devices: [...devices] }
     for (const { name } of retire) {
@@ -61,7 +74,7 @@ export function openGuess(context: GuessContext): Guess {
     for (const i of work.toSorted(byWorth)) {
       if (!house(left, must(problem.shapes[i], 'a shape'), i)) over[i] = (over[i] ?? 0) + 1
     }
-    return { left, over }
+    return over
   }
   const workOf = (retire: readonly Node[]): readonly number[] | undefined => {
     const work = retire.map((node) => context.workOn(node))
@@ -70,13 +83,13 @@ export function openGuess(context: GuessContext): Guess {
   return {
     costWithout: (retire) => {
       const work = workOf(retire)
-      return work === undefined ? Infinity : costOf(toBuy, rehoused(retire, work).over)
+      if (work === undefined) return Infinity
+      const asked = open(context.sortsFor(retire))
+      const over = overOf(retire, work)
+      return Math.min(costOf(asked, over, context.worth), costOf(asked, over, alone(toBuy)))
     },
-    keep: (retire, draft) => {
-      const fresh = makeBoard(snapshot, draft, []).slots.filter((own) => !known.has(own.node))
-      for (const own of fresh) known.add(own.node)
-      if (fresh.length > 0) room = joined(room, roomIn(fresh, problem))
-      room = rehoused(retire, workOf(retire) ?? []).left
+    keep: (draft) => {
+      room = roomOf(draft)
     },
   }
 }
@@ -90,8 +103,6 @@ function withoutGuests({ shapes, machines }: PackingProblem): PackingProblem {
   }
   return { shapes: shapes.map((own) => (own.gpuMilli === 0 ? guest(own) : own)), machines }
 }
-
-type Rehoused = { readonly left: Room; readonly over: Int32Array }
 
 const worthAt = ({ worth }: GuessContext, shape: number): number => worth[shape] ?? 0
 
@@ -120,18 +131,6 @@ function roomIn(slots: readonly Slot[], { shapes }: PackingProblem): Room {
   }
 }
 
-function joined(one: Room, other: Room): Room {
-  const before = one.cpu.length
-  const moved = [...other.placeOf].map(([node, i]) => [node, before + i] as const)
-  return {
-    placeOf: new Map([...one.placeOf, ...moved]),
-    cpu: Float64Array.of(...one.cpu, ...other.cpu),
-    memory: Float64Array.of(...one.memory, ...other.memory),
-    devices: [...one.devices, ...other.devices],
-    isOpen: one.isOpen.map((own, i) => Uint8Array.of(...own, ...(other.isOpen[i] ?? []))),
-  }
-}
-
 /** Puts a replica where it leaves the least processor over; false where it finds no room. */
 function house(room: Room, shape: Shape, index: number): boolean {
   const { cpuMilli, memoryMib, gpuMilli } = shape
@@ -157,12 +156,13 @@ function house(room: Room, shape: Shape, index: number): boolean {
 
 /** USD an hour of the machines that are bought for so many of each shape. */
 function costOf(
-  { problem: { shapes, machines }, worth }: GuessContext,
+  { shapes, machines }: PackingProblem,
   counts: Int32Array,
+  worth: Float64Array,
 ): number {
   const some = [...counts.keys()].filter((i) => (counts[i] ?? 0) > 0)
-  if (some.length === 0) return 0
   const rest = some.map((i): Shape => ({ ...must(shapes[i], 'a shape'), count: counts[i] ?? 0 }))
+  if (!rest.every((shape) => machines.some((own) => mostAlone(shape, own) > 0))) return Infinity
   const prices = Float64Array.from(some, (i) => Math.max(LEAST_WORTH, worth[i] ?? 0))
   return packGreedily({ shapes: rest, machines }, { worth: prices, ...FILL }).costUsdPerHour
 }

@@ -29,7 +29,7 @@ export type HuntContext = {
 export type Hunt = {
   /** Nodes to try next; undefined when nothing more is promising. */
   next(): readonly Node[] | undefined
-  /** The trial bore them out: they go, and the herd is as in the draft then. */
+  /** The trial bore them out: they go, their work is where the draft has it, and stays there. */
   took(retire: readonly Node[], draft: Draft): void
 }
 
@@ -70,8 +70,12 @@ export function openHunt(context: HuntContext): Hunt {
       return undefined
     },
     took: (retire, draft) => {
+      const before = state.herd.draft.assignments
       for (const { name } of retire) state.done.add(name)
-      guess.keep(retire, draft)
+      for (const [name, own] of draft.assignments) {
+        if (own !== before.get(name)) state.done.add(name)
+      }
+      guess.keep(draft)
     },
   }
 }

@@ -30,23 +30,45 @@ export function calmOf(snapshot: Snapshot, risk: number): Allows {
     )
 }
 
+export type Risk = (leaving: Leaving) => number
+
 /**
- * The worst bucket among the spot machines; whoever leaves on-demand machines may go anywhere, and
- * so may whoever must go.
+ * How risky that may be which is bought in place of nodes: as the worst bucket among their spot
+ * machines. Whoever leaves on-demand machines may go anywhere, and so may whoever must go.
  */
-export function riskOf({ retire, reason }: Leaving, { offerings }: Snapshot): number {
-  if (!isForMoney(reason)) return Infinity
-  const spot = retire.flatMap((own) =>
-    own.capacityType === 'spot' && own.machine !== undefined ? [own.machine] : [],
+export function openRisk({ offerings }: Pick<Snapshot, 'offerings'>): Risk {
+  const buckets = new Map(
+    offerings.map((own) => [offeringKey(own), own.interruptionBucket ?? Infinity]),
   )
-  if (spot.length === 0) return Infinity
-  const places = new Set(spot.map((own) => offeringKey({ ...own, capacityType: 'spot' })))
-  const known = offerings.filter((own) => places.has(offeringKey(own)))
-  if (known.length < places.size) return Infinity
-  return Math.max(...known.map((own) => own.interruptionBucket ?? Infinity))
+  return ({ retire, reason }) => {
+    if (!isForMoney(reason)) return Infinity
+    const spot = retire.flatMap((own) =>
+      own.capacityType === 'spot' && own.machine !== undefined ? [own.machine] : [],
+    )
+    if (spot.length === 0) return Infinity
+    const keys = spot.map((own) => offeringKey({ ...own, capacityType: 'spot' }))
+    return Math.max(...keys.map((own) => buckets.get(own) ?? Infinity))
+  }
 }
 
 type Leaving = { readonly retire: readonly Node[]; readonly reason: RepackReason }
+
+/** Dearer zones of a machine are left out from here on: any of its places may come up. */
+const SAME_PRICE = 1.05
+
+/** Those that cost about as little as any of their sort. */
+export function nearCheapest(offerings: readonly Offering[]): Allows {
+  const cheapest = new Map<string, number>()
+  for (const own of offerings) {
+    const sort = sortOf(own)
+    cheapest.set(sort, Math.min(cheapest.get(sort) ?? Infinity, own.priceUsdPerHour))
+  }
+  return (own) => own.priceUsdPerHour <= (cheapest.get(sortOf(own)) ?? 0) * SAME_PRICE
+}
+
+/** `<instance type> <capacity type>`, wherever it is sold. */
+export const sortOf = (own: Pick<Offering, 'instanceType' | 'capacityType'>): string =>
+  `${own.instanceType} ${own.capacityType}`
 
 /**
  * The market for a trial. What must not be bought stays on it at a forbidding price: who may run

@@ -7,26 +7,44 @@
  * from the machines of the target. Every group found is taken as begun, so the next one is sought
  * in the herd that will be.
  */
+import { jsonBytes } from '../../base/bytes.ts'
 import { sum } from '../../base/sum.ts'
 import { LIMITS } from '../../model/limits.ts'
-import type { Offering } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
 import type { RepackRefusal } from '../../model/proposal.ts'
 import type { RepackGroup, RepackLaunch, RepackReason } from '../../model/repack.ts'
 import type { PlannedLaunch } from '../actions.ts'
-import { carriedBy, type Planned } from '../bound.ts'
+import { askerKey, carriedBy, priceNow, sortNamed, type Planned } from '../bound.ts'
 import { openBrakes } from '../brake.ts'
 import { makeIds, type IdMaker } from '../ids.ts'
 import { generate, type GenerateBudget, type Generated } from '../packing/generate.ts'
 import type { Solver } from '../packing/linear-program.ts'
 import type { PackingProblem } from '../packing/problem.ts'
+import type { WorthOf } from '../provision/provision-context.ts'
+import type { Snapshot } from '../snapshot.ts'
 import { DRAIN_FOR, liveGroups } from './groups.ts'
-import { openGuess } from './guess.ts'
+import { openGuess, type Sorts } from './guess.ts'
 import { budgetOf, dueOf, herdOf, holdBefore, isForMoney, type Herd } from './herd.ts'
 import { openHunt, type HuntContext } from './hunt.ts'
-import { calmOf, marketFor, riskOf, type Allows } from './market.ts'
+import {
+  calmOf,
+  marketFor,
+  nearCheapest,
+  openRisk,
+  sortOf,
+  type Allows,
+  type Risk,
+} from './market.ts'
 import { dollars, gainOf, isWorthIt, movesOff, savingOf } from './saving.ts'
-import { after, groundOf, tryWithout, type Ground, type Trial, type Without } from './trial.ts'
+import {
+  after,
+  groundOf,
+  settled,
+  tryBoth,
+  type Ground,
+  type Trial,
+  type Without,
+} from './trial.ts'
 import { makeWorkOn, valued, type Valued } from './worth.ts'
 
 export type SearchBudget = {
@@ -47,24 +65,26 @@ export type Found = {
 
 /** Of what a group wastes, so much saved is as good as it gets: other ways are not looked at. */
 const GOOD = 0.7
-/** Dearer zones of a machine in the target are left out from here on: any of them may come up. */
-const SAME_PRICE = 1.05
 /** Trials less than this make no search. */
 const TRIALS_MIN = 24
 
 type Search = {
   readonly herd: Herd
   readonly ids: IdMaker
+  readonly worthOf: WorthOf
   /** Machines of the target, and all that are worth buying at all, as `<type> <capacity type>`. */
   readonly target: ReadonlySet<string>
   readonly useful: ReadonlySet<string>
   readonly groups: RepackGroup[]
+  groupBytes: number
   readonly refused: RepackRefusal[]
   ground: Ground
   trialsLeft: number
   readonly taken: Set<string>
   /** By node: USD an hour beyond what its work is worth. */
   readonly waste: ReadonlyMap<string, number>
+  readonly risk: Risk
+  readonly isNear: Allows
   /** By reason and risk. */
   readonly markets: Map<string, readonly Market[]>
 }
@@ -84,17 +104,24 @@ export function searchGroups(
   const values = valued(nodes, herd, { workOn, worth: generated.worth })
   const trials = Math.floor(budget.trialNodesMax / Math.max(1, nodes.length))
   const search: Search = {
-    ...{ herd, ids: makeIds(snapshot.pass.epoch), groups: [], refused: [], markets: new Map() },
+    ...{ herd, ids: makeIds(snapshot.pass.epoch), groups: [], groupBytes: 0 },
+    ...{ refused: [], markets: new Map() },
     waste: new Map(values.map((own) => [own.node.name, own.wasteUsdPerHour])),
     ...machinesOf(problem, generated),
-    ground: groundOf({ snapshot, draft, brakes: openBrakes(snapshot), shortages: [] }),
+    ...{ risk: openRisk(snapshot), isNear: nearCheapest(snapshot.offerings) },
+    worthOf: ({ target, capacity }) => {
+      const shape = carried.shapeOf.get(askerKey(target.workload.uid, capacity))
+      return shape === undefined ? undefined : generated.worth[shape]
+    },
+    ground: settled(groundOf({ snapshot, draft, brakes: openBrakes(snapshot), shortages: [] })),
     trialsLeft: Math.max(TRIALS_MIN, trials),
     taken: new Set(liveGroups(draft).flatMap((own) => own.mark.retire)),
   }
   replaceDue(search, nodes)
   const { draft: going } = search.ground
   const { worth } = generated
-  const guess = openGuess({ snapshot, draft: going, problem, workOn, worth })
+  const sortsFor = openSorts(search)
+  const guess = openGuess({ snapshot, draft: going, problem, workOn, worth, sortsFor })
   saveMoney(search, values, { guess, guessesMax: budget.guessesMax })
   return {
     groups: search.groups,
@@ -111,11 +138,10 @@ function machinesOf(
   { machines }: PackingProblem,
   { patterns, uses }: Generated,
 ): Pick<Search, 'target' | 'useful'> {
-  const sortOf = (name: string): string => name.split('/').slice(1).join(' ')
   const used = patterns.flatMap(({ machine }, i) =>
-    (uses[i] ?? 0) > 0 ? [sortOf(machines[machine]?.name ?? '')] : [],
+    (uses[i] ?? 0) > 0 ? [sortNamed(machines[machine]?.name ?? '')] : [],
   )
-  return { target: new Set(used), useful: new Set(machines.map((own) => sortOf(own.name))) }
+  return { target: new Set(used), useful: new Set(machines.map((own) => sortNamed(own.name))) }
 }
 
 /** Nodes that are too old, or not of their pool's kind any more: one by one, whatever it costs. */
@@ -134,8 +160,9 @@ function replaceDue(search: Search, nodes: readonly Node[]): void {
 const NO_PLACE = { code: 'NoRoom', text: 'nothing can be bought for its work just now' }
 const NOTHING_CHEAPER = { code: 'NothingCheaper', text: 'nothing that may be bought is cheaper' }
 
-function isFull({ groups, trialsLeft }: Search): boolean {
-  return trialsLeft <= 0 || groups.length >= LIMITS.repackGroupsMax
+function isFull({ groups, groupBytes, trialsLeft }: Search): boolean {
+  const { repackGroupsMax, repackGroupsBytesMax } = LIMITS
+  return trialsLeft <= 0 || groups.length >= repackGroupsMax || groupBytes >= repackGroupsBytesMax
 }
 
 type Guessing = Pick<HuntContext, 'guess' | 'guessesMax'>
@@ -161,7 +188,7 @@ function saveMoney(search: Search, all: readonly Valued[], guessing: Guessing): 
     const option = bestFor(search, set, 'Cheaper')
     if (option === undefined || !isEnough(search, option, 'Cheaper')) continue
     take(search, option, option.trial.launches.length === 0 ? 'Underused' : 'Cheaper')
-    hunt.took(set, option.trial.draft)
+    hunt.took(set, search.ground.draft)
   }
   for (const { node, wasteUsdPerHour } of open) {
     if (taken.has(node.name) || wasteUsdPerHour < LIMITS.repackLeastUsdPerHour) continue
@@ -202,13 +229,13 @@ function bestFor(
   retire: readonly Node[],
   reason: RepackReason,
 ): Option | undefined {
-  const { ground, ids } = search
+  const { ground, ids, worthOf } = search
+  const names = retire.map(({ name }) => name)
   let best: Option | undefined
   for (const own of marketsFor(search, retire, reason)) {
     if (search.trialsLeft <= 0 || (best !== undefined && isGood(search, best))) break
     search.trialsLeft -= 1
-    const names = retire.map(({ name }) => name)
-    const trial = tryWithout(ground, { ...own, retire: names, ids })
+    const trial = tryBoth(ground, { ...own, retire: names, ids, worthOf })
     if (!trial.fits) continue
     const moves = movesOff(names, search.herd.draft)
     const deal = { retire, launchUsdPerHour: trial.usdPerHour, moves }
@@ -229,7 +256,7 @@ function marketsFor(
   reason: RepackReason,
 ): readonly Market[] {
   const { snapshot } = search.ground
-  const risk = riskOf({ retire, reason }, snapshot)
+  const risk = search.risk({ retire, reason })
   const key = `${reason} ${String(risk)}`
   const known = search.markets.get(key)
   if (known !== undefined) return known
@@ -242,11 +269,8 @@ function marketsFor(
   return made
 }
 
-function tastesOf({ target, useful, ground }: Search, reason: RepackReason): readonly Allows[] {
+function tastesOf({ target, useful, isNear }: Search, reason: RepackReason): readonly Allows[] {
   if (!isForMoney(reason)) return [() => true]
-  const cheapest = cheapestOf(ground.snapshot.offerings)
-  const isNear = (own: Offering): boolean =>
-    own.priceUsdPerHour <= (cheapest.get(sortOf(own)) ?? 0) * SAME_PRICE
   return [target, useful].map(
     (sorts): Allows =>
       (own) =>
@@ -254,15 +278,21 @@ function tastesOf({ target, useful, ground }: Search, reason: RepackReason): rea
   )
 }
 
-const sortOf = (own: Offering): string => `${own.instanceType} ${own.capacityType}`
-
-function cheapestOf(offerings: readonly Offering[]): ReadonlyMap<string, number> {
-  const cheapest = new Map<string, number>()
-  for (const own of offerings) {
-    const sort = sortOf(own)
-    cheapest.set(sort, Math.min(cheapest.get(sort) ?? Infinity, own.priceUsdPerHour))
+/** Sorts of machines that may be bought in place of nodes to save money, by their risk. */
+function openSorts({ risk, useful, isNear, herd }: Search): (retire: readonly Node[]) => Sorts {
+  const { snapshot } = herd
+  const atRisk = (worst: number): Sorts => {
+    const isCalm = calmOf(snapshot, worst)
+    const sold = snapshot.offerings.filter((own) => useful.has(sortOf(own)) && isNear(own))
+    return new Set(sold.filter(isCalm).map(sortOf))
   }
-  return cheapest
+  const known = new Map<number, Sorts>()
+  return (retire) => {
+    const worst = risk({ retire, reason: 'Cheaper' })
+    const sorts = known.get(worst) ?? atRisk(worst)
+    known.set(worst, sorts)
+    return sorts
+  }
 }
 
 function isEnough({ ground }: Search, option: Option, reason: RepackReason): boolean {
@@ -275,21 +305,27 @@ function take(search: Search, option: Option, reason: RepackReason): void {
   const { trial, savingUsdPerHour, moves } = option
   const names = option.retire.map((own) => own.name).sort()
   const [first = ''] = names
-  search.groups.push({
+  const group: RepackGroup = {
     id: names.length === 1 ? first : `${first}+${String(names.length - 1)}`,
     reason,
-    launch: trial.launches.flatMap(launchesOf),
+    launch: trial.launches.flatMap((own) => launchesOf(own, search.ground.snapshot)),
     retire: names,
     savingUsdPerHour: dollars(savingUsdPerHour),
     moves,
-  })
+  }
+  search.groups.push(group)
+  search.groupBytes += jsonBytes(group)
   for (const name of names) search.taken.add(name)
-  search.ground = after(search.ground, names, trial.draft)
+  search.ground = after(search.ground, names, trial)
 }
 
-function launchesOf({ claims, pool, capacityType }: PlannedLaunch): readonly RepackLaunch[] {
-  return claims.map(({ claim }) => ({
-    ...{ pool, capacityType, places: claim.places.slice(0, LIMITS.repackPlacesMax) },
-    usdPerHour: dollars(claim.dearestUsdPerHour),
+function launchesOf(
+  { claims, pool, capacityType }: PlannedLaunch,
+  snapshot: Snapshot,
+): readonly RepackLaunch[] {
+  return claims.map((own) => ({
+    ...{ pool, capacityType, places: own.claim.places.slice(0, LIMITS.repackPlacesMax) },
+    usdPerHour: dollars(priceNow(own, snapshot)),
+    boughtFor: own.claim.boughtFor ?? [],
   }))
 }

@@ -10,18 +10,21 @@ import { sum } from '../../base/sum.ts'
 import type { Shortage } from '../../model/facts.ts'
 import type { Offering } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
+import type { RepackLaunch } from '../../model/repack.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Action, PlannedLaunch } from '../actions.ts'
 import { admit } from '../admit.ts'
+import { priceNow } from '../bound.ts'
 import type { Allows } from './market.ts'
 import type { BrakeBook } from '../brake.ts'
-import { fold, type Draft } from '../fold.ts'
+import { emptyAssignment, fold, type Draft } from '../fold.ts'
 import { hasHeadroom } from '../provision/headroom.ts'
 import { makeIds, type IdMaker } from '../ids.ts'
 import { offeringKey } from '../provision/prices.ts'
+import type { WorthOf } from '../provision/provision-context.ts'
 import { isLeaving } from '../replicas.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { supply } from '../supply.ts'
+import { supply, type Supply } from '../supply.ts'
 import { target } from '../target.ts'
 
 /** The herd as trials see it. */
@@ -30,6 +33,8 @@ export type Ground = {
   readonly draft: Draft
   /** Nodes that are going already in this draft, and whose work has no new place yet. */
   readonly going: readonly string[]
+  /** Nodes that were bought for groups. */
+  readonly bought: readonly string[]
   /** Pieces of headroom for which there is no room even so. */
   readonly headroomShort: number
   readonly brakes: BrakeBook
@@ -41,13 +46,13 @@ export type Trial =
   | {
       readonly fits: true
       readonly launches: readonly PlannedLaunch[]
-      /** USD an hour of what is bought, wherever of its places it comes up. */
+      /** USD an hour of what is bought, if it comes up where it is cheapest. */
       readonly usdPerHour: number
       readonly draft: Draft
     }
   | { readonly fits: false; readonly reason: Reason }
 
-export type GroundContext = Omit<Ground, 'going' | 'headroomShort'>
+export type GroundContext = Omit<Ground, 'going' | 'bought' | 'headroomShort'>
 
 /** Groups that wait are carried through in it, or just the one; no other coming node is open. */
 export function groundOf(context: GroundContext, group?: string): Ground {
@@ -71,10 +76,13 @@ function groundWith(context: GroundContext, isCarried: (group: string) => boolea
     const isComing = own.phase !== 'ready' && !own.cordoned
     return isComing ? [note(own, { cordoned: true })] : []
   })
+  const bought = nodes.filter((own) => isMember(own) && own.repack?.side === 'launch')
   const names = going.map((own) => own.name)
   const ground = fold(draft, [...changes, ...drainsOf(names, snapshot.nowMs)], snapshot)
-  const headroomShort = shortOf({ ...context, draft: ground })
-  return { ...context, draft: ground, going: names, headroomShort }
+  return {
+    ...{ ...context, draft: ground, going: names, bought: bought.map((own) => own.name) },
+    headroomShort: shortOf({ ...context, draft: ground }),
+  }
 }
 
 function shortOf(context: GroundContext): number {
@@ -89,20 +97,17 @@ export type Without = {
   readonly allows: Allows
   readonly market: readonly Offering[]
   readonly ids: IdMaker
+  readonly worthOf?: WorthOf | undefined
+  /** What to buy before anything else. */
+  readonly proposed?: readonly RepackLaunch[]
 }
 
-export function tryWithout(ground: Ground, { retire, allows, market, ids }: Without): Trial {
-  const { brakes, shortages, snapshot: whole } = ground
+export function tryWithout(ground: Ground, without: Without): Trial {
+  const { retire, allows, market } = without
+  const { snapshot: whole, going } = ground
   const snapshot = { ...whole, offerings: market }
   const draft = fold(ground.draft, drainsOf(retire, snapshot.nowMs), snapshot)
-  const { admitted } = admit({ snapshot, draft, targets: target(snapshot, draft) })
-  const touched = new Set(
-    [...retire, ...ground.going].flatMap((name) =>
-      (draft.assignments.get(name)?.replicas ?? []).map((own) => own.uid),
-    ),
-  )
-  const targets = admitted.filter((own) => touched.has(own.workload.uid))
-  const found = supply({ snapshot, draft, targets, shortages, brakes, ids })
+  const found = rehouse({ ...ground, snapshot, draft, going: [...retire, ...going] }, without)
   const refused = found.refusals[0]
   if (refused !== undefined) {
     const why = refused.reasons[0] ?? { code: 'NoRoom', text: 'there is no room' }
@@ -124,13 +129,67 @@ export function tryWithout(ground: Ground, { retire, allows, market, ids }: With
   return {
     fits: true,
     launches,
-    usdPerHour: sum(claims.map((own) => own.claim.dearestUsdPerHour)),
+    usdPerHour: sum(claims.map((own) => priceNow(own, whole))),
     draft: fold(
       draft,
       found.actions.filter((own) => own.kind === 'launch'),
       snapshot,
     ),
   }
+}
+
+/** The cheaper of two trials: with what replicas are worth in the cheapest fleet, and without. */
+export function tryBoth(ground: Ground, { worthOf, ...without }: Without): Trial {
+  const alone = tryWithout(ground, without)
+  if (!alone.fits || alone.launches.length === 0) return alone
+  const known = tryWithout(ground, { ...without, worthOf })
+  return known.fits && known.usdPerHour < alone.usdPerHour ? known : alone
+}
+
+/** Finds places for the work on nodes that are going. */
+function rehouse(
+  { snapshot, draft, going, shortages, brakes }: Ground,
+  means: Pick<Without, 'ids' | 'worthOf' | 'proposed'>,
+): Supply {
+  const { admitted } = admit({ snapshot, draft, targets: target(snapshot, draft) })
+  const touched = new Set(
+    going.flatMap((name) => (draft.assignments.get(name)?.replicas ?? []).map((own) => own.uid)),
+  )
+  const targets = admitted.filter((own) => touched.has(own.workload.uid))
+  const { ids, worthOf, proposed } = means
+  return supply({ snapshot, draft, targets, shortages, brakes, ids, worthOf, proposed })
+}
+
+/**
+ * The ground with the work of what is going already where it will be. Were a place sought for it
+ * anew in every trial, it would be in the way of the work that is asked about.
+ */
+export function settled(ground: Ground): Ground {
+  const { snapshot, going } = ground
+  if (going.length === 0) return ground
+  const draft = withBought(ground)
+  const found = rehouse({ ...ground, draft }, { ids: makeIds(snapshot.pass.epoch) })
+  const isAllPlaced = found.refusals.length === 0 && found.actions.every(isBind)
+  return isAllPlaced
+    ? { ...ground, draft: fold(draft, found.actions, snapshot), going: [] }
+    : ground
+}
+
+const isBind = ({ kind }: Action): boolean => kind === 'bind'
+
+/** Machines that were bought for groups, as if they were up: work can be bound to them. */
+function withBought({ draft, bought, snapshot: { nowMs } }: Ground): Draft {
+  const nodes = new Map(draft.nodes)
+  const assignments = new Map(draft.assignments)
+  for (const name of bought) {
+    const node = nodes.get(name)
+    if (node === undefined || node.phase === 'ready') continue
+    nodes.set(name, { ...node, phase: 'ready', phaseSinceMs: nowMs })
+    if (!assignments.has(name)) {
+      assignments.set(name, emptyAssignment(name, node.machine?.arn ?? name))
+    }
+  }
+  return Object.freeze({ nodes, assignments })
 }
 
 /** The first place is the cheapest; those that are forbidden are much dearer than any other. */
@@ -146,9 +205,18 @@ function isAllowed(
   return sold !== undefined && allows(sold)
 }
 
-/** The ground once what was tried is under way. */
-export function after(ground: Ground, retire: readonly string[], draft: Draft): Ground {
-  return { ...ground, draft, going: [...ground.going, ...retire] }
+/** The ground once what was tried is done. */
+export function after(
+  ground: Ground,
+  retire: readonly string[],
+  { draft, launches }: Extract<Trial, { fits: true }>,
+): Ground {
+  const fresh = launches.flatMap(({ claims }) => claims.map((own) => own.name))
+  const [going, bought] = [
+    [...ground.going, ...retire],
+    [...ground.bought, ...fresh],
+  ]
+  return settled({ ...ground, draft, going, bought })
 }
 
 function drainsOf(names: readonly string[], nowMs: number): readonly Action[] {
