@@ -123,7 +123,7 @@ describe('a repack', () => {
     expect(groups).toBeGreaterThan(5)
   })
 
-  it('buys what was proposed, for whom it was proposed, and nothing that it would find itself', () => {
+  it('buys what was proposed, for whom it was, and nothing that it would find itself', () => {
     const world = newWorld()
     tell(world, 'pool general instances.types=[m7a.large,c7a.xlarge,m7a.2xlarge]')
     tell(world, 'workload web replicas=2 resources.cpu=1500m resources.memory=2Gi')
