@@ -83,12 +83,17 @@ function partOf(gang: Gang, { state, found, nowMs }: Seen): GangPart {
 
 function formingSince(gang: Gang, { state, found, nowMs }: Seen): number | undefined {
   const since = isForming(gang) ? gang.part.formingSinceMs : undefined
+  // Another number came while it started: what runs has as long as a new start to become whole.
+  const isPart = gang.running.length > 0 && gang.part.formed === undefined
+  if (isPart && INTERRUPTED.has(state)) return since ?? nowMs
   if (state === 'forming') return found?.yields === true ? undefined : since
   // Once it was whole, a replica that is unready for a while is no new start, and one that took
   // up its room ends the search for it: who is lost next is sought anew.
   if (state === 'starting') return gang.part.formed === undefined ? (since ?? nowMs) : undefined
   return state === 'waiting' && (found?.reservations.length ?? 0) > 0 ? nowMs : undefined
 }
+
+const INTERRUPTED: ReadonlySet<GangState> = new Set(['kept-back', 'held-off', 'forming', 'waiting'])
 
 /** Its time was up, and it has been stopped for that, or has given up its room. */
 function hasFailed(gang: Gang, state: GangState, nowMs: number): boolean {
