@@ -104,6 +104,8 @@ export const workloadStatusSchema = z.object({
   allowed: z.int().optional(),
   /** Firm replicas that it has or had and lost, where that is more than `assigned`. */
   held: z.int().optional(),
+  /** Replicas that ask for less than its spec does by now, by whose right no larger ones come. */
+  smaller: z.int().optional(),
   /** The team that these numbers were counted for. */
   team: z.string().optional(),
   /** Replicas that run beyond what is guaranteed to them; absent where none do. */

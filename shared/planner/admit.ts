@@ -78,7 +78,7 @@ function entitlementOf(
     stuck: smaller - grown - grownOnLoan,
   }
   return {
-    ...{ allowed, guaranteed, held },
+    ...{ allowed, guaranteed, held, smaller },
     ...(smaller === 0 ? {} : grow),
     reclaimable: countOfHoldings(runs.has) - kept.guaranteed,
     mayBuyBorrowed: team?.spec.borrow === 'buy',

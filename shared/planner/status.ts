@@ -115,7 +115,7 @@ type Facts = {
 
 type QuotaFacts = Pick<
   WorkloadStatus,
-  'allowed' | 'held' | 'borrowed' | 'reservations' | 'reclaims'
+  'allowed' | 'held' | 'smaller' | 'borrowed' | 'reservations' | 'reclaims'
 >
 
 /**
@@ -199,7 +199,7 @@ function quotaOf(
   { context, old }: Known,
 ): QuotaFacts | undefined {
   const { uid } = workload
-  const { allowed, held = 0, reclaimable = 0 } = context.targets.get(uid) ?? {}
+  const { allowed, held = 0, smaller = 0, reclaimable = 0 } = context.targets.get(uid) ?? {}
   const ofGang = context.gangs.get(uid)?.reservations
   const reservations = ofGang ?? context.reclaim.reservations.get(uid)
   const reclaims = reclaimsOf(workload, { context, old })
@@ -207,6 +207,7 @@ function quotaOf(
   const facts: QuotaFacts = {
     ...(allowed === undefined || allowed === desiredOf(workload) ? {} : { allowed }),
     ...(workload.spec.preemptible || held <= running.all.length ? {} : { held }),
+    ...(workload.spec.preemptible || smaller === 0 ? {} : { smaller }),
     ...(reservations === undefined || reservations.length === 0
       ? {}
       : { reservations: [...reservations] }),

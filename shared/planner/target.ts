@@ -33,10 +33,12 @@ export type Target = {
   readonly desired: number
   /** Replicas it may have by the teams' quotas; `desired` where there are none. */
   readonly allowed: number
-  /** Firm replicas that it has, or had and lost; 0 where there are no quotas. */
-  readonly held: number
   /** How many of those by right, whatever others need. */
   readonly guaranteed: number
+  /** Firm replicas that it has, or had and lost; 0 where there are no quotas. */
+  readonly held: number
+  /** Replicas that ask for less than `template` does; 0 where there are no quotas. */
+  readonly smaller: number
   /** New replicas of `version` to find a place for. */
   readonly start: number
   /** How many of those are beyond what is guaranteed, on what others leave idle. */
@@ -82,6 +84,7 @@ export type Entitlement = {
   readonly newest?: { readonly allowed: number; readonly guaranteed: number }
   readonly stuck?: number
   readonly held?: number
+  readonly smaller?: number
   readonly reclaimable?: number
   readonly mayBuyBorrowed?: boolean
   readonly over?: string
@@ -115,6 +118,7 @@ export function targetWithin({ workload, running }: Counted, entitlement: Entitl
   return {
     ...{ workload, version, template, rolling, allowed, guaranteed, start },
     held: entitlement.held ?? 0,
+    smaller: entitlement.smaller ?? 0,
     stuck: entitlement.stuck ?? 0,
     reclaimable: entitlement.reclaimable ?? 0,
     mayBuyBorrowed: entitlement.mayBuyBorrowed ?? false,

@@ -152,12 +152,15 @@ function holdingOfLost(
   { target, most, status }: Known,
 ): readonly Holding[] {
   const { spec } = target.workload
-  const need = amountOf(revisionOf(spec).need)
+  const { need, version } = revisionOf(spec)
   if (spec.preemptible || status === undefined || status.team !== spec.team) return []
-  if (holdings.some((own) => isSmaller(own, { need }))) return []
-  const had = Math.max(status.held ?? 0, status.assigned - (status.borrowed ?? 0))
+  if (holdings.some((own) => isSmaller(own, { need: amountOf(need) }))) return []
+  // Nothing is left that tells how large it was before its version changed.
+  if (holdings.length === 0 && status.version !== version) return []
+  const has = Math.max(status.held ?? 0, status.assigned - (status.borrowed ?? 0))
+  const had = has - (status.smaller ?? 0)
   const count = Math.min(most, had) - countOfHoldings(holdings)
-  return count <= 0 ? [] : [{ need, count }]
+  return count <= 0 ? [] : [{ need: amountOf(need), count }]
 }
 
 /** How many of so many that it has may not be asked back. */
