@@ -42,7 +42,8 @@ const AFTER_STORM_HOURS = 3
 const BOUND_EVERY_HOURS = 6
 /** So many instances each place sells: storms alone make shortages. */
 const CAPACITY = 20_000
-const PASS_EVERY_MS = 60_000
+/** As on AWS a pass comes seconds after what it answers; every few seconds would take too long. */
+const PASS_EVERY_MS = 15_000
 const HOUR_MS = 3_600_000
 
 export type Progress = (hours: number, row: Row | undefined) => void

@@ -66,8 +66,14 @@ function scaleIn(
 ): readonly Action[] {
   const desired = desiredOf(workload)
   if (all.length <= desired) return []
+  const stop = ({ bound, node }: Replica): Action => {
+    const reason = { code: 'ScaledIn', text: `${String(desired)} replicas are wanted` }
+    return { kind: 'stop', node: node.name, replica: bound.id, reason }
+  }
+  // Nobody waits for a replacement of those on nodes that must go.
+  if (desired === 0) return all.map(stop)
   // Of a gang that runs as one nobody goes alone.
-  if (desired > 0 && restartsWhole(workload.spec)) return []
+  if (restartsWhole(workload.spec)) return []
   const { version } = revisionOf(workload.spec)
   const rolling = all.some((own) => own.bound.version !== version)
   const { surge } = rollRoom(workload.spec, desired)
@@ -76,10 +82,7 @@ function scaleIn(
   const excess = staying.length - desired - (rolling ? surge : coming.length)
   if (excess <= 0) return []
   const kept = new Set([...base.there, ...coming])
-  const reason = { code: 'ScaledIn', text: `${String(desired)} replicas are wanted` }
-  return inOrderOfLoss(staying, { workload, kept, nowMs })
-    .slice(0, excess)
-    .map(({ bound, node }) => ({ kind: 'stop', node: node.name, replica: bound.id, reason }))
+  return inOrderOfLoss(staying, { workload, kept, nowMs }).slice(0, excess).map(stop)
 }
 
 type Base = { readonly there: readonly Replica[]; readonly coming: readonly Replica[] }
