@@ -9,7 +9,7 @@
 import { sum } from '../../base/sum.ts'
 import type { Shortage } from '../../model/facts.ts'
 import type { Offering } from '../../model/machine.ts'
-import type { Node } from '../../model/node.ts'
+import type { Node, NodePhase } from '../../model/node.ts'
 import type { RepackLaunch } from '../../model/repack.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Action, PlannedLaunch } from '../actions.ts'
@@ -183,7 +183,7 @@ function withBought({ draft, bought, snapshot: { nowMs } }: Ground): Draft {
   const assignments = new Map(draft.assignments)
   for (const name of bought) {
     const node = nodes.get(name)
-    if (node === undefined || node.phase === 'ready') continue
+    if (node === undefined || !COMING.has(node.phase)) continue
     nodes.set(name, { ...node, phase: 'ready', phaseSinceMs: nowMs })
     if (!assignments.has(name)) {
       assignments.set(name, emptyAssignment(name, node.machine?.arn ?? name))
@@ -191,6 +191,8 @@ function withBought({ draft, bought, snapshot: { nowMs } }: Ground): Draft {
   }
   return Object.freeze({ nodes, assignments })
 }
+
+const COMING: ReadonlySet<NodePhase> = new Set(['launching', 'booting', 'testing'])
 
 /** The first place is the cheapest; those that are forbidden are much dearer than any other. */
 function isAllowed(
