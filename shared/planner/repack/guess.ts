@@ -2,7 +2,7 @@
  * Roughly what doing without some nodes would cost, a hundred times quicker than a trial.
  *
  * Their work goes where it leaves least room over, as `place` puts it, or else onto machines that
- * are filled greedily. Shapes, room and prices are all that is looked at: a guess knows nothing of
+ * are filled greedily. Shapes, room, prices and risk are all that is looked at: a guess knows of no
  * topology, storms or quotas, and only says which groups are worth a trial.
  */
 import { must } from '../../base/assert.ts'

@@ -7,7 +7,9 @@
  * from the machines of the target. Every group found is taken as begun, so the next one is sought
  * in the herd that will be.
  */
+import { must } from '../../base/assert.ts'
 import { jsonBytes } from '../../base/bytes.ts'
+import { onceFor } from '../../base/remembered.ts'
 import { sum } from '../../base/sum.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
@@ -249,7 +251,7 @@ function bestFor(
 
 type Market = Pick<Without, 'allows' | 'market'>
 
-/** What may be bought for the nodes: what the target has; and, more widely, whatever is useful. */
+/** What may be bought for the nodes: what the target has; last and widest, whatever is useful. */
 function marketsFor(
   search: Search,
   retire: readonly Node[],
@@ -278,21 +280,13 @@ function tastesOf({ target, useful, isNear }: Search, reason: RepackReason): rea
   )
 }
 
-/** Sorts of machines that may be bought in place of nodes to save money, by their risk. */
-function openSorts({ risk, useful, isNear, herd }: Search): (retire: readonly Node[]) => Sorts {
-  const { snapshot } = herd
-  const atRisk = (worst: number): Sorts => {
-    const isCalm = calmOf(snapshot, worst)
-    const sold = snapshot.offerings.filter((own) => useful.has(sortOf(own)) && isNear(own))
-    return new Set(sold.filter(isCalm).map(sortOf))
-  }
-  const known = new Map<number, Sorts>()
-  return (retire) => {
-    const worst = risk({ retire, reason: 'Cheaper' })
-    const sorts = known.get(worst) ?? atRisk(worst)
-    known.set(worst, sorts)
-    return sorts
-  }
+/** Sorts of machines that may be bought in place of nodes to save money. */
+function openSorts(search: Search): (retire: readonly Node[]) => Sorts {
+  const { offerings } = search.herd.snapshot
+  const sortsOf = onceFor(
+    ({ allows }: Market): Sorts => new Set(offerings.filter(allows).map(sortOf)),
+  )
+  return (retire) => sortsOf(must(marketsFor(search, retire, 'Cheaper').at(-1), 'a market'))
 }
 
 function isEnough({ ground }: Search, option: Option, reason: RepackReason): boolean {
