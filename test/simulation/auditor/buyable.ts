@@ -7,12 +7,13 @@
 import { catalog, typeByName } from '#shared/catalog/catalog.ts'
 import { DEFAULT_ZONES } from '#shared/catalog/zones.ts'
 import type { InstanceType } from '#shared/model/machine.ts'
-import type { PoolItem } from '#shared/model/spec-item.ts'
+import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadSpec } from '#shared/model/workload.ts'
 import type { Place } from '#shared/cloud/memory-ec2/types.ts'
 import { kindOf } from './items.ts'
 import { chargeOf, limitsOf, needOf, plus, shapeOfType, ZERO, type Amount } from './needs.ts'
 import { times } from './quotas.ts'
+import type { RunningNow } from './replicas-now.ts'
 import type { Knowledge } from './rule.ts'
 import { holdsOne, poolBuys, whyNotMachine, whyNotPool } from './suits.ts'
 
@@ -84,6 +85,14 @@ export function makeBuyable({ truth, books }: Knowledge): Buyable {
       return undefined
     },
   }
+}
+
+/** Who must stay in one zone can only be served there. */
+export function zonesOpenTo({ spec }: WorkloadItem, running: readonly RunningNow[]): Wanted {
+  const { affinity } = spec.placement
+  const by = typeof affinity === 'object' ? affinity.by : affinity
+  const zones = new Set(running.map((own) => own.zone))
+  return by === undefined || zones.size === 0 ? {} : { zones }
 }
 
 /** Machines of the type that are enough for so many replicas. */

@@ -12,7 +12,7 @@ import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import { desiredOf } from './available.ts'
-import { makeBuyable, type Buyable, type Wanted } from './buyable.ts'
+import { makeBuyable, zonesOpenTo, type Buyable } from './buyable.ts'
 import { statusOf, versionWanted } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
@@ -122,14 +122,6 @@ function isJudgedGang({ spec }: WorkloadItem): boolean {
     spec.capacity.onDemandBase === 0 &&
     gangDeadlineMs(spec) >= GANG_DEADLINE_LEAST_MS
   )
-}
-
-/** Who must stay in one zone can only be served there. */
-function zonesOpenTo({ spec }: WorkloadItem, running: readonly RunningNow[]): Wanted {
-  const { affinity } = spec.placement
-  const by = typeof affinity === 'object' ? affinity.by : affinity
-  const zones = new Set(running.map((own) => own.zone))
-  return by === undefined || zones.size === 0 ? {} : { zones }
 }
 
 /**

@@ -81,10 +81,9 @@ export function keptFromEntitled(view: View): readonly string[] {
     all.map((bound) => ({ bound, template: templates[templateKey(bound)] })),
   )
   const byUid = groupBy(replicas, ({ bound }) => bound.uid)
-  const quotas = quotasOf(view.teams, workloads, (uid) => {
-    const replicas = byUid.get(uid) ?? []
-    return { count: replicas.length, taken: takenBy(replicas) }
-  })
+  const quotas = quotasOf(view.teams, workloads, (uid) =>
+    (byUid.get(uid) ?? []).map((own) => takenBy([own])),
+  )
   const statuses = new Map(workloads.map((own) => [own.uid, view.status(own)]))
   const reserved = new Set(
     [...statuses.values()].flatMap((own) => own?.reservations?.map(({ node }) => node) ?? []),

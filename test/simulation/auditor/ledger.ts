@@ -145,10 +145,7 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
     }
   }
   // What a quota keeps from it, a workload need not keep; how much that is others judge.
-  const running = (uid: string): Running => {
-    const replicas = scan.replicasOf(uid)
-    return { count: replicas.length, taken: takenBy(replicas) }
-  }
+  const running = (uid: string): Running => scan.replicasOf(uid).map((own) => takenBy([own]))
   if (!quotasOf(scan.teams(), scan.workloads(), running).isCovered(workload)) return undefined
   const afterMoves = available.size - forced - moved
   if (moved > 0 && afterMoves < desired) {

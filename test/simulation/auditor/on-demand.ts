@@ -6,7 +6,7 @@
  */
 import { isGang } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
-import { makeBuyable } from './buyable.ts'
+import { makeBuyable, zonesOpenTo } from './buyable.ts'
 import { desiredOf } from './available.ts'
 import { kindOf, versionWanted, workloadOf } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
@@ -42,12 +42,14 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
         if (base === undefined || base === 'changed' || base === 0) return []
         if (!quotas.isCovered(workload)) return []
         const version = versionWanted(workload)
-        const good = (running.get(workload.name) ?? []).filter((own) => isGood(own, version))
+        const all = running.get(workload.name) ?? []
+        const good = all.filter((own) => isGood(own, version))
         // A gang that does not run has no base: whether it should run is for convergence to say.
         if (isGang(workload) && good.length === 0) return []
         const there = good.filter((own) => own.capacityType === 'on-demand').length
         if (there >= base) return []
-        const where = buyable.where(workload.spec, { capacityType: 'on-demand' })
+        const zones = zonesOpenTo(workload, all)
+        const where = buyable.where(workload.spec, { ...zones, capacityType: 'on-demand' })
         if (where === undefined) return []
         const short = `${String(there)} of ${String(base)} base replicas are on on-demand machines`
         return [`8 on-demand base: workload ${workload.name}: ${short}; there is ${where}`]

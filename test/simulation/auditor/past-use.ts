@@ -6,7 +6,7 @@ import type { BoundReplica } from '#shared/model/assignment.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { desiredOf } from './available.ts'
 import { needOf, plus, ZERO, type Amount } from './needs.ts'
-import { larger } from './quotas.ts'
+import { larger, largestFirst } from './quotas.ts'
 import type { Scan, ScannedReplica } from './scan.ts'
 
 export type Past = {
@@ -50,11 +50,6 @@ export function makePast(): Past {
     hasChangedTerms: (workload) => changedAtMs(workload) > -Infinity,
     mayBeOnLoan: (workload, { assignedAtMs }) => assignedAtMs < changedAtMs(workload),
   }
-}
-
-/** By CPU, of which quotas mostly speak. */
-export function largestFirst(amounts: readonly Amount[]): readonly Amount[] {
-  return amounts.toSorted((a, b) => b.cpuMilli - a.cpuMilli)
 }
 
 /** What replicas take, each as it was bound. */

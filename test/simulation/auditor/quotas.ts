@@ -26,16 +26,14 @@ export function teamsOf({ truth, books }: Pick<Knowledge, 'truth' | 'books'>): T
   return { teams: [...books.teams.values()], policy: truth.quotaPolicy }
 }
 
-/** What runs of a workload. */
-export type Running = { readonly count: number; readonly taken: Amount }
-
-const NOTHING_RUNS: Running = { count: 0, taken: ZERO }
+/** What each replica of a workload takes that runs. */
+export type Running = readonly Amount[]
 
 /** `runningOf` is asked by uid: what runs may be larger than the spec, and counts as it is. */
 export function quotasOf(
   { teams, policy }: Teams,
   workloads: readonly WorkloadItem[],
-  runningOf: (uid: string) => Running = () => NOTHING_RUNS,
+  runningOf: (uid: string) => Running = () => [],
 ): Quotas {
   const live = teams.filter((own) => own.deletedAtMs === undefined)
   const byName = policy === 'weighted-fair-share' ? partsOf(live) : written(live)
@@ -48,15 +46,25 @@ export function quotasOf(
       const asked = workloads
         .filter((own) => own.spec.team === team)
         .reduce((sum, own) => {
-          const [need, desired] = [needOf(own.spec), desiredOf(own)]
-          const { count, taken } = runningOf(own.uid)
-          // What is missing of its number is asked for besides what runs.
-          const missing = times(need, Math.max(0, desired - count))
-          return plus(sum, larger(times(need, desired), plus(taken, missing)))
+          return plus(sum, askedBy(own, runningOf(own.uid)))
         }, ZERO)
       return !isBeyond(asked, guaranteeOf(team))
     },
   }
+}
+
+/** What is missing of its number is asked for besides what runs, and room for that to grow. */
+function askedBy(workload: WorkloadItem, running: Running): Amount {
+  const [need, desired] = [needOf(workload.spec), desiredOf(workload)]
+  const missing = times(need, Math.max(0, desired - running.length))
+  const sum = (sizes: readonly Amount[]): Amount => plus(sizes.reduce(plus, ZERO), missing)
+  const grown = largestFirst(running.map((own) => larger(own, need))).slice(0, desired)
+  return larger(sum(running), sum(grown))
+}
+
+/** By CPU, of which quotas mostly speak. */
+export function largestFirst(amounts: readonly Amount[]): readonly Amount[] {
+  return amounts.toSorted((a, b) => b.cpuMilli - a.cpuMilli)
 }
 
 /** In every dimension the larger of the two. */
