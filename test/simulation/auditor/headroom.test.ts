@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { teamSpecSchema } from '#shared/model/team.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item } from '#shared/store/store.ts'
-import { addNode, assignment, herd, ready, START_MS, type Hand } from './hand-made.ts'
-import { quotasOf } from './quotas.ts'
+import { addNode, assignment, herd, ready, type Hand } from './hand-made.ts'
 
 /** `web` is whole on `n1`, which has 930 milli and some GiB left. */
 function keeping(headroom: object): Hand {
@@ -58,23 +56,3 @@ describe('headroom', () => {
     expect(idle.auditor.unsettled()).toEqual(['node n2 of pool general carries nothing'])
   })
 })
-
-describe('quotas as the auditor sums them up', () => {
-  it('are parts of one pot by the other policy', () => {
-    const teams = [team('red', { cpu: '6' }, 1), team('blue', { cpu: '3', memory: '4Gi' }, 2)]
-    const of = (policy: 'weighted-fair-share' | 'guaranteed-with-borrowing', name: string) =>
-      quotasOf({ teams, policy }, []).guaranteeOf(name)
-    const parts = { cpuMilli: 3000, memoryMib: 1365, gpuMilli: Infinity }
-    expect(of('weighted-fair-share', 'red')).toEqual(parts)
-    expect(of('weighted-fair-share', 'blue').cpuMilli).toBe(6000)
-    expect(of('guaranteed-with-borrowing', 'red').memoryMib).toBe(Infinity)
-  })
-})
-
-function team(name: string, quota: object, weight: number) {
-  return {
-    ...({ kind: 'spec', noun: 'team', name, uid: `u-${name}`, generation: 1 } as const),
-    ...{ createdAtMs: START_MS, updatedAtMs: START_MS },
-    spec: teamSpecSchema.parse({ quota, weight }),
-  }
-}

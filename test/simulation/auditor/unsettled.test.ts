@@ -178,6 +178,14 @@ describe('8 on-demand base', () => {
     expect(hand.auditor.unsettled()).toEqual([])
   })
 
+  it('asks for none outside the zone that affinity ties it to', () => {
+    const elsewhere = { pool: { zones: ['us-east-1b'] } }
+    const free = whole({ workload: based, ...elsewhere })
+    expect(free.auditor.unsettled()).toEqual([expect.stringMatching(/us-east-1b\/on-demand/)])
+    const tied = whole({ workload: { ...based, placement: { affinity: 'zone' } }, ...elsewhere })
+    expect(tied.auditor.unsettled()).toEqual([])
+  })
+
   it('asks no base of a gang that does not run', () => {
     const hand = herd({ workload: { ...based, gang: true } })
     const base = (): readonly string[] =>

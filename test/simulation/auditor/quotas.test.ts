@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { teamSpecSchema } from '#shared/model/team.ts'
+import { must } from '#shared/base/assert.ts'
+import { START_MS, workload } from './hand-made.ts'
+import { workloadOf } from './items.ts'
+import type { Amount } from './needs.ts'
+import { quotasOf, type Running } from './quotas.ts'
+
+describe('quotas as the auditor sums them up', () => {
+  it('are parts of one pot by the other policy', () => {
+    const teams = [team('red', { cpu: '6' }, 1), team('blue', { cpu: '3', memory: '4Gi' }, 2)]
+    const of = (policy: 'weighted-fair-share' | 'guaranteed-with-borrowing', name: string) =>
+      quotasOf({ teams, policy }, []).guaranteeOf(name)
+    const parts = { cpuMilli: 3000, memoryMib: 1365, gpuMilli: Infinity }
+    expect(of('weighted-fair-share', 'red')).toEqual(parts)
+    expect(of('weighted-fair-share', 'blue').cpuMilli).toBe(6000)
+    expect(of('guaranteed-with-borrowing', 'red').memoryMib).toBe(Infinity)
+  })
+
+  it('cover a workload once what runs, what grows and what is missing fit together', () => {
+    const spec = { replicas: 4, team: 'red', resources: { cpu: '500m', memory: '256Mi' } }
+    const web = must(workloadOf(workload(spec)), 'a workload')
+    const isCovered = (cpu: string, running: Running): boolean => {
+      const teams = [team('red', { cpu }, 1)]
+      const quotas = quotasOf({ teams, policy: 'guaranteed-with-borrowing' }, [web], () => running)
+      return quotas.isCovered(web)
+    }
+    expect(isCovered('2', [])).toBe(true)
+    expect(isCovered('2', [milli(250), milli(250)])).toBe(true)
+    // Two grow to 500m, one keeps its 1500m and one is to come.
+    const mixed = [milli(250), milli(250), milli(1500)]
+    expect(isCovered('2750m', mixed)).toBe(false)
+    expect(isCovered('3', mixed)).toBe(true)
+    // A surge is lent for a while: no more grow than are wanted.
+    expect(isCovered('2', [250, 250, 250, 250, 500].map(milli))).toBe(true)
+  })
+})
+
+const milli = (cpuMilli: number): Amount => ({ cpuMilli, memoryMib: 256, gpuMilli: 0 })
+
+function team(name: string, quota: object, weight: number) {
+  return {
+    ...({ kind: 'spec', noun: 'team', name, uid: `u-${name}`, generation: 1 } as const),
+    ...{ createdAtMs: START_MS, updatedAtMs: START_MS },
+    spec: teamSpecSchema.parse({ quota, weight }),
+  }
+}
