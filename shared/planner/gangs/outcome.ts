@@ -97,10 +97,10 @@ const INTERRUPTED: ReadonlySet<GangState> = new Set(['kept-back', 'held-off', 'f
 
 /** Its time was up, and it has been stopped for that, or has given up its room. */
 function hasFailed(gang: Gang, state: GangState, nowMs: number): boolean {
-  if (!isOverdue(gang, nowMs)) return false
-  if (state === 'given-up') return true
-  return gang.part.formed === undefined && (state === 'stopping' || state === 'kept-back')
+  return isOverdue(gang, nowMs) && ENDED.has(state)
 }
+
+const ENDED: ReadonlySet<GangState> = new Set(['given-up', 'stopping', 'kept-back'])
 
 /** Doubling from try to try. */
 function holdOffMs(failures: number): number {
