@@ -53,6 +53,16 @@ export function openGuess(context: GuessContext): Guess {
     return { ...toBuy, machines }
   })
   const alone = onceFor(worthAlone)
+  const costs = onceFor((_: PackingProblem) => new Map<string, number>())
+  /** Much the same is asked again and again: nodes are alike. */
+  const cheapest = (asked: PackingProblem, over: Int32Array): number => {
+    const [known, key] = [costs(asked), over.join(' ')]
+    const cost =
+      known.get(key) ??
+      Math.min(costOf(asked, over, context.worth), costOf(asked, over, alone(toBuy)))
+    known.set(key, cost)
+    return cost
+  }
   const roomOf = (draft: Draft): Room => {
     const { slots } = makeBoard(snapshot, draft, [])
     return roomIn(
@@ -84,9 +94,7 @@ export function openGuess(context: GuessContext): Guess {
     costWithout: (retire) => {
       const work = workOf(retire)
       if (work === undefined) return Infinity
-      const asked = open(context.sortsFor(retire))
-      const over = overOf(retire, work)
-      return Math.min(costOf(asked, over, context.worth), costOf(asked, over, alone(toBuy)))
+      return cheapest(open(context.sortsFor(retire)), overOf(retire, work))
     },
     keep: (draft) => {
       room = roomOf(draft)
