@@ -34,6 +34,8 @@ export const waitingSchema = z.object({
 export const reservationSchema = z.object({
   node: z.string(),
   count: z.int().min(1),
+  /** Of a gang: who of it is bound there after that has taken some of the room up. */
+  sinceMs: z.int().optional(),
   /** Given up then, if the room has not come free. */
   untilMs: z.int(),
 })

@@ -35,9 +35,11 @@ export function keepRoomOf(
 ): readonly Kept[] {
   const { uid } = gang.target.workload
   const slots = new Map(board.slots.map((own) => [own.node, own]))
-  return (gang.status?.reservations ?? []).flatMap(({ node, count }) => {
+  return (gang.status?.reservations ?? []).flatMap(({ node, count, sinceMs }) => {
     const slot = slots.get(node)
-    const bound = gang.running.filter((own) => isOn(own, node) && isNew(own, gang)).length
+    const isTaker = ({ bound: own, node: on }: Replica): boolean =>
+      on.name === node && own.assignedAtMs > (sinceMs ?? Infinity)
+    const bound = gang.running.filter(isTaker).length
     if (slot === undefined) return []
     return Array.from({ length: Math.max(0, count - bound) }).flatMap((): readonly Kept[] => {
       const want = wantFor(uid, slot, { wants }) ?? borrowing(uid, slot, wants)
@@ -53,13 +55,6 @@ export function keepRoomOf(
       return [{ node, demand, gpus: put(board, slot, demand), isFree: slot.ready }]
     })
   })
-}
-
-const isOn = (own: Replica, node: string): boolean => own.node.name === node
-
-/** It took up some of the room already; who ran before the gang formed has none of it. */
-function isNew({ bound }: Replica, { part }: Gang): boolean {
-  return bound.assignedAtMs > (part.formingSinceMs ?? Infinity)
 }
 
 function borrowing(uid: string, slot: Slot, wants: readonly Want[]): Want | undefined {
@@ -83,11 +78,25 @@ export function bindAll(
   return kept.map((own) => bindOf(context, own))
 }
 
+type Holding = {
+  readonly gang: Pick<Gang, 'part' | 'target' | 'status'>
+  /** Of the room: what it had before. */
+  readonly rooms: readonly Kept[]
+  readonly nowMs: number
+}
+
 /** What is kept, as the status of the gang holds it. */
 export function reservationsOf(
   counts: ReadonlyMap<string, number>,
-  gang: Pick<Gang, 'part' | 'target'>,
+  { gang, rooms, nowMs }: Holding,
 ): readonly Reservation[] {
   const untilMs = deadlineMs(gang)
-  return [...counts].filter(([, n]) => n > 0).map(([node, count]) => ({ node, count, untilMs }))
+  const sinceOf = (node: string, count: number): number => {
+    const isSame = rooms.filter((own) => own.node === node).length === count
+    const known = gang.status?.reservations?.find((own) => own.node === node)
+    return (isSame ? known?.sinceMs : undefined) ?? nowMs
+  }
+  return [...counts].flatMap(([node, count]) =>
+    count > 0 ? [{ node, count, sinceMs: sinceOf(node, count), untilMs }] : [],
+  )
 }

@@ -129,7 +129,8 @@ function complete({ gang, rooms, left }: Resumed, desk: GangDesk): Rival | undef
   const count = gang.target.start - more.missing
   const free = rooms.filter((own) => own.isFree).length + more.ready
   const reasons = [forming(gang, { count, free })]
-  const common = { reservations: reservationsOf(counts, gang), told: { count, reasons } }
+  const reservations = reservationsOf(counts, { gang, rooms, nowMs })
+  const common = { reservations, told: { count, reasons } }
   if (more.missing === 0) {
     found.set(uid, { ...common, isReady: free === count })
     return undefined
@@ -177,9 +178,10 @@ export function attempt({ gang, demands }: Asking, desk: GangDesk): void {
     desk.short.push(...short.map((own) => ({ ...own, gang, refusal })))
     return
   }
-  const begun = { ...gang, part: { formingSinceMs: context.snapshot.nowMs } }
+  const { nowMs } = context.snapshot
+  const begun = { ...gang, part: { formingSinceMs: nowMs } }
   found.set(uid, {
-    reservations: reservationsOf(more.counts, begun),
+    reservations: reservationsOf(more.counts, { gang: begun, rooms: [], nowMs }),
     told: { count: start, reasons: [forming(begun, { count: start, free: more.ready })] },
     isReady: more.ready === start,
   })
@@ -201,12 +203,14 @@ export function takeCleared(
     found.set(uid, { ...NOBODY, refusal: told })
     return
   }
-  const begun = { ...gang, part: { formingSinceMs: context.snapshot.nowMs } }
+  const { nowMs } = context.snapshot
+  const begun = { ...gang, part: { formingSinceMs: nowMs } }
   const { start } = want.demand.target
   const counts = new Map<string, number>()
   for (const { node, count } of reservations) counts.set(node, (counts.get(node) ?? 0) + count)
   const reasons = [forming(begun, { count: start, free: 0 })]
-  const common = { reservations: reservationsOf(counts, begun), isReady: false }
+  const held = reservationsOf(counts, { gang: begun, rooms: [], nowMs })
+  const common = { reservations: held, isReady: false }
   found.set(uid, { ...common, told: { count: start, reasons } })
 }
 
