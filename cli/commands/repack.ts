@@ -18,6 +18,7 @@ const groupColumns: readonly Column<Group>[] = [
   { title: 'STATE', of: ({ state }) => state },
   { title: 'REASON', of: ({ reason }) => reason },
   { title: 'EMPTIES', of: ({ retire }) => retire.join(' ') },
+  { title: 'ASIDE', of: ({ shift }) => shift.map((own) => own.replica).join(' ') },
   { title: 'BUYS', of: ({ launch }) => bought(launch) },
   { title: 'SAVES', of: ({ savingUsdPerHour }) => signed(savingUsdPerHour), align: 'right' },
   { title: 'MOVES', of: ({ moves }) => String(moves), align: 'right' },

@@ -40,10 +40,10 @@ export function repackAnswer(snapshot: Snapshot): RepackAnswer {
 function underWay(group: LiveGroup, snapshot: Snapshot, why: Reason | undefined): Told {
   const { mark, launch, retire, isMoving } = group
   const prices = launch.map((own) => priceNow(own, snapshot))
-  const moves = movesOff(mark.retire, draftOf(snapshot))
+  const moves = movesOff(mark, draftOf(snapshot))
   return {
     ...{ id: mark.group, state: isMoving ? 'moving' : 'launching', reason: mark.reason },
-    retire: mark.retire,
+    ...{ retire: mark.retire, shift: mark.shift },
     launch: launch.map(({ pool, capacityType, claim }, i) => ({
       ...{ pool, capacityType, places: claim.places, usdPerHour: dollars(prices[i] ?? 0) },
     })),

@@ -251,10 +251,14 @@ export const LIMITS = {
   // Repack
   /** Less is not worth the stir, whatever share of the price it is. */
   repackLeastUsdPerHour: 0.01,
-  /** What a move must bring in an hour: a start, a warm-up and a little risk. */
+  /**
+   * What a move must bring in an hour: a start, a warm-up and a little risk; of what a replica
+   * costs in an hour on average, and at least so much.
+   */
+  repackMoveShare: 0.1,
   repackMoveUsdPerHour: 0.001,
   /** What was just put somewhere is left there so long. */
-  repackRestMs: 600_000,
+  repackRestMs: 300_000,
   /** A spot place that EC2 refused is shunned so long beyond its shortage. */
   repackQuietMs: 1_800_000,
   /** Two looks: an older proposal speaks of another herd. */

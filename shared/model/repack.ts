@@ -24,6 +24,10 @@ export const repackLaunchSchema = z.object({
 })
 export type RepackLaunch = z.infer<typeof repackLaunchSchema>
 
+/** A replica that moves off a node which stays: its room is what others lack there. */
+export const repackShiftSchema = z.object({ node: z.string(), replica: z.string() })
+export type RepackShift = z.infer<typeof repackShiftSchema>
+
 export const repackGroupSchema = z.object({
   /** Named after its machines to empty, of which no two groups share one. */
   id: z.string(),
@@ -31,6 +35,8 @@ export const repackGroupSchema = z.object({
   launch: z.array(repackLaunchSchema),
   /** Names of the nodes to empty. */
   retire: z.array(z.string()).min(1),
+  /** Who moves aside before that. */
+  shift: z.array(repackShiftSchema).default([]),
   /** What is saved when the cheapest places come up; below 0 where it costs more. */
   savingUsdPerHour: z.number(),
   /** Replicas that move. */
@@ -41,14 +47,15 @@ export type RepackGroup = z.infer<typeof repackGroupSchema>
 /** A node's part in a group that is under way. */
 export const repackMarkSchema = z.object({
   group: z.string(),
-  side: z.enum(['launch', 'retire']),
+  side: z.enum(['launch', 'retire', 'shift']),
   reason: repackReasonSchema,
   sinceMs: z.int(),
   /** The group is given up then: until it moves, for want of machines; then, for want of moves. */
   untilMs: z.int(),
-  /** Both sides of the group by name, so that each node knows of a missing one. */
+  /** All of the group by name, so that each node knows of a missing one. */
   launch: z.array(z.string()),
   retire: z.array(z.string()),
+  shift: z.array(repackShiftSchema).default([]),
   /** `<instance type> <capacity type>` of what was asked for. */
   offerings: z.array(z.string()),
 })

@@ -17,7 +17,8 @@ export type BrakeBook = {
   condemn(node: Node, reason: string): boolean
   /**
    * Books nodes that are given up of drover's own accord, all of them or none: undefined when they
-   * may go now, else the moment to ask again. To wait for that is no alarm.
+   * may go now, else the moment to ask again. To wait for that is no alarm. One that was booked
+   * before, and was kept after all, is booked anew: its time begins again.
    */
   condemnAll(nodes: readonly Node[], reason: string): number | undefined
   /** What `condemnAll` would say; nothing is booked. */
@@ -64,14 +65,16 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       if (own === undefined) return true
       sizes ??= sizesOf(herd)
       const size = sizes.get(own) ?? 0
-      const used = [...before, ...fresh].filter((other) => scope(other) === own).length
+      const others = [...before, ...fresh].filter((other) => scope(other) === own)
+      const used = new Set(others.map((other) => other.node)).size
       return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
     })
   const onTrial = (): ReadonlySet<string> => poolsOnTrial([...before, ...fresh], { herd, releases })
+  const isBooked = (node: Node, reason: string): boolean =>
+    before.some((own) => own.node === node.name && own.reason === reason)
   const book = (node: Node, reason: string): boolean => {
     const entry: Entry = { ...entryOf(node), node: node.name, atMs: nowMs, reason }
-    if (before.some((own) => own.node === node.name && own.reason === reason)) return true
-    if (!releases.has(node.pool) && !isAllowed(entry)) return false
+    if (!isBooked(node, reason) && !releases.has(node.pool) && !isAllowed(entry)) return false
     fresh.push(entry)
     return true
   }
@@ -85,9 +88,9 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
   return {
     applied,
     condemn: (node, reason) => {
-      const isBooked = book(node, reason)
-      if (!isBooked) applied.add(node.pool)
-      return isBooked
+      if (isBooked(node, reason) || book(node, reason)) return true
+      applied.add(node.pool)
+      return false
     },
     condemnAll: bookAll,
     mayCondemn: (nodes, reason) => {
@@ -97,7 +100,7 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       return untilMs
     },
     record: (node, reason) => {
-      if (before.some((own) => own.node === node.name && own.reason === reason)) return
+      if (isBooked(node, reason)) return
       fresh.push({ ...entryOf(node), node: node.name, atMs: nowMs, reason })
     },
     onTrial,
@@ -170,7 +173,11 @@ function changedBrakes(
     const release = releases.get(pool)
     const isNewRelease = release !== undefined && known?.release?.orderAtMs !== release.orderAtMs
     if (mine.length === 0 && !isNewRelease) return []
-    const kept = (known?.condemned ?? []).filter((own) => nowMs - own.atMs < LIMITS.brakeWindowMs)
+    const isAnew = (old: Brake['condemned'][number]): boolean =>
+      mine.some((own) => own.node === old.node && own.reason === old.reason)
+    const kept = (known?.condemned ?? []).filter(
+      (own) => nowMs - own.atMs < LIMITS.brakeWindowMs && !isAnew(own),
+    )
     const condemned = [...kept, ...mine.map(({ pool: _pool, ...own }) => own)]
     const last = release ?? known?.release
     return {

@@ -14,6 +14,7 @@ import { openLedger, type Ledger } from './ledger.ts'
 import { isVoluntary } from './repack/groups.ts'
 import {
   isLeaving,
+  isMovingOff,
   isRunning,
   NO_REPLICAS,
   replicasByUid,
@@ -63,14 +64,12 @@ type Work = {
 
 function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): readonly Action[] {
   const { nowMs, atLimit } = context
-  const leaving = mine
-    .filter((own) => isLeaving(own.node))
-    .sort(
-      inOrder(
-        byKey(stopAtMs),
-        byKey((own) => own.bound.id),
-      ),
-    )
+  const leaving = mine.filter(isMovingOff).sort(
+    inOrder(
+      byKey(stopAtMs),
+      byKey((own) => own.bound.id),
+    ),
+  )
   return leaving.flatMap((own) => {
     const ready = own.bound.readySinceMs !== undefined
     if (nowMs >= stopAtMs(own)) {
@@ -81,13 +80,16 @@ function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): r
     if (ledger.grant(ledger.desired)) {
       return stop(own, { code: 'Moved', text: `${why(own)}; its replacement is ready` })
     }
-    if (atLimit.has(target.workload.uid) && !isVoluntary(own.node) && ledger.grant()) {
+    if (atLimit.has(target.workload.uid) && isForced(own) && ledger.grant()) {
       const text = `${why(own)}; its pool is at its limit, so it makes room first`
       return stop(own, { code: 'PoolLimit', text })
     }
     return []
   })
 }
+
+/** Its node must go, whatever drover would rather have. */
+const isForced = ({ node }: Replica): boolean => isLeaving(node) && !isVoluntary(node)
 
 /**
  * When a replica on a leaving node must begin to stop so that its grace time ends by the deadline;
@@ -99,12 +101,13 @@ export function stopAtMs({ bound, node }: Replica): number {
 }
 
 function why({ node }: Replica): string {
-  return node.drain?.text ?? 'its node must go'
+  const isStaying = node.repack?.side === 'shift'
+  return node.drain?.text ?? (isStaying ? 'it makes room for others' : 'its node must go')
 }
 
 /** Replicas of older versions: the unready go at once, the ready ones as the ledger has room. */
 function rollForward(mine: readonly Replica[], { target, ledger }: Work): readonly Action[] {
-  const staying = mine.filter((own) => !isLeaving(own.node))
+  const staying = mine.filter((own) => !isMovingOff(own))
   const old = staying
     .filter((own) => isOld(own, target))
     .sort(

@@ -34,6 +34,7 @@ import {
   groundNow,
   groundOf,
   settled,
+  shifted,
   tryWithout,
   type GroundContext,
   type Trial,
@@ -108,7 +109,7 @@ function proposedNow({ snapshot, draft }: RepackContext): readonly RepackGroup[]
 /** A group whose machines are all ready moves, if it still does what it was begun for. */
 function goOn(desk: Desk, group: LiveGroup): void {
   const { context, herd } = desk
-  const { launch, retire, mark } = group
+  const { launch, retire, shift, mark } = group
   const isInTheWay = launch.some((own) => context.blocked.has(own.pool))
   if (isInTheWay) {
     const text = 'others need the room in its pool'
@@ -116,6 +117,7 @@ function goOn(desk: Desk, group: LiveGroup): void {
     return
   }
   if (launch.some((own) => own.phase !== 'ready')) return
+  if (isShifting(desk, group)) return
   const held = retire.map((own) => holdOn(own, herd)).find((own) => own !== undefined)
   if (held !== undefined) {
     refuse(desk, mark.retire, held)
@@ -127,7 +129,14 @@ function goOn(desk: Desk, group: LiveGroup): void {
     end(desk, group, why)
     return
   }
-  move(desk, { mark, launch, retire })
+  move(desk, { mark, retire, freed: [...launch, ...shift] })
+}
+
+/** Some that are to move aside are there still. */
+function isShifting({ draft }: Desk, { mark }: LiveGroup): boolean {
+  return mark.shift.some(({ node, replica }) =>
+    draft.assignments.get(node)?.replicas.some((own) => own.id === replica),
+  )
 }
 
 /** Prices may have moved, or EC2 may have brought up the dearer of its places. */
@@ -135,7 +144,7 @@ function whyDearer({ context, draft }: Desk, group: LiveGroup): Reason | undefin
   const { snapshot } = context
   const { retire, launch, mark } = group
   const launchUsdPerHour = sum(launch.map((own) => priceNow(own, snapshot)))
-  const deal = { retire, launchUsdPerHour, moves: movesOff(mark.retire, draft) }
+  const deal = { retire, launchUsdPerHour, moves: movesOff(mark, draft) }
   if (isWorthIt(deal, mark.reason, snapshot)) return undefined
   return { code: 'DearerAsLaunched', text: 'as they came up, the new machines save too little' }
 }
@@ -152,10 +161,13 @@ function end(desk: Desk, group: LiveGroup, reason: Reason): void {
   decide(desk, giveUp(group, desk.draft, reason))
 }
 
-type Moving = { readonly mark: RepackMark } & Pick<LiveGroup, 'launch' | 'retire'>
+type Moving = Pick<LiveGroup, 'mark' | 'retire'> & {
+  /** Its other nodes, which are like any from now on. */
+  readonly freed: readonly Node[]
+}
 
-/** Drains the old machines, as far as the brakes let go of them; the new ones are like any now. */
-function move(desk: Desk, { mark, launch, retire }: Moving): void {
+/** Drains the old machines, as far as the brakes let go of them. */
+function move(desk: Desk, { mark, retire, freed }: Moving): void {
   const { snapshot, brakes } = desk.context
   const because = DRAIN_FOR[mark.reason]
   const untilMs = brakes.condemnAll(retire, because)
@@ -170,7 +182,7 @@ function move(desk: Desk, { mark, launch, retire }: Moving): void {
       { kind: 'drain', node, because, deadlineMs, reason },
       noteOf(node, { ...mark, side: 'retire', untilMs: deadlineMs }, reason.text),
     ]),
-    ...launch.map((own) => noteOf(own.name, undefined, 'its group moves')),
+    ...freed.map((own) => noteOf(own.name, undefined, 'its group moves')),
   ])
   // Their work is given places in the pass that sees them drained.
   desk.moments.push(snapshot.nowMs + LIMITS.unfinishedWakeMs)
@@ -219,6 +231,7 @@ function begin(desk: Desk, group: RepackGroup): void {
     return
   }
   const claims = trial.launches.flatMap((own) => own.claims)
+  const shift = group.shift.flatMap((own) => draft.nodes.get(own.node) ?? [])
   if (claims.length === 0 && !hasRoomNow(desk, group)) {
     refuse(desk, group.retire, { reason: COMING })
     return
@@ -228,13 +241,14 @@ function begin(desk: Desk, group: RepackGroup): void {
     ...{ group: group.id, side: 'retire', reason: group.reason, sinceMs: nowMs },
     untilMs: nowMs + readyWithinMs(claims, context),
     launch: claims.map((own) => own.name),
-    retire: group.retire,
+    ...{ retire: group.retire, shift: group.shift },
     offerings: offeringsOf(claims.map((own) => ({ ...own, places: own.claim.places }))),
   }
-  if (claims.length === 0) {
-    move(desk, { mark, launch: [], retire })
+  if (claims.length === 0 && shift.length === 0) {
+    move(desk, { mark, retire, freed: [] })
     return
   }
+  const once = claims.length > 0 ? 'once those are ready' : 'once room is made for it'
   const text = `in place of ${group.retire.join(', ')}: ${TEXTS[group.reason]}`
   decide(desk, [
     ...trial.launches.map((launch): Action => {
@@ -242,12 +256,16 @@ function begin(desk: Desk, group: RepackGroup): void {
       const reason = { code: 'Repack', text }
       return { kind: 'launch', launch: { ...launch, claims: marked, workloads: [] }, reason }
     }),
-    ...retire.map((own) => noteOf(own.name, mark, `${TEXTS[mark.reason]}, once those are ready`)),
+    ...retire.map((own) => noteOf(own.name, mark, `${TEXTS[mark.reason]}, ${once}`)),
+    ...shift.map((own) => noteOf(own.name, { ...mark, side: SHIFT }, 'it makes room for others')),
   ])
   desk.moments.push(mark.untilMs)
+  // Those who move aside are given places in the pass that sees them marked.
+  if (shift.length > 0) desk.moments.push(nowMs + LIMITS.unfinishedWakeMs)
 }
 
 const LAUNCH = 'launch' as const
+const SHIFT = 'shift' as const
 const NO_ROOM: Reason = { code: 'NoRoom', text: 'there is no room for its work' }
 
 const COMING: Reason = {
@@ -256,13 +274,14 @@ const COMING: Reason = {
 }
 
 /** Nothing is bought for the group, so it moves at once, and has no use for what is on its way. */
-function hasRoomNow(desk: Desk, { retire }: RepackGroup): boolean {
+function hasRoomNow(desk: Desk, { retire, shift }: RepackGroup): boolean {
   const { context, draft } = desk
   if (![...draft.nodes.values()].some(isOnItsWay)) return true
   desk.trials += 1
   const { ids, snapshot } = context
   const without = { retire, allows: nothing, market: snapshot.offerings, ids }
-  return tryWithout(groundNow({ ...context, draft }), without).fits
+  const ground = shifted(groundNow({ ...context, draft }), shift, ids)
+  return ground !== undefined && tryWithout(ground, without).fits
 }
 
 const isOnItsWay = ({ repack, phase }: Node): boolean =>
@@ -276,8 +295,9 @@ function tryGroup(desk: Desk, group: RepackGroup, retire: readonly Node[]): Tria
   const allows: Allows = (own) => isProposed(own) && isCalm(own)
   const isFree = group.launch.length === 0
   const market = isFree ? snapshot.offerings : marketFor(snapshot.offerings, allows)
-  const ground = settled(groundOf({ ...context, draft }))
+  const ground = shifted(settled(groundOf({ ...context, draft })), group.shift, ids)
   const { retire: names, launch: proposed } = group
+  if (ground === undefined) return { fits: false, reason: NO_ROOM }
   return tryWithout(ground, { retire: names, allows, market, ids, proposed })
 }
 
@@ -290,7 +310,7 @@ type Tried = {
 }
 
 function whyTooLittle(desk: Desk, { group, retire, trial }: Tried): Reason | undefined {
-  const moves = movesOff(group.retire, desk.draft)
+  const moves = movesOff(group, desk.draft)
   const deal = { retire, launchUsdPerHour: trial.usdPerHour, moves }
   if (isWorthIt(deal, group.reason, desk.context.snapshot)) return undefined
   return { code: 'SavesTooLittle', text: 'by now it would save too little' }
@@ -308,7 +328,9 @@ function whyNotBegin(desk: Desk, group: RepackGroup, retire: readonly Node[]): H
   const failed = whyNotAgain(desk, group)
   if (failed !== undefined) return failed
   const herd = { ...desk.herd, draft: desk.draft }
-  const held = retire.map((own) => holdBefore(own, group.reason, herd)).find(isThere)
+  const shift = group.shift.flatMap((own) => desk.draft.nodes.get(own.node) ?? [])
+  const members = [...retire, ...shift]
+  const held = members.map((own) => holdBefore(own, group.reason, herd)).find(isThere)
   if (held !== undefined) return held
   const spent = retire.find((own) => !isInBudget(own.pool, retire, desk))
   if (spent !== undefined) {

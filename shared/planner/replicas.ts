@@ -98,7 +98,7 @@ export const runningOf = remembered((group: readonly Replica[]): Running => {
   const ready = all.flatMap(({ bound }) => bound.readySinceMs ?? [])
   return Object.freeze({
     all,
-    staying: Object.freeze(all.filter((own) => !isLeaving(own.node))),
+    staying: Object.freeze(all.filter((own) => !isMovingOff(own))),
     ready: ready.length,
     lastReadyMs: Math.max(-Infinity, ...ready),
   })
@@ -115,6 +115,15 @@ export function isAlive(node: Node): boolean {
 /** True when the node's replicas must move somewhere else. */
 export function isLeaving(node: Node): boolean {
   return node.drain !== undefined || node.phase === 'terminating' || node.lostSinceMs !== undefined
+}
+
+/** True when it must move somewhere else: its node goes, or it makes room for others there. */
+export function isMovingOff({ bound, node }: Replica): boolean {
+  return isLeaving(node) || isShifted(bound, node)
+}
+
+function isShifted({ id }: BoundReplica, { repack }: Node): boolean {
+  return repack?.side === 'shift' && repack.shift.some((own) => own.replica === id)
 }
 
 /** Ordered to run, on a node that is not lost. */

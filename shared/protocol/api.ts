@@ -358,6 +358,9 @@ export const repackAnswerSchema = z
               }),
             )
             .meta({ description: 'machines that are bought' }),
+          shift: z
+            .array(z.object({ node: z.string(), replica: z.string() }))
+            .meta({ description: 'replicas that first move aside, off nodes that stay' }),
           savingUsdPerHour: z.number(),
           moves: z.int().meta({ description: 'replicas that move' }),
           until: instant.optional().meta({ description: 'of one under way: when it is given up' }),

@@ -11,16 +11,17 @@ const REPACK: RepackAnswer = {
   groups: [
     {
       ...{ id: 'general-4-1', state: 'moving', reason: 'Underused', retire: ['general-4-1'] },
-      ...{ launch: [], savingUsdPerHour: 0.0512, moves: 2 },
+      ...{ launch: [], shift: [], savingUsdPerHour: 0.0512, moves: 2 },
       until: new Date(NOW_MS + 600_000).toISOString(),
     },
     {
       ...{ id: 'general-4-2+1', state: 'next', reason: 'Cheaper', launch: [ONE] },
       ...{ retire: ['general-4-2', 'general-4-3'], savingUsdPerHour: 0.0702, moves: 5 },
+      shift: [{ node: 'general-4-7', replica: 'web/4-2' }],
     },
     {
       ...{ id: 'gpu-6-1', state: 'held', reason: 'Expired', retire: ['gpu-6-1'], launch: [ONE] },
-      ...{ savingUsdPerHour: -0.02, moves: 1 },
+      ...{ shift: [], savingUsdPerHour: -0.02, moves: 1 },
       why: { code: 'Budget', text: 'pool gpu lets no more nodes move at once' },
     },
   ],

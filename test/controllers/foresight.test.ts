@@ -147,13 +147,13 @@ it('tells what a repack would do, what it does and what it will not do, and why'
   const mark: RepackMark = {
     ...{ group: 'general-1-2', side: 'retire', reason: 'Underused', sinceMs: START_MS },
     ...{ untilMs: START_MS + 60_000, launch: ['general-1-4'], retire: ['general-1-2'] },
-    offerings: ['m6a.large spot'],
+    ...{ shift: [], offerings: ['m6a.large spot'] },
   }
   await addNode(world, 'general-1-1', { phase: 'testing' })
   await addNode(world, 'general-1-2', { repack: mark })
   await addNode(world, 'general-1-4', { phase: 'booting', repack: { ...mark, side: 'launch' } })
   const group = (name: string): RepackGroup => ({
-    ...{ id: name, reason: 'Underused', launch: [], retire: [name] },
+    ...{ id: name, reason: 'Underused', launch: [], retire: [name], shift: [] },
     ...{ savingUsdPerHour: 0.05, moves: 1 },
   })
   const proposal: Proposal = {

@@ -136,7 +136,8 @@ describe('a repack', () => {
       ...{ pool: 'general', capacityType: 'spot' as const, places: [place], usdPerHour: 0.1 },
       boughtFor: [{ uid, count: 1 }],
     }))
-    const group = { id: 'n1', reason: 'Cheaper' as const, retire: ['n1'], launch, moves: 2 }
+    const sides = { retire: ['n1'], shift: [], launch }
+    const group = { id: 'n1', reason: 'Cheaper' as const, ...sides, moves: 2 }
     world.proposal = {
       ...{ kind: 'proposal', atMs: world.nowMs, refused: [] },
       ...{ cost: { boundUsdPerHour: 0, fleetUsdPerHour: 0 } },

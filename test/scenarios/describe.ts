@@ -29,7 +29,7 @@ export function describePlan(plan: Plan): string[] {
 /** What `repack` found: a line a group, and a line for each machine that stays. */
 export function describeProposal({ groups, refused }: Proposal): string[] {
   const lines = [
-    ...groups.map(({ reason, launch, retire, savingUsdPerHour, moves }) => {
+    ...groups.map(({ reason, launch, retire, shift, savingUsdPerHour, moves }) => {
       const bought = launch.map(({ places, capacityType }) => {
         const [first = '', ...others] = places.map((own) => own.replace('us-east-', ''))
         const more = others.length === 0 ? '' : ` +${String(others.length)}`
@@ -37,7 +37,8 @@ export function describeProposal({ groups, refused }: Proposal): string[] {
       })
       const what = bought.length === 0 ? 'nothing' : bought.join(', ')
       const saved = `saves ${savingUsdPerHour.toFixed(4)}, ${String(moves)} moves`
-      return `repack ${retire.join(' ')} → ${what}  ${reason}: ${saved}`
+      const aside = shift.map((own) => `, once ${own.replica} has left ${own.node}`).join('')
+      return `repack ${retire.join(' ')} → ${what}${aside}  ${reason}: ${saved}`
     }),
     ...refused.map(describeRefusal),
   ]

@@ -6,6 +6,7 @@
  * pass.
  */
 import type { BoundReplica } from '#shared/model/assignment.ts'
+import type { RepackMark } from '#shared/model/repack.ts'
 import type { Reason, WorkloadStatus } from '#shared/model/status.ts'
 import type { ExplainAnswer } from '#shared/protocol/why-answers.ts'
 import { isoOf, nodeConditions, replicaAnswer, type NodeView } from './answers.ts'
@@ -37,8 +38,7 @@ export function explainNode({ node, order }: NodeView, nowMs: number): Reason[] 
   }
   if (node.repack !== undefined) {
     const { side, reason, group } = node.repack
-    const what = side === 'retire' ? 'it is to be emptied' : 'it takes the place of others'
-    reasons.push({ code: reason, text: `${what} in repack ${group}` })
+    reasons.push({ code: reason, text: `${REPACK_SIDES[side]} in repack ${group}` })
   }
   const { verdict, checks = [] } = node.burnIn ?? {}
   if (verdict !== undefined && verdict !== 'PASS') {
@@ -48,6 +48,12 @@ export function explainNode({ node, order }: NodeView, nowMs: number): Reason[] 
   }
   return reasons
 }
+
+const REPACK_SIDES = {
+  launch: 'it takes the place of others',
+  retire: 'it is to be emptied',
+  shift: 'it makes room for others',
+} as const satisfies Record<RepackMark['side'], string>
 
 function stopReasons({ stopReason }: BoundReplica): Reason[] {
   return stopReason === undefined ? [] : [stopReason]

@@ -18,7 +18,7 @@ import type { PoolItem, WorkloadItem } from '../../model/spec-item.ts'
 import { rulesBy, topologyRules, type Demand, type TopologyRule } from '../demand.ts'
 import { poolsByName } from '../facts.ts'
 import type { Draft } from '../fold.ts'
-import { isLeaving, replicasByUid } from '../replicas.ts'
+import { isMovingOff, replicasByUid } from '../replicas.ts'
 import { weightOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { afterTaking, takeDevices, withoutShares } from './devices.ts'
@@ -92,7 +92,7 @@ export function makeBoard(snapshot: Snapshot, draft: Draft, demands: readonly De
   for (const workload of countedFor(demands, snapshot)) {
     for (const { bound, node } of replicas.get(workload.uid) ?? []) {
       const slot = slots.get(node.name)
-      if (slot === undefined || bound.order !== 'run' || isLeaving(node)) continue
+      if (slot === undefined || bound.order !== 'run' || isMovingOff({ bound, node })) continue
       note(board, slot, { workload, by: 1 })
     }
   }

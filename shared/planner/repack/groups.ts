@@ -23,6 +23,8 @@ export type LiveGroup = {
   /** Nodes that are there, of those it bought and of those it empties. */
   readonly launch: readonly Node[]
   readonly retire: readonly Node[]
+  /** Nodes that stay, and off which some replicas move aside first. */
+  readonly shift: readonly Node[]
   /** Its machines are there, and the old ones are being emptied. */
   readonly isMoving: boolean
 }
@@ -54,8 +56,14 @@ export function liveGroups({ nodes }: Draft): readonly LiveGroup[] {
     if (mark === undefined) return []
     const retire = there(mark.retire)
     const isMoving = retire.some((own) => own.repack?.group === id && isVoluntary(own))
-    return { mark, launch: there(mark.launch), retire, isMoving }
+    const shift = there(shiftNodes(mark))
+    return { mark, launch: there(mark.launch), retire, shift, isMoving }
   })
+}
+
+/** Names of the nodes that stay, each once. */
+export function shiftNodes({ shift }: Pick<RepackMark, 'shift'>): readonly string[] {
+  return [...new Set(shift.map((own) => own.node))]
 }
 
 /** A group that came to nothing. */
@@ -84,8 +92,9 @@ export function settleGroups(snapshot: Snapshot, draft: Draft): Settled {
   return { actions, failed }
 }
 
-function whyNotWait({ mark, launch, retire }: LiveGroup, snapshot: Snapshot): Reason | undefined {
-  if (retire.length < mark.retire.length || retire.some(goesAnotherWay)) {
+function whyNotWait(group: LiveGroup, snapshot: Snapshot): Reason | undefined {
+  const { mark, launch, retire, shift } = group
+  if (retire.length < mark.retire.length || [...retire, ...shift].some(goesAnotherWay)) {
     return { code: 'NodeWent', text: 'a machine that was to be emptied goes another way' }
   }
   if (launch.length < mark.launch.length || launch.some(isNoGood)) {
@@ -127,8 +136,8 @@ function isNoGood(node: Node): boolean {
 
 /** Takes the marks off, and ends the drains of those that still have something to run. */
 export function giveUp(group: LiveGroup, draft: Draft, why: Reason): readonly Action[] {
-  const { mark } = group
-  const members = [...group.launch, ...group.retire].filter(
+  const { mark, launch, retire, shift } = group
+  const members = [...launch, ...retire, ...shift].filter(
     (own) => own.repack?.group === mark.group && own.phase !== 'terminating',
   )
   return members.flatMap((node): Action[] => {

@@ -2,19 +2,21 @@
  * Roughly what doing without some nodes would cost, a hundred times quicker than a trial.
  *
  * Their work goes where it leaves least room over, as `place` puts it, or else onto machines that
- * are filled greedily. Shapes, room, prices and risk are all that is looked at: a guess knows of no
- * topology, storms or quotas, and only says which groups are worth a trial.
+ * are filled greedily; or into room that another replica leaves which has room elsewhere. Shapes,
+ * room, prices and risk are all that is looked at: a guess knows of no topology, storms or quotas,
+ * and only says which groups are worth a trial.
  */
 import { must } from '../../base/assert.ts'
 import { onceFor } from '../../base/remembered.ts'
 import type { Node } from '../../model/node.ts'
-import { makeBoard, type Slot } from '../place/board.ts'
-import { machineName, sortNamed } from '../bound.ts'
-import { hasFreeDevice, takeDevices, withoutShares } from '../place/devices.ts'
+import type { RepackShift } from '../../model/repack.ts'
+import { makeBoard } from '../place/board.ts'
+import { sortNamed } from '../bound.ts'
 import type { Draft } from '../fold.ts'
 import { packGreedily, worthAlone } from '../packing/greedy.ts'
 import { mostAlone, type PackingProblem, type Shape } from '../packing/problem.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { bestShift, close, house, roomIn, shapeAt, type Lodger, type Room } from './room.ts'
 import type { WorkOn } from './worth.ts'
 
 export type Guess = {
@@ -23,6 +25,11 @@ export type Guess = {
    * that is there, Infinity where it has no place that is known.
    */
   costWithout(retire: readonly Node[]): number
+  /**
+   * Who would have to move aside so that all of the node's work finds room; undefined where all
+   * of it has room already, or one alone does not make enough.
+   */
+  shiftFor(node: Node, mayShift: (node: string) => boolean): RepackShift | undefined
   /** From here on the room is as in this draft. */
   keep(draft: Draft): void
 }
@@ -71,20 +78,20 @@ export function openGuess(context: GuessContext): Guess {
     )
   }
   let room = roomOf(context.draft)
+  let lodgers: readonly Lodger[] | undefined
   const byWorth = (a: number, b: number): number => worthAt(context, b) - worthAt(context, a)
-  /** How many of each shape find no room elsewhere. */
-  const overOf = (retire: readonly Node[], work: readonly number[]): Int32Array => {
+  /** The room without the nodes, once what has room elsewhere is there; and what has none. */
+  const rehoused = (retire: readonly Node[], work: readonly number[]): Rehoused => {
     const { cpu, memory, devices } = room
     const left = { ...room, cpu: cpu.slice(), memory: memory.slice(), devices: [...devices] }
-    for (const { name } of retire) {
-      const i = room.placeOf.get(name)
-      if (i !== undefined) left.cpu[i] = -1
-    }
-    const over = new Int32Array(problem.shapes.length)
-    for (const i of work.toSorted(byWorth)) {
-      if (!house(left, must(problem.shapes[i], 'a shape'), i)) over[i] = (over[i] ?? 0) + 1
-    }
-    return over
+    for (const { name } of retire) close(left, name)
+    const over = work.toSorted(byWorth).filter((i) => !house(left, shapeAt(problem, i)))
+    return { left, over }
+  }
+  const countsOf = (shapes: readonly number[]): Int32Array => {
+    const counts = new Int32Array(problem.shapes.length)
+    for (const i of shapes) counts[i] = (counts[i] ?? 0) + 1
+    return counts
   }
   const workOf = (retire: readonly Node[]): readonly number[] | undefined => {
     const work = retire.map((node) => context.workOn(node))
@@ -94,7 +101,16 @@ export function openGuess(context: GuessContext): Guess {
     costWithout: (retire) => {
       const work = workOf(retire)
       if (work === undefined) return Infinity
-      return cheapest(open(context.sortsFor(retire)), overOf(retire, work))
+      return cheapest(open(context.sortsFor(retire)), countsOf(rehoused(retire, work).over))
+    },
+    shiftFor: (node, mayShift) => {
+      const work = workOf([node])
+      if (work === undefined) return undefined
+      const { left, over } = rehoused([node], work)
+      const [lacks, more] = over
+      if (lacks === undefined || more !== undefined) return undefined
+      lodgers ??= lodgersOf(context)
+      return bestShift(left, shapeAt(problem, lacks), { lodgers, mayShift })
     },
     keep: (draft) => {
       room = roomOf(draft)
@@ -112,54 +128,21 @@ function withoutGuests({ shapes, machines }: PackingProblem): PackingProblem {
   return { shapes: shapes.map((own) => (own.gpuMilli === 0 ? guest(own) : own)), machines }
 }
 
+type Rehoused = { readonly left: Room; readonly over: readonly number[] }
+
 const worthAt = ({ worth }: GuessContext, shape: number): number => worth[shape] ?? 0
 
-/** What is free on each node. */
-type Room = {
-  readonly placeOf: ReadonlyMap<string, number>
-  readonly cpu: Float64Array
-  readonly memory: Float64Array
-  readonly devices: (readonly number[])[]
-  /** By shape: 1 where the node takes it. */
-  readonly isOpen: readonly Uint8Array[]
-}
-
-function roomIn(slots: readonly Slot[], { shapes }: PackingProblem): Room {
-  const machines = slots.map(({ types: [type], pool, capacityType }) =>
-    type === undefined ? '' : machineName({ pool, type, capacityType }),
-  )
-  return {
-    placeOf: new Map(slots.map(({ node }, i) => [node, i])),
-    cpu: Float64Array.from(slots, (own) => own.freeCpuMilli),
-    memory: Float64Array.from(slots, (own) => own.freeMemoryMib),
-    devices: slots.map((own) => own.freeDevices),
-    isOpen: shapes.map(({ takes }) =>
-      Uint8Array.from(machines, (own) => (takes?.has(own) === false ? 0 : 1)),
-    ),
-  }
-}
-
-/** Puts a replica where it leaves the least processor over; false where it finds no room. */
-function house(room: Room, shape: Shape, index: number): boolean {
-  const { cpuMilli, memoryMib, gpuMilli } = shape
-  const { cpu, memory, devices } = room
-  const isOpen = must(room.isOpen[index], 'the machines of a shape')
-  let [best, least] = [-1, Infinity]
-  for (let i = 0; i < cpu.length; i += 1) {
-    const left = (cpu[i] as number) - cpuMilli
-    if (left < 0 || left >= least || (memory[i] as number) < memoryMib || isOpen[i] === 0) continue
-    const free = devices[i] ?? []
-    if (gpuMilli > 0 ? takeDevices(free, gpuMilli) === undefined : hasFreeDevice(free)) continue
-    best = i
-    least = left
-  }
-  if (best < 0) return false
-  cpu[best] = least
-  memory[best] = (memory[best] as number) - memoryMib
-  if (gpuMilli === 0) return true
-  const free = devices[best] ?? []
-  devices[best] = withoutShares(free, takeDevices(free, gpuMilli) ?? [])
-  return true
+/** Replicas where they are, as far as all is known of what is there. */
+function lodgersOf({ draft, problem, workOn }: GuessContext): readonly Lodger[] {
+  return [...draft.nodes.values()].flatMap((node) => {
+    const { shapes, isWhole } = workOn(node)
+    const replicas = draft.assignments.get(node.name)?.replicas ?? []
+    if (!isWhole) return []
+    return replicas.flatMap((bound, i): Lodger[] => {
+      const index = shapes[i]
+      return index === undefined ? [] : [{ ...shapeAt(problem, index), node: node.name, bound }]
+    })
+  })
 }
 
 /** USD an hour of the machines that are bought for so many of each shape. */

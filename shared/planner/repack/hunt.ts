@@ -3,12 +3,14 @@
  *
  * First nodes one by one whose work fits into room that is paid for already, and those first whose
  * going brings most for each replica that has to move. Room that one takes is gone for the others,
- * so what they bring can only shrink, and a guess that is old is an upper bound. Then groups for
- * which something is bought: to the node that costs most beyond what its work is worth, the one
+ * so what they bring can only shrink, and a guess that is old is an upper bound. Then nodes whose
+ * work finds room once one replica elsewhere has moved aside. Then groups for which something is
+ * bought: to the node that costs most beyond what its work is worth, the one
  * that saves most with it is joined, and again, and the best group on the way is tried.
  */
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
+import type { RepackShift } from '../../model/repack.ts'
 import type { Draft } from '../fold.ts'
 import type { Guess } from './guess.ts'
 import type { Herd } from './herd.ts'
@@ -26,9 +28,15 @@ export type HuntContext = {
   readonly guessesMax: number
 }
 
+/** Nodes to empty, and who moves aside for that. */
+export type Candidate = {
+  readonly retire: readonly Node[]
+  readonly shift: readonly RepackShift[]
+}
+
 export type Hunt = {
-  /** Nodes to try next; undefined when nothing more is promising. */
-  next(): readonly Node[] | undefined
+  /** What to try next; undefined when nothing more is promising. */
+  next(): Candidate | undefined
   /** The trial bore them out: they go, their work is where the draft has it, and stays there. */
   took(retire: readonly Node[], draft: Draft): void
 }
@@ -42,6 +50,8 @@ const IN_VAIN_MAX = 2
 type Lead = { readonly node: Node; score: number }
 
 type State = HuntContext & {
+  /** Names of the nodes that may go. */
+  readonly isOpen: ReadonlySet<string>
   /** Nodes that go, or were tried and cannot. */
   readonly done: Set<string>
   guessesLeft: number
@@ -49,23 +59,28 @@ type State = HuntContext & {
 
 export function openHunt(context: HuntContext): Hunt {
   const { guess, open, guessesMax } = context
-  const state: State = { ...context, done: new Set(), guessesLeft: guessesMax }
+  const isOpen = new Set(open.map((own) => own.node.name))
+  const state: State = { ...context, isOpen, done: new Set(), guessesLeft: guessesMax }
   const leads = open
     .map(({ node }): Lead => ({ node, score: scoreOf(state, node) }))
     .filter((own) => own.score > 0)
     // The best last; of equals the most wasteful.
     .toReversed()
     .sort((a, b) => a.score - b.score)
+  let shifts: Node[] | undefined
   const seeds = open.filter((own) => own.wasteUsdPerHour >= LIMITS.repackLeastUsdPerHour)
   return {
     next: () => {
       const alone = nextAlone(state, leads)
-      if (alone !== undefined) return [alone]
+      if (alone !== undefined) return { retire: [alone], shift: [] }
+      shifts ??= shiftLeads(state)
+      const shifting = nextShift(state, shifts)
+      if (shifting !== undefined) return shifting
       for (let seed = seeds.shift(); seed !== undefined; seed = seeds.shift()) {
         if (state.done.has(seed.node.name) || state.guessesLeft <= 0) continue
         state.done.add(seed.node.name)
         const group = grow(state, seed.node)
-        if (group !== undefined) return group
+        if (group !== undefined) return { retire: group, shift: [] }
       }
       return undefined
     },
@@ -101,6 +116,50 @@ function nextAlone(state: State, leads: Lead[]): Node | undefined {
     insert(leads, lead)
   }
   return undefined
+}
+
+/** Nodes whose work has room once somebody has moved aside; who brings most for a move last. */
+function shiftLeads(state: State): Node[] {
+  const { snapshot } = state.herd
+  const leads = state.open.flatMap(({ node }) => {
+    if (state.done.has(node.name)) return []
+    const candidate = withShift(state, node)
+    if (candidate === undefined) return []
+    const deal = dealOf(state, candidate)
+    return [{ node, score: gainOf(deal, snapshot) / deal.moves }]
+  })
+  return leads.sort((a, b) => a.score - b.score).map((own) => own.node)
+}
+
+function nextShift(state: State, leads: Node[]): Candidate | undefined {
+  for (let node = leads.pop(); node !== undefined; node = leads.pop()) {
+    if (state.done.has(node.name)) continue
+    // Room that others took meanwhile may be what it needed.
+    const candidate = withShift(state, node)
+    if (candidate === undefined) continue
+    state.done.add(node.name)
+    if (state.mayGo([node])) return candidate
+  }
+  return undefined
+}
+
+function withShift(state: State, node: Node): Candidate | undefined {
+  if (state.guessesLeft <= 0) return undefined
+  state.guessesLeft -= 1
+  const { guess, isOpen, done } = state
+  const mayShift = (name: string): boolean =>
+    name !== node.name && isOpen.has(name) && !done.has(name)
+  const shift = guess.shiftFor(node, mayShift)
+  if (shift === undefined) return undefined
+  const candidate = { retire: [node], shift: [shift] }
+  const deal = dealOf(state, candidate)
+  return isWorthIt(deal, 'Cheaper', state.herd.snapshot) ? candidate : undefined
+}
+
+function dealOf({ herd }: State, { retire, shift }: Candidate): Deal {
+  const names = retire.map((own) => own.name)
+  const moves = movesOff({ retire: names, shift: [...shift] }, herd.draft)
+  return { retire, launchUsdPerHour: 0, moves }
 }
 
 function insert(leads: Lead[], lead: Lead): void {
@@ -150,10 +209,9 @@ function bestJoined(state: State, retire: readonly Node[]): Group | undefined {
 
 function guessed(state: State, retire: readonly Node[]): Group {
   state.guessesLeft -= 1
-  const { snapshot, draft } = state.herd
-  const names = retire.map(({ name }) => name)
+  const { snapshot } = state.herd
   const launchUsdPerHour = state.guess.costWithout(retire)
-  const deal = { retire, launchUsdPerHour, moves: movesOff(names, draft) }
+  const deal = { ...dealOf(state, { retire, shift: [] }), launchUsdPerHour }
   return { deal, gain: gainOf(deal, snapshot) }
 }
 

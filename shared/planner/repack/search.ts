@@ -27,7 +27,7 @@ import type { Snapshot } from '../snapshot.ts'
 import { DRAIN_FOR, liveGroups } from './groups.ts'
 import { openGuess, type Sorts } from './guess.ts'
 import { budgetOf, dueOf, herdOf, holdBefore, isForMoney, type Herd } from './herd.ts'
-import { openHunt, type HuntContext } from './hunt.ts'
+import { openHunt, type Candidate, type HuntContext } from './hunt.ts'
 import {
   calmOf,
   marketFor,
@@ -42,6 +42,7 @@ import {
   after,
   groundOf,
   settled,
+  shifted,
   tryBoth,
   type Ground,
   type Trial,
@@ -152,9 +153,10 @@ function replaceDue(search: Search, nodes: readonly Node[]): void {
     const reason = dueOf(node, search.herd)
     if (reason === undefined || isFull(search)) continue
     const held = holdBefore(node, reason, search.herd)
-    const set = held === undefined ? bestFor(search, [node], reason) : undefined
+    const alone = { retire: [node], shift: [] }
+    const option = held === undefined ? bestFor(search, alone, reason) : undefined
     search.taken.add(node.name)
-    if (set !== undefined) take(search, set, reason)
+    if (option !== undefined) take(search, option, reason)
     else refuse(search, node, held?.reason ?? NO_PLACE)
   }
 }
@@ -186,11 +188,11 @@ function saveMoney(search: Search, all: readonly Valued[], guessing: Guessing): 
     ...{ ...guessing, herd, open },
     mayGo: (retire) => isInBudget(retire, herd) && isUnbraked(retire),
   })
-  for (let set = hunt.next(); set !== undefined && !isFull(search); set = hunt.next()) {
-    const option = bestFor(search, set, 'Cheaper')
+  for (let own = hunt.next(); own !== undefined && !isFull(search); own = hunt.next()) {
+    const option = bestFor(search, own, 'Cheaper')
     if (option === undefined || !isEnough(search, option, 'Cheaper')) continue
     take(search, option, option.trial.launches.length === 0 ? 'Underused' : 'Cheaper')
-    hunt.took(set, search.ground.draft)
+    hunt.took(own.retire, search.ground.draft)
   }
   for (const { node, wasteUsdPerHour } of open) {
     if (taken.has(node.name) || wasteUsdPerHour < LIMITS.repackLeastUsdPerHour) continue
@@ -202,9 +204,8 @@ function refuse({ refused }: Search, node: Node, reason: RepackRefusal['reason']
   refused.push({ retire: [node.name], reason })
 }
 
-/** Nodes to empty, and what the planner would do then. */
-type Option = {
-  readonly retire: readonly Node[]
+/** What is tried, and what the planner would do then. */
+type Option = Candidate & {
   readonly trial: Extract<Trial, { fits: true }>
   readonly savingUsdPerHour: number
   readonly moves: number
@@ -228,23 +229,25 @@ function isInBudget(retire: readonly Node[], herd: Herd): boolean {
 /** The cheapest way found to do without the nodes; undefined where there is none. */
 function bestFor(
   search: Search,
-  retire: readonly Node[],
+  { retire, shift }: Candidate,
   reason: RepackReason,
 ): Option | undefined {
-  const { ground, ids, worthOf } = search
+  const { ids, worthOf } = search
   const names = retire.map(({ name }) => name)
+  const ground = shifted(search.ground, shift, ids)
+  if (ground === undefined) return undefined
+  const moves = movesOff({ retire: names, shift: [...shift] }, search.herd.draft)
   let best: Option | undefined
   for (const own of marketsFor(search, retire, reason)) {
     if (search.trialsLeft <= 0 || (best !== undefined && isGood(search, best))) break
     search.trialsLeft -= 1
     const trial = tryBoth(ground, { ...own, retire: names, ids, worthOf })
     if (!trial.fits) continue
-    const moves = movesOff(names, search.herd.draft)
     const deal = { retire, launchUsdPerHour: trial.usdPerHour, moves }
     const { snapshot } = ground
     const [savingUsdPerHour, gain] = [savingOf(deal, snapshot), gainOf(deal, snapshot)]
     if (best !== undefined && gain <= best.gain) continue
-    best = { retire, trial, savingUsdPerHour, moves, gain }
+    best = { retire, shift, trial, savingUsdPerHour, moves, gain }
   }
   return best
 }
@@ -304,6 +307,7 @@ function take(search: Search, option: Option, reason: RepackReason): void {
     reason,
     launch: trial.launches.flatMap((own) => launchesOf(own, search.ground.snapshot)),
     retire: names,
+    shift: [...option.shift],
     savingUsdPerHour: dollars(savingUsdPerHour),
     moves,
   }

@@ -10,7 +10,7 @@ import { sum } from '../../base/sum.ts'
 import type { Shortage } from '../../model/facts.ts'
 import type { Offering } from '../../model/machine.ts'
 import type { Node, NodePhase } from '../../model/node.ts'
-import type { RepackLaunch } from '../../model/repack.ts'
+import type { RepackLaunch, RepackShift } from '../../model/repack.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Action, PlannedLaunch } from '../actions.ts'
 import { admit } from '../admit.ts'
@@ -33,6 +33,8 @@ export type Ground = {
   readonly draft: Draft
   /** Nodes that are going already in this draft, and whose work has no new place yet. */
   readonly going: readonly string[]
+  /** Uids of workloads of which replicas have moved aside in it, and have no new place yet. */
+  readonly aside: readonly string[]
   /** Nodes that were bought for groups. */
   readonly bought: readonly string[]
   /** Pieces of headroom for which there is no room even so. */
@@ -52,7 +54,7 @@ export type Trial =
     }
   | { readonly fits: false; readonly reason: Reason }
 
-export type GroundContext = Omit<Ground, 'going' | 'bought' | 'headroomShort'>
+export type GroundContext = Omit<Ground, 'going' | 'aside' | 'bought' | 'headroomShort'>
 
 /** Groups that wait are carried through in it, or just the one; no other coming node is open. */
 export function groundOf(context: GroundContext, group?: string): Ground {
@@ -71,18 +73,57 @@ function groundWith(context: GroundContext, isCarried: (group: string) => boolea
   const going = nodes.filter(
     (own) => isMember(own) && own.repack?.side === 'retire' && !isLeaving(own),
   )
+  const shifts = nodes.flatMap((own) =>
+    isMember(own) && own.repack?.side === 'shift' ? shiftsOff(own) : [],
+  )
   const changes = nodes.flatMap((own): Action[] => {
-    if (isMember(own) && own.repack?.side === 'launch') return [note(own, { repack: undefined })]
+    const isOpen = isMember(own) && own.repack?.side !== 'retire'
+    if (isOpen) return [note(own, { repack: undefined })]
     const isComing = own.phase !== 'ready' && !own.cordoned
     return isComing ? [note(own, { cordoned: true })] : []
   })
   const bought = nodes.filter((own) => isMember(own) && own.repack?.side === 'launch')
   const names = going.map((own) => own.name)
-  const ground = fold(draft, [...changes, ...drainsOf(names, snapshot.nowMs)], snapshot)
+  const aside = uidsOf(shifts, draft)
+  const gone = [...forgetting(shifts), ...drainsOf(names, snapshot.nowMs)]
+  const ground = fold(draft, [...changes, ...gone], snapshot)
   return {
-    ...{ ...context, draft: ground, going: names, bought: bought.map((own) => own.name) },
+    ...{ ...context, draft: ground, going: names, aside, bought: bought.map((own) => own.name) },
     headroomShort: shortOf({ ...context, draft: ground }),
   }
+}
+
+const shiftsOff = ({ name, repack }: Node): readonly RepackShift[] =>
+  repack?.shift.filter((own) => own.node === name) ?? []
+
+function uidsOf(shifts: readonly RepackShift[], { assignments }: Draft): readonly string[] {
+  return shifts.flatMap(({ node, replica }) =>
+    (assignments.get(node)?.replicas ?? []).flatMap(({ id, uid }) => (id === replica ? [uid] : [])),
+  )
+}
+
+function forgetting(shifts: readonly RepackShift[]): readonly Action[] {
+  const reason = { code: 'Moved', text: 'a trial' }
+  return shifts.map(({ node, replica }) => ({ kind: 'forget', node, replicas: [replica], reason }))
+}
+
+/** The ground once those have moved aside; undefined where there is no room for them elsewhere. */
+export function shifted(
+  ground: Ground,
+  shifts: readonly RepackShift[],
+  ids: IdMaker,
+): Ground | undefined {
+  if (shifts.length === 0) return ground
+  const { snapshot } = ground
+  const nodes = shifts.flatMap((own) => ground.draft.nodes.get(own.node) ?? [])
+  const aside = uidsOf(shifts, ground.draft)
+  if (aside.length < shifts.length) return undefined
+  const closed = nodes.map((own) => note(own, { cordoned: true }))
+  const draft = fold(ground.draft, [...forgetting(shifts), ...closed], snapshot)
+  const found = rehouse({ ...ground, draft, aside: [...ground.aside, ...aside] }, { ids })
+  if (found.refusals.length > 0 || !found.actions.every(isBind)) return undefined
+  const opened = nodes.map((own) => note(own, { cordoned: own.cordoned }))
+  return { ...ground, draft: fold(draft, [...found.actions, ...opened], snapshot) }
 }
 
 function shortOf(context: GroundContext): number {
@@ -148,13 +189,12 @@ export function tryBoth(ground: Ground, { worthOf, ...without }: Without): Trial
 
 /** Finds places for the work on nodes that are going. */
 function rehouse(
-  { snapshot, draft, going, shortages, brakes }: Ground,
+  { snapshot, draft, going, aside, shortages, brakes }: Ground,
   means: Pick<Without, 'ids' | 'worthOf' | 'proposed'>,
 ): Supply {
   const { admitted } = admit({ snapshot, draft, targets: target(snapshot, draft) })
-  const touched = new Set(
-    going.flatMap((name) => (draft.assignments.get(name)?.replicas ?? []).map((own) => own.uid)),
-  )
+  const leaving = going.flatMap((name) => draft.assignments.get(name)?.replicas ?? [])
+  const touched = new Set([...aside, ...leaving.map((own) => own.uid)])
   const targets = admitted.filter((own) => touched.has(own.workload.uid))
   const { ids, worthOf, proposed } = means
   return supply({ snapshot, draft, targets, shortages, brakes, ids, worthOf, proposed })
@@ -165,13 +205,13 @@ function rehouse(
  * anew in every trial, it would be in the way of the work that is asked about.
  */
 export function settled(ground: Ground): Ground {
-  const { snapshot, going } = ground
-  if (going.length === 0) return ground
+  const { snapshot, going, aside } = ground
+  if (going.length === 0 && aside.length === 0) return ground
   const draft = withBought(ground)
   const found = rehouse({ ...ground, draft }, { ids: makeIds(snapshot.pass.epoch) })
   const isAllPlaced = found.refusals.length === 0 && found.actions.every(isBind)
   return isAllPlaced
-    ? { ...ground, draft: fold(draft, found.actions, snapshot), going: [] }
+    ? { ...ground, draft: fold(draft, found.actions, snapshot), going: [], aside: [] }
     : ground
 }
 

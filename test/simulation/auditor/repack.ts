@@ -1,11 +1,11 @@
 /**
  * Repack: what is moved to save money does save it, and ends.
  *
- * Judged by what the pass read that ordered the move. The machines bought for it are ready; at the
- * prices of that moment the old ones cost more by a share of theirs, and by a cent an hour beyond
- * what the moves are reckoned to cost; and no workload on them lacks anything. From its first mark
- * a group takes no longer than a boot, a burn-in and a drain, and buys nothing a second time. No
- * pool has more nodes on the move than it allows.
+ * Judged by what the pass read that ordered the move. The machines bought for it are ready, and who
+ * was to move aside has done so; at the prices of that moment the old ones cost more by a share of
+ * theirs, and by a cent an hour beyond what the moves are reckoned to cost; and no workload on them
+ * lacks anything. From its first mark a group takes no longer than a boot, a burn-in and a drain,
+ * and buys nothing a second time. No pool has more nodes on the move than it allows.
  */
 import type { Node } from '#shared/model/node.ts'
 import type { RepackMark } from '#shared/model/repack.ts'
@@ -50,6 +50,7 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
       begun.set(mark.group, { atMs: truth.nowMs(), by, sinceMs: mark.sinceMs })
     }
     if (mark.side === 'retire') return tooManyMove(node)
+    if (mark.side === 'shift') return undefined
     if (known === undefined || known.by.label === by.label) return undefined
     return `${node.name} is bought for group ${mark.group}, which had its machines before`
   }
@@ -139,6 +140,11 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   if (unready.length > 0 && !isReadyNow(unready, pass)) {
     return `${name} is emptied, and ${unready.join(', ')} is not ready`
   }
+  const aside = repack.shift.map((own) => own.replica)
+  const still = scan.bodies().flatMap((own) => own.replicas.filter(({ id }) => aside.includes(id)))
+  if (still.some((own) => own.order === 'run')) {
+    return `${name} is emptied, and ${aside.join(', ')} has not moved aside`
+  }
   const moving = scan.bodies().filter((own) => repack.retire.includes(own.node))
   // Who was told to stop before is not the repack's to move, and may have gone by now.
   const told = moving.flatMap((own) => own.replicas.filter(({ order }) => order === 'run'))
@@ -152,7 +158,7 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   }
   if (drain?.reason !== 'Repacked') return undefined
   const machines = repack.launch.flatMap((own) => pass.written.get(own) ?? scan.node(own) ?? [])
-  return savesTooLittle(scan, { retire, launch: machines, moves: told.length })
+  return savesTooLittle(scan, { retire, launch: machines, moves: told.length + aside.length })
 }
 
 const isCovered = (scan: Scan, workload: Parameters<typeof desiredOf>[0]): boolean =>

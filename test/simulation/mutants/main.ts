@@ -10,7 +10,8 @@ import { runPool } from '#bench/measure/pool.ts'
 import { planHerd } from '../script.ts'
 import { misuse, progressBar, say } from '../terminal.ts'
 import type { Summary, Told } from '../worker.ts'
-import { MUTANTS, type Mutant } from './mutants.ts'
+import type { Mutant } from './mutant.ts'
+import { MUTANTS } from './mutants.ts'
 
 /** As long as a rule's name gets. */
 const CAUGHT_CHARS = 30

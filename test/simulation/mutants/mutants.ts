@@ -1,42 +1,9 @@
 /**
  * Drover broken on purpose, a rule at a time.
- *
- * Each mutant is a mistake that somebody could make: a step left out, two steps in the wrong order,
- * a condition forgotten. Its patch names text that stands in the source exactly once, so a mutant
- * that no longer fits the code says so.
  */
-import type { ProfileName } from '../options.ts'
-
-export type Patch = {
-  readonly file: string
-  readonly replace: string
-  readonly by: string
-}
-
-/** A file may be named more than once: `#` tells its patches apart. */
-export const sourceOf = ({ file }: Patch): string => file.replace('#', '')
-
-export type Mutant = {
-  readonly name: string
-  /** The rule that it breaks, as DESIGN §5 and §6 have it. */
-  readonly breaks: string
-  readonly patches: readonly Patch[]
-  readonly profile?: ProfileName
-}
-
-const planner = (name: string): string => `shared/planner/${name}.ts`
-const reconcile = (name: string): string => `shared/controllers/reconcile/${name}.ts`
-
-const admin = (name: string): string => `shared/controllers/admin-api/${name}.ts`
-
-type One = Omit<Patch, 'file'>
-const mutant = (name: string, breaks: string, patches: Readonly<Record<string, One>>): Mutant => ({
-  name,
-  breaks,
-  patches: Object.entries(patches).map(([file, patch]) => ({ file, ...patch })),
-})
-
-const inOrdinaryWeather: typeof mutant = (...facts) => ({ ...mutant(...facts), profile: 'default' })
+import { GANG_MUTANTS } from './gangs.ts'
+import { admin, inOrdinaryWeather, mutant, planner, reconcile, type Mutant } from './mutant.ts'
+import { REPACK_MUTANTS } from './repack.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   mutant('bind before the burn-in verdict', '1', {
@@ -215,8 +182,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('no brakes', '12', {
     [planner('brake')]: {
-      replace: `if (!releases.has(node.pool) && !isAllowed(entry)) return false`,
-      by: `if (!releases.has(node.pool) && !isAllowed(entry) && nowMs < 0) return false`,
+      replace: `!releases.has(node.pool) && !isAllowed(entry)) return false`,
+      by: `!releases.has(node.pool) && !isAllowed(entry) && nowMs < 0) return false`,
     },
   }),
   mutant('silence taken for death', 'silence', {
@@ -316,52 +283,6 @@ export const MUTANTS: readonly Mutant[] = [
       by: ``,
     },
   }),
-  mutant('no look at prices as launched', 'repack', {
-    [planner('repack')]: {
-      replace: `const why = dearer ?? whyNoRoom(context, mark)`,
-      by: `const why = (void dearer, whyNoRoom(context, mark))`,
-    },
-  }),
-  mutant('any saving will do', 'repack', {
-    [planner('repack/saving')]: {
-      replace: `- DUST && net >= LIMITS.repackLeastUsdPerHour`,
-      by: `- 1000 && net > -DUST`,
-    },
-  }),
-  mutant('drained before the new machines are ready', 'repack', {
-    [planner('repack')]: {
-      replace: `if (launch.some((own) => own.phase !== 'ready')) return`,
-      by: `if (launch.some((own) => own.phase === 'launching')) return`,
-    },
-  }),
-  mutant('a repack never ends', 'repack', {
-    [planner('repack/groups')]: {
-      replace: `  if (snapshot.nowMs >= mark.untilMs) {`,
-      by: `  if (snapshot.nowMs < 0) {`,
-    },
-    'shared/planner/repack/groups.ts#': {
-      replace: `  if (nowMs >= mark.untilMs) {`,
-      by: `  if (nowMs < 0) {`,
-    },
-  }),
-  mutant('a repack takes from who lacks something', 'repack', {
-    [planner('repack/herd')]: {
-      replace: `assignment?.replicas.some((own) => herd.unsettled.has(own.uid)) ?? false,`,
-      by: `assignment?.replicas.some((own) => herd.unsettled.has(own.uid + ' ')) ?? false,`,
-    },
-  }),
-  mutant('a repack asks no brake', '12', {
-    [planner('brake')]: {
-      replace: `if (nodes.every((node) => book(node, reason))) return undefined`,
-      by: `if (nodes.every((node) => book(node, reason)) || fresh.length >= 0) return undefined`,
-    },
-  }),
-  mutant('a repack asks no budget', 'repack', {
-    [planner('repack')]: {
-      replace: `return moving + retire.filter((own) => own.pool === pool).length <= most`,
-      by: `return moving >= 0 || retire.length <= most`,
-    },
-  }),
   mutant('a new version without its revision', 'revisions', {
     [admin('change-spec')]: {
       replace: `if (newest?.version === version) return undefined`,
@@ -400,98 +321,6 @@ export const MUTANTS: readonly Mutant[] = [
       by: `report === undefined || isExcused(facts) || nowMs > 0) return []`,
     },
   }),
-  mutant('a gang is bound in part', 'gang', {
-    [planner('gangs/seek')]: {
-      replace: `if (left.length === 0 && rooms.every((own) => own.isFree)) {`,
-      by: `if (rooms.some((own) => own.isFree)) {`,
-    },
-    'shared/planner/gangs/seek.ts#': {
-      replace: `bindAll(rooms, {`,
-      by: `bindAll(rooms.filter((own) => own.isFree), {`,
-    },
-  }),
-  mutant('a gang goes on without the one it lost', 'gang', {
-    [planner('gangs/break-gangs')]: {
-      replace: `when: (facts) => isWhole(facts.gang) && hasLost(facts),`,
-      by: `when: (facts) => isWhole(facts.gang) && hasLost(facts) && facts.nowMs < 0,`,
-    },
-  }),
-  mutant('a gang starts beside what stops of it', 'gang', {
-    [planner('gangs/gang')]: {
-      replace: `when: (gang) => gang.stopping > 0 },`,
-      by: `when: (gang) => gang.stopping < 0 },`,
-    },
-  }),
-  mutant('one of a gang is moved alone', 'gang', {
-    [planner('drain')]: {
-      replace: `    if (isGang(target.workload)) return []`,
-      by: `    if (isGang(target.workload)) {
-      const leaving = mine.filter((own) => isLeaving(own.node))
-      return leaving.flatMap((own) => stop(own, { code: 'Moved', text: why(own) }))
-    }`,
-    },
-  }),
-  mutant('one of a gang goes alone with its node', 'gang', {
-    [planner('gangs/break-gangs')]: {
-      replace: `when: ({ gang, due }) => isWhole(gang) && due.length > 0,`,
-      by: `when: ({ gang, due }) => isWhole(gang) && due.length < 0,`,
-    },
-  }),
-  mutant('one of a gang gives way alone', 'gang', {
-    [planner('preempt')]: {
-      replace: `        .filter((own) => !goneIds.has(own.bound.id))`,
-      by: `        .filter((own) => goneIds.size < 0 && own)`,
-    },
-  }),
-  mutant('a whole gang is restarted for nothing', 'gang', {
-    [planner('gangs/break-gangs')]: {
-      replace: `if (running.length >= target.desired) return running.length > target.desired`,
-      by: `if (running.length >= target.desired) return part.formed !== undefined`,
-    },
-  }),
-  mutant('a gang that is not ready in time runs on', 'gang', {
-    [planner('gangs/break-gangs')]: {
-      replace: `gang.part.formed === undefined && isOverdue(gang, nowMs) && !isWholeNow(gang),`,
-      by: `nowMs < 0 && isOverdue(gang, nowMs) && !isWholeNow(gang),`,
-    },
-  }),
-  mutant('a gang keeps its room for ever', 'gang', {
-    [planner('gangs/gang')]: { replace: `  { state: 'given-up', when: isOverdue },`, by: `` },
-  }),
-  mutant('a gang tries again without a pause', 'gang', {
-    [planner('gangs/outcome')]: {
-      replace: `return LIMITS.gangHoldOffMs * 2 **`,
-      by: `return 0 * 2 **`,
-    },
-  }),
-  mutant('the pauses of a gang do not grow', 'gang', {
-    [planner('gangs/outcome')]: {
-      replace: `return LIMITS.gangHoldOffMs * 2 **`,
-      by: `return LIMITS.gangHoldOffMs * 1 **`,
-    },
-  }),
-  mutant('gangs begin where another lacks room', 'gang', {
-    [planner('gangs/seek')]: {
-      replace: `  if (lacking.size === 0) return undefined`,
-      by: `  if (lacking.size >= 0) return undefined`,
-    },
-  }),
-  mutant('the room of a gang is given away', 'gang', {
-    [planner('gangs/hold')]: {
-      replace: `gpus: put(board, slot, demand), isFree: slot.ready }]`,
-      by: `gpus: [], isFree: slot.ready }]`,
-    },
-  }),
-  mutant('a node that a gang holds is ended as empty', 'gang', {
-    [planner('supply')]: {
-      replace: `...[...gangs.values()].flatMap((own) => own.reservations.map(({ node }) => node)),`,
-      by: ``,
-    },
-  }),
-  mutant('the room of a gang is never taken up', 'gang', {
-    [planner('gangs/hold')]: {
-      replace: `isOn(own, node) && isNew(own, gang)`,
-      by: `isOn(own, node)`,
-    },
-  }),
+  ...REPACK_MUTANTS,
+  ...GANG_MUTANTS,
 ]

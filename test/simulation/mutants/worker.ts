@@ -4,7 +4,7 @@
  */
 import { registerHooks } from 'node:module'
 import { workerData } from 'node:worker_threads'
-import { sourceOf, type Mutant, type Patch } from './mutants.ts'
+import { sourceOf, type Mutant, type Patch } from './mutant.ts'
 
 const { patches } = workerData as Mutant
 const applied = new Set<Patch>()

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest'
+import { must } from '#shared/base/assert.ts'
+import { LIMITS } from '#shared/model/limits.ts'
+import { openBrakes } from '#shared/planner/brake.ts'
+import { newWorld, tell, type World } from '../scenarios/world.ts'
+
+const MINUTE_MS = 60_000
+
+/** Three machines, of which a brake lets one go in ten minutes. */
+function three(): World {
+  const world = newWorld()
+  tell(world, 'pool general')
+  for (const name of ['n1', 'n2', 'n3']) {
+    tell(world, `node ${name} general m7a.large us-east-1a spot ready`)
+  }
+  return world
+}
+
+/** When the node may go; undefined where it goes at once. */
+function giveUp(world: World, name: string): number | undefined {
+  const book = openBrakes(world)
+  const node = must(
+    world.nodes.find((own) => own.name === name),
+    `node ${name}`,
+  )
+  const untilMs = book.condemnAll([node], 'Repacked')
+  const written = book.changed()
+  if (written.length > 0) world.brakes = [...written]
+  return untilMs
+}
+
+it('lets one of three go in ten minutes', () => {
+  const world = three()
+  expect(giveUp(world, 'n1')).toBeUndefined()
+  expect(giveUp(world, 'n2')).toBe(world.nowMs + LIMITS.brakeWindowMs)
+  world.nowMs += LIMITS.brakeWindowMs
+  expect(giveUp(world, 'n2')).toBeUndefined()
+})
+
+it('counts one that was kept after all, and is given up again, from the second time', () => {
+  const world = three()
+  giveUp(world, 'n1')
+  world.nowMs += 9 * MINUTE_MS
+  expect(giveUp(world, 'n1')).toBeUndefined()
+  expect(world.brakes.flatMap((own) => own.condemned)).toHaveLength(1)
+  world.nowMs += 2 * MINUTE_MS
+  expect(giveUp(world, 'n2')).toBe(world.nowMs + 8 * MINUTE_MS)
+})
