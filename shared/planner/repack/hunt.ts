@@ -5,7 +5,8 @@
  * going brings most for each replica that has to move. Room that one takes is gone for the others,
  * so what they bring can only shrink, and a guess that is old is an upper bound. Then nodes whose
  * work finds room once one replica elsewhere has moved aside. Then groups for which something is
- * bought: to the node that costs most beyond what its work is worth, the one
+ * bought, of nodes that each waste more than their moves are reckoned to cost, for no purchase
+ * saves more than is wasted: to the node that costs most beyond what its work is worth, the one
  * that saves most with it is joined, and again, and the best group on the way is tried.
  */
 import { LIMITS } from '../../model/limits.ts'
@@ -52,6 +53,8 @@ type Lead = { readonly node: Node; score: number }
 type State = HuntContext & {
   /** Names of the nodes that may go. */
   readonly isOpen: ReadonlySet<string>
+  /** Those that waste more than their moves cost, the most first. */
+  readonly wasteful: readonly Wasteful[]
   /** Nodes that go, or were tried and cannot. */
   readonly done: Set<string>
   guessesLeft: number
@@ -60,7 +63,10 @@ type State = HuntContext & {
 export function openHunt(context: HuntContext): Hunt {
   const { guess, open, guessesMax } = context
   const isOpen = new Set(open.map((own) => own.node.name))
-  const state: State = { ...context, isOpen, done: new Set(), guessesLeft: guessesMax }
+  const state: State = {
+    ...{ ...context, isOpen, done: new Set(), guessesLeft: guessesMax },
+    wasteful: wastefulOf(context),
+  }
   const leads = open
     .map(({ node }): Lead => ({ node, score: scoreOf(state, node) }))
     .filter((own) => own.score > 0)
@@ -68,7 +74,7 @@ export function openHunt(context: HuntContext): Hunt {
     .toReversed()
     .sort((a, b) => a.score - b.score)
   let shifts: Node[] | undefined
-  const seeds = open.filter((own) => own.wasteUsdPerHour >= LIMITS.repackLeastUsdPerHour)
+  const seeds = state.wasteful.filter((own) => own.netUsdPerHour >= LIMITS.repackLeastUsdPerHour)
   return {
     next: () => {
       const alone = nextAlone(state, leads)
@@ -93,6 +99,21 @@ export function openHunt(context: HuntContext): Hunt {
       guess.keep(draft)
     },
   }
+}
+
+/** `netUsdPerHour`: its waste, less what its moves are reckoned to cost. */
+type Wasteful = { readonly node: Node; readonly netUsdPerHour: number }
+
+function wastefulOf({ open, herd }: HuntContext): readonly Wasteful[] {
+  return open
+    .map(({ node, wasteUsdPerHour, priceUsdPerHour }): Wasteful => {
+      const deal = dealOf({ herd }, { retire: [node], shift: [] })
+      // Its like bought for it saves nothing and costs its moves.
+      const moved = gainOf({ ...deal, launchUsdPerHour: priceUsdPerHour }, herd.snapshot)
+      return { node, netUsdPerHour: wasteUsdPerHour + moved }
+    })
+    .filter((own) => own.netUsdPerHour > 0)
+    .sort((a, b) => b.netUsdPerHour - a.netUsdPerHour)
 }
 
 /** What a node's going brings for each move; 0 where it is not worth them, or needs a purchase. */
@@ -156,7 +177,7 @@ function withShift(state: State, node: Node): Candidate | undefined {
   return isWorthIt(deal, 'Cheaper', state.herd.snapshot) ? candidate : undefined
 }
 
-function dealOf({ herd }: State, { retire, shift }: Candidate): Deal {
+function dealOf({ herd }: Pick<State, 'herd'>, { retire, shift }: Candidate): Deal {
   const names = retire.map((own) => own.name)
   const moves = movesOff({ retire: names, shift: [...shift] }, herd.draft)
   return { retire, launchUsdPerHour: 0, moves }
@@ -197,9 +218,9 @@ function isWorth({ herd }: State, { deal }: Group): boolean {
 
 /** The group with the one that gains most with it, of those most wasteful. */
 function bestJoined(state: State, retire: readonly Node[]): Group | undefined {
-  const { open, done, mayGo } = state
+  const { wasteful, done, mayGo } = state
   const groups: Group[] = []
-  for (const { node } of open) {
+  for (const { node } of wasteful) {
     if (groups.length === NEIGHBOURS || state.guessesLeft <= 0) break
     if (done.has(node.name) || retire.includes(node)) continue
     groups.push(guessed(state, [...retire, node]))
