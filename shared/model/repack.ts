@@ -47,7 +47,8 @@ export type RepackGroup = z.infer<typeof repackGroupSchema>
 /** A node's part in a group that is under way. */
 export const repackMarkSchema = z.object({
   group: z.string(),
-  side: z.enum(['launch', 'retire', 'shift']),
+  /** `stay` until the machines are there, then `shift`: some of what is there moves aside. */
+  side: z.enum(['launch', 'retire', 'stay', 'shift']),
   reason: repackReasonSchema,
   sinceMs: z.int(),
   /** The group is given up then: until it moves, for want of machines; then, for want of moves. */

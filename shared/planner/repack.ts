@@ -10,7 +10,7 @@ import { sum } from '../base/sum.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { RepackRefusal } from '../model/proposal.ts'
-import type { RepackGroup, RepackMark, RepackReason } from '../model/repack.ts'
+import type { RepackGroup, RepackMark, RepackReason, RepackShift } from '../model/repack.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import { priceNow } from './bound.ts'
@@ -34,7 +34,7 @@ import {
   groundNow,
   groundOf,
   settled,
-  shifted,
+  tryShifted,
   tryWithout,
   type GroundContext,
   type Trial,
@@ -129,14 +129,30 @@ function goOn(desk: Desk, group: LiveGroup): void {
     end(desk, group, why)
     return
   }
-  move(desk, { mark, retire, freed: [...launch, ...shift] })
+  if (shift.some(isWaiting)) makeRoom(desk, group)
+  else move(desk, { mark, retire, freed: [...launch, ...shift] })
 }
 
-/** Some that are to move aside are there still. */
-function isShifting({ draft }: Desk, { mark }: LiveGroup): boolean {
-  return mark.shift.some(({ node, replica }) =>
-    draft.assignments.get(node)?.replicas.some((own) => own.id === replica),
-  )
+const isWaiting = ({ repack }: Node): boolean => repack?.side === 'stay'
+
+/** Its machines are there: those who move aside may go to them, or wherever there is room. */
+function makeRoom(desk: Desk, { mark, launch, retire, shift }: LiveGroup): void {
+  const { nowMs, settings } = desk.context.snapshot
+  const next = { ...mark, untilMs: nowMs + settings.bootDeadlineMs }
+  const text = 'it makes room for others'
+  decide(desk, [
+    ...launch.map((own) => noteOf(own.name, undefined, 'its group moves')),
+    ...retire.map((own) => noteOf(own.name, { ...next, side: 'retire' }, text)),
+    ...shift.map((own) => noteOf(own.name, { ...next, side: 'shift' }, text)),
+  ])
+  desk.moments.push(next.untilMs, nowMs + LIMITS.unfinishedWakeMs)
+}
+
+/** Some that move aside are there still. */
+function isShifting({ draft }: Desk, { mark, shift }: LiveGroup): boolean {
+  const isThere = ({ node, replica }: RepackShift): boolean =>
+    draft.assignments.get(node)?.replicas.some((own) => own.id === replica) ?? false
+  return !shift.some(isWaiting) && mark.shift.some(isThere)
 }
 
 /** Prices may have moved, or EC2 may have brought up the dearer of its places. */
@@ -182,7 +198,9 @@ function move(desk: Desk, { mark, retire, freed }: Moving): void {
       { kind: 'drain', node, because, deadlineMs, reason },
       noteOf(node, { ...mark, side: 'retire', untilMs: deadlineMs }, reason.text),
     ]),
-    ...freed.map((own) => noteOf(own.name, undefined, 'its group moves')),
+    ...freed.flatMap((own) =>
+      own.repack === undefined ? [] : [noteOf(own.name, undefined, 'its group moves')],
+    ),
   ])
   // Their work is given places in the pass that sees them drained.
   desk.moments.push(snapshot.nowMs + LIMITS.unfinishedWakeMs)
@@ -248,6 +266,7 @@ function begin(desk: Desk, group: RepackGroup): void {
     move(desk, { mark, retire, freed: [] })
     return
   }
+  const stays = claims.length > 0 ? 'stay' : 'shift'
   const once = claims.length > 0 ? 'once those are ready' : 'once room is made for it'
   const text = `in place of ${group.retire.join(', ')}: ${TEXTS[group.reason]}`
   decide(desk, [
@@ -257,15 +276,14 @@ function begin(desk: Desk, group: RepackGroup): void {
       return { kind: 'launch', launch: { ...launch, claims: marked, workloads: [] }, reason }
     }),
     ...retire.map((own) => noteOf(own.name, mark, `${TEXTS[mark.reason]}, ${once}`)),
-    ...shift.map((own) => noteOf(own.name, { ...mark, side: SHIFT }, 'it makes room for others')),
+    ...shift.map((own) => noteOf(own.name, { ...mark, side: stays }, 'it makes room for others')),
   ])
   desk.moments.push(mark.untilMs)
   // Those who move aside are given places in the pass that sees them marked.
-  if (shift.length > 0) desk.moments.push(nowMs + LIMITS.unfinishedWakeMs)
+  if (stays === 'shift' && shift.length > 0) desk.moments.push(nowMs + LIMITS.unfinishedWakeMs)
 }
 
 const LAUNCH = 'launch' as const
-const SHIFT = 'shift' as const
 const NO_ROOM: Reason = { code: 'NoRoom', text: 'there is no room for its work' }
 
 const COMING: Reason = {
@@ -280,8 +298,7 @@ function hasRoomNow(desk: Desk, { retire, shift }: RepackGroup): boolean {
   desk.trials += 1
   const { ids, snapshot } = context
   const without = { retire, allows: nothing, market: snapshot.offerings, ids }
-  const ground = shifted(groundNow({ ...context, draft }), shift, ids)
-  return ground !== undefined && tryWithout(ground, without).fits
+  return tryShifted(groundNow({ ...context, draft }), shift, without).fits
 }
 
 const isOnItsWay = ({ repack, phase }: Node): boolean =>
@@ -295,10 +312,9 @@ function tryGroup(desk: Desk, group: RepackGroup, retire: readonly Node[]): Tria
   const allows: Allows = (own) => isProposed(own) && isCalm(own)
   const isFree = group.launch.length === 0
   const market = isFree ? snapshot.offerings : marketFor(snapshot.offerings, allows)
-  const ground = shifted(settled(groundOf({ ...context, draft })), group.shift, ids)
+  const ground = settled(groundOf({ ...context, draft }))
   const { retire: names, launch: proposed } = group
-  if (ground === undefined) return { fits: false, reason: NO_ROOM }
-  return tryWithout(ground, { retire: names, allows, market, ids, proposed })
+  return tryShifted(ground, group.shift, { retire: names, allows, market, ids, proposed })
 }
 
 const nothing: Allows = () => false

@@ -77,7 +77,7 @@ export async function drover(
     .replaceAll(url, 'http://drover.test')
     .replaceAll('\u001b', '␛')
     // A version is a hash over the whole template: any new field of the model would change it.
-    .replace(/\b[0-9a-f]{12}\b/g, 'a-version-id')
+    .replace(/(?<!\.)\b[0-9a-f]{12}\b/g, 'a-version-id')
   return `${shown}[exit ${String(code)}]`
 }
 

@@ -52,6 +52,7 @@ export function explainNode({ node, order }: NodeView, nowMs: number): Reason[] 
 const REPACK_SIDES = {
   launch: 'it takes the place of others',
   retire: 'it is to be emptied',
+  stay: 'it makes room for others',
   shift: 'it makes room for others',
 } as const satisfies Record<RepackMark['side'], string>
 

@@ -2,21 +2,29 @@
  * Roughly what doing without some nodes would cost, a hundred times quicker than a trial.
  *
  * Their work goes where it leaves least room over, as `place` puts it, or else onto machines that
- * are filled greedily; or into room that another replica leaves which has room elsewhere. Shapes,
+ * are filled greedily; or into room that another replica leaves, which goes elsewhere. Shapes,
  * room, prices and risk are all that is looked at: a guess knows of no topology, storms or quotas,
  * and only says which groups are worth a trial.
  */
 import { must } from '../../base/assert.ts'
 import { onceFor } from '../../base/remembered.ts'
 import type { Node } from '../../model/node.ts'
-import type { RepackShift } from '../../model/repack.ts'
 import { makeBoard } from '../place/board.ts'
 import { sortNamed } from '../bound.ts'
 import type { Draft } from '../fold.ts'
 import { packGreedily, worthAlone } from '../packing/greedy.ts'
 import { mostAlone, type PackingProblem, type Shape } from '../packing/problem.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { bestShift, close, house, roomIn, shapeAt, type Lodger, type Room } from './room.ts'
+import {
+  bestAside,
+  close,
+  house,
+  roomIn,
+  shapeAt,
+  type Aside,
+  type Lodger,
+  type Room,
+} from './room.ts'
 import type { WorkOn } from './worth.ts'
 
 export type Guess = {
@@ -29,7 +37,7 @@ export type Guess = {
    * Who would have to move aside so that all of the node's work finds room; undefined where all
    * of it has room already, or one alone does not make enough.
    */
-  shiftFor(node: Node, mayShift: (node: string) => boolean): RepackShift | undefined
+  asideFor(node: Node, mayShift: (node: string) => boolean): Aside | undefined
   /** From here on the room is as in this draft. */
   keep(draft: Draft): void
 }
@@ -60,6 +68,7 @@ export function openGuess(context: GuessContext): Guess {
     return { ...toBuy, machines }
   })
   const alone = onceFor(worthAlone)
+  const priceAlone = onceFor(pricesAlone)
   const costs = onceFor((_: PackingProblem) => new Map<string, number>())
   /** Much the same is asked again and again: nodes are alike. */
   const cheapest = (asked: PackingProblem, over: Int32Array): number => {
@@ -103,19 +112,28 @@ export function openGuess(context: GuessContext): Guess {
       if (work === undefined) return Infinity
       return cheapest(open(context.sortsFor(retire)), countsOf(rehoused(retire, work).over))
     },
-    shiftFor: (node, mayShift) => {
+    asideFor: (node, mayShift) => {
       const work = workOf([node])
       if (work === undefined) return undefined
       const { left, over } = rehoused([node], work)
       const [lacks, more] = over
       if (lacks === undefined || more !== undefined) return undefined
       lodgers ??= lodgersOf(context)
-      return bestShift(left, shapeAt(problem, lacks), { lodgers, mayShift })
+      const prices = priceAlone(open(context.sortsFor([node])))
+      return bestAside(left, shapeAt(problem, lacks), { lodgers, mayShift, alone: prices })
     },
     keep: (draft) => {
       room = roomOf(draft)
     },
   }
+}
+
+/** By shape: USD an hour of the cheapest machine that holds one; Infinity where none does. */
+function pricesAlone({ shapes, machines }: PackingProblem): Float64Array {
+  return Float64Array.from(shapes, (shape) => {
+    const holds = machines.filter((own) => mostAlone(shape, own) > 0)
+    return Math.min(...holds.map((own) => own.priceUsdPerHour))
+  })
 }
 
 /** Work without a GPU is bought a machine without one, where one holds it. */

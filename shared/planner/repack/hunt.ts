@@ -73,7 +73,7 @@ export function openHunt(context: HuntContext): Hunt {
     // The best last; of equals the most wasteful.
     .toReversed()
     .sort((a, b) => a.score - b.score)
-  let shifts: Node[] | undefined
+  let shifts: Lead[] | undefined
   const seeds = state.wasteful.filter((own) => own.netUsdPerHour >= LIMITS.repackLeastUsdPerHour)
   return {
     next: () => {
@@ -140,41 +140,48 @@ function nextAlone(state: State, leads: Lead[]): Node | undefined {
 }
 
 /** Nodes whose work has room once somebody has moved aside; who brings most for a move last. */
-function shiftLeads(state: State): Node[] {
-  const { snapshot } = state.herd
-  const leads = state.open.flatMap(({ node }) => {
-    if (state.done.has(node.name)) return []
-    const candidate = withShift(state, node)
-    if (candidate === undefined) return []
-    const deal = dealOf(state, candidate)
-    return [{ node, score: gainOf(deal, snapshot) / deal.moves }]
-  })
-  return leads.sort((a, b) => a.score - b.score).map((own) => own.node)
+function shiftLeads(state: State): Lead[] {
+  return state.open
+    .flatMap(({ node }): Lead[] => {
+      if (state.done.has(node.name)) return []
+      const found = withShift(state, node)
+      return found === undefined ? [] : [{ node, score: found.score }]
+    })
+    .sort((a, b) => a.score - b.score)
 }
 
-function nextShift(state: State, leads: Node[]): Candidate | undefined {
-  for (let node = leads.pop(); node !== undefined; node = leads.pop()) {
-    if (state.done.has(node.name)) continue
-    // Room that others took meanwhile may be what it needed.
-    const candidate = withShift(state, node)
-    if (candidate === undefined) continue
-    state.done.add(node.name)
-    if (state.mayGo([node])) return candidate
+function nextShift(state: State, leads: Lead[]): Candidate | undefined {
+  for (let lead = leads.pop(); lead !== undefined; lead = leads.pop()) {
+    if (state.done.has(lead.node.name)) continue
+    // Others may have taken meanwhile what was best for it.
+    const found = withShift(state, lead.node)
+    if (found === undefined) continue
+    lead.score = found.score
+    if (lead.score < (leads.at(-1)?.score ?? 0)) {
+      insert(leads, lead)
+      continue
+    }
+    state.done.add(lead.node.name)
+    if (state.mayGo([lead.node])) return found.candidate
   }
   return undefined
 }
 
-function withShift(state: State, node: Node): Candidate | undefined {
+type Shifting = { readonly candidate: Candidate; readonly score: number }
+
+function withShift(state: State, node: Node): Shifting | undefined {
   if (state.guessesLeft <= 0) return undefined
   state.guessesLeft -= 1
   const { guess, isOpen, done } = state
   const mayShift = (name: string): boolean =>
     name !== node.name && isOpen.has(name) && !done.has(name)
-  const shift = guess.shiftFor(node, mayShift)
-  if (shift === undefined) return undefined
-  const candidate = { retire: [node], shift: [shift] }
-  const deal = dealOf(state, candidate)
-  return isWorthIt(deal, 'Cheaper', state.herd.snapshot) ? candidate : undefined
+  const aside = guess.asideFor(node, mayShift)
+  if (aside === undefined) return undefined
+  const { snapshot } = state.herd
+  const candidate = { retire: [node], shift: [aside.shift] }
+  const deal = { ...dealOf(state, candidate), launchUsdPerHour: aside.launchUsdPerHour }
+  if (!isWorthIt(deal, 'Cheaper', snapshot)) return undefined
+  return { candidate, score: gainOf(deal, snapshot) / deal.moves }
 }
 
 function dealOf({ herd }: Pick<State, 'herd'>, { retire, shift }: Candidate): Deal {

@@ -99,14 +99,22 @@ export type Lodger = Indexed & {
 type Shiftable = {
   readonly lodgers: readonly Lodger[]
   readonly mayShift: (node: string) => boolean
+  /** By shape: USD an hour of a machine for one. */
+  readonly alone: Float64Array
 }
 
-/** Of those in whose place there would be room, the one that leaves the least processor over. */
-export function bestShift(
+/** Somebody moves aside, into room that is there or onto a machine that is bought. */
+export type Aside = { readonly shift: RepackShift; readonly launchUsdPerHour: number }
+
+/**
+ * Of those in whose place there would be room, the one for whom least is to be bought; of those,
+ * the one that leaves the least processor over.
+ */
+export function bestAside(
   room: Room,
   lacking: Indexed,
-  { lodgers, mayShift }: Shiftable,
-): RepackShift | undefined {
+  { lodgers, mayShift, alone }: Shiftable,
+): Aside | undefined {
   const places = new Map<number, number>()
   const hasElsewhere = (lodger: Lodger, place: number): boolean => {
     const found = places.get(lodger.index) ?? placeFor(room, lodger)
@@ -114,18 +122,23 @@ export function bestShift(
     if (found !== place) return found !== NOWHERE
     return placeFor(room, lodger, place) !== NOWHERE
   }
-  let [best, least]: [Lodger | undefined, number] = [undefined, Infinity]
+  let best: Lodger | undefined
+  // A machine for who moves aside is of use only where one for who lacks room would cost more.
+  let [least, cheapest] = [0, alone[lacking.index] ?? Infinity]
   for (const lodger of lodgers) {
     const place = room.placeOf.get(lodger.node)
     if (place === undefined) continue
     const left = (room.cpu[place] as number) + lodger.shape.cpuMilli - lacking.shape.cpuMilli
-    if (left < 0 || left >= least || !mayShift(lodger.node)) continue
+    if (left < 0 || (cheapest === 0 && left >= least) || !mayShift(lodger.node)) continue
     if (!fitsInPlaceOf(room, lacking, { lodger, place })) continue
-    if (!hasElsewhere(lodger, place)) continue
+    const cost = hasElsewhere(lodger, place) ? 0 : (alone[lodger.index] ?? Infinity)
+    if (cost > cheapest || (cost === cheapest && left >= least)) continue
     best = lodger
+    cheapest = cost
     least = left
   }
-  return best === undefined ? undefined : { node: best.node, replica: best.bound.id }
+  if (best === undefined) return undefined
+  return { shift: { node: best.node, replica: best.bound.id }, launchUsdPerHour: cheapest }
 }
 
 type Lodging = { readonly lodger: Lodger; readonly place: number }

@@ -42,8 +42,7 @@ import {
   after,
   groundOf,
   settled,
-  shifted,
-  tryBoth,
+  tryShifted,
   type Ground,
   type Trial,
   type Without,
@@ -232,16 +231,14 @@ function bestFor(
   { retire, shift }: Candidate,
   reason: RepackReason,
 ): Option | undefined {
-  const { ids, worthOf } = search
+  const { ground, ids, worthOf } = search
   const names = retire.map(({ name }) => name)
-  const ground = shifted(search.ground, shift, ids)
-  if (ground === undefined) return undefined
   const moves = movesOff({ retire: names, shift: [...shift] }, search.herd.draft)
   let best: Option | undefined
   for (const own of marketsFor(search, retire, reason)) {
     if (search.trialsLeft <= 0 || (best !== undefined && isGood(search, best))) break
     search.trialsLeft -= 1
-    const trial = tryBoth(ground, { ...own, retire: names, ids, worthOf })
+    const trial = tryShifted(ground, shift, { ...own, retire: names, ids, worthOf })
     if (!trial.fits) continue
     const deal = { retire, launchUsdPerHour: trial.usdPerHour, moves }
     const { snapshot } = ground

@@ -73,9 +73,7 @@ function groundWith(context: GroundContext, isCarried: (group: string) => boolea
   const going = nodes.filter(
     (own) => isMember(own) && own.repack?.side === 'retire' && !isLeaving(own),
   )
-  const shifts = nodes.flatMap((own) =>
-    isMember(own) && own.repack?.side === 'shift' ? shiftsOff(own) : [],
-  )
+  const shifts = nodes.flatMap((own) => (isMember(own) && isStaying(own) ? shiftsOff(own) : []))
   const changes = nodes.flatMap((own): Action[] => {
     const isOpen = isMember(own) && own.repack?.side !== 'retire'
     if (isOpen) return [note(own, { repack: undefined })]
@@ -93,6 +91,8 @@ function groundWith(context: GroundContext, isCarried: (group: string) => boolea
   }
 }
 
+const isStaying = ({ repack }: Node): boolean => repack?.side === 'stay' || repack?.side === 'shift'
+
 const shiftsOff = ({ name, repack }: Node): readonly RepackShift[] =>
   repack?.shift.filter((own) => own.node === name) ?? []
 
@@ -107,23 +107,34 @@ function forgetting(shifts: readonly RepackShift[]): readonly Action[] {
   return shifts.map(({ node, replica }) => ({ kind: 'forget', node, replicas: [replica], reason }))
 }
 
-/** The ground once those have moved aside; undefined where there is no room for them elsewhere. */
-export function shifted(
+/** As `tryBoth`, where some move aside first: what is bought for them is bought as well. */
+export function tryShifted(
   ground: Ground,
   shifts: readonly RepackShift[],
-  ids: IdMaker,
-): Ground | undefined {
-  if (shifts.length === 0) return ground
+  without: Without,
+): Trial {
+  if (shifts.length === 0) return tryBoth(ground, without)
   const { snapshot } = ground
   const nodes = shifts.flatMap((own) => ground.draft.nodes.get(own.node) ?? [])
   const aside = uidsOf(shifts, ground.draft)
-  if (aside.length < shifts.length) return undefined
+  if (aside.length < shifts.length) return NOWHERE_TO_GO
   const closed = nodes.map((own) => note(own, { cordoned: true }))
   const draft = fold(ground.draft, [...forgetting(shifts), ...closed], snapshot)
-  const found = rehouse({ ...ground, draft, aside: [...ground.aside, ...aside] }, { ids })
-  if (found.refusals.length > 0 || !found.actions.every(isBind)) return undefined
+  const going = { ...ground, draft, aside: [...ground.aside, ...aside] }
+  const first = tryBoth(going, { ...without, retire: [] })
+  if (!first.fits) return first
+  const cleared = after(going, [], first)
+  if (cleared.aside.length > 0) return NOWHERE_TO_GO
   const opened = nodes.map((own) => note(own, { cordoned: own.cordoned }))
-  return { ...ground, draft: fold(draft, [...found.actions, ...opened], snapshot) }
+  const then = tryBoth({ ...cleared, draft: fold(cleared.draft, opened, snapshot) }, without)
+  if (!then.fits) return then
+  const launches = [...first.launches, ...then.launches]
+  return { ...then, launches, usdPerHour: first.usdPerHour + then.usdPerHour }
+}
+
+const NOWHERE_TO_GO: Trial = {
+  fits: false,
+  reason: { code: 'NoRoom', text: 'who was to move aside has no place to go' },
 }
 
 function shortOf(context: GroundContext): number {
@@ -182,7 +193,7 @@ export function tryWithout(ground: Ground, without: Without): Trial {
 /** The cheaper of two trials: with what replicas are worth in the cheapest fleet, and without. */
 export function tryBoth(ground: Ground, { worthOf, ...without }: Without): Trial {
   const alone = tryWithout(ground, without)
-  if (!alone.fits || alone.launches.length === 0) return alone
+  if (worthOf === undefined || !alone.fits || alone.launches.length === 0) return alone
   const known = tryWithout(ground, { ...without, worthOf })
   return known.fits && known.usdPerHour < alone.usdPerHour ? known : alone
 }

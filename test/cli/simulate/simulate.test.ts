@@ -55,14 +55,14 @@ describe('drover simulate', () => {
       ! 100%: 3.0 of 3 virtual hours
       Time:             3h
       Workloads:        4, at most 12 replicas at once
-      Cost:             $1.08, 100.0% of it for spot
-      Over the bound:   143.9% on average, 260.3% at worst
-      All on-demand:    $1.66; 35.1% of it is saved
-      A static fleet:   $3.48; 69.0% of it is saved
+      Cost:             $1.07, 100.0% of it for spot
+      Over the bound:   142.2% on average, 241.0% at worst
+      All on-demand:    $1.66; 35.6% of it is saved
+      A static fleet:   $3.48; 69.2% of it is saved
       Until ready:      2m 7s for one in two, 2m 7s for 99 in 100
       Never ready:      0
       Interruptions:    0 machines taken back, 0 replicas on them
-      Moved by repack:  5 replicas, 5.29 a replica and day
+      Moved by repack:  6 replicas, 6.35 a replica and day
       Report:           FOLDER/report.html, after 0.0s
       next: open FOLDER/report.html
       [exit 0]"

@@ -50,7 +50,7 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
       begun.set(mark.group, { atMs: truth.nowMs(), by, sinceMs: mark.sinceMs })
     }
     if (mark.side === 'retire') return tooManyMove(node)
-    if (mark.side === 'shift') return undefined
+    if (mark.side === 'stay' || mark.side === 'shift') return undefined
     if (known === undefined || known.by.label === by.label) return undefined
     return `${node.name} is bought for group ${mark.group}, which had its machines before`
   }
@@ -111,7 +111,9 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
       const group = repack?.group ?? ''
       const sinceMs = moved.get(group) ?? begun.get(group)?.atMs
       if (sinceMs === undefined) return undefined
-      const mostMs = moved.has(group) ? DRAIN_MS : comesMs
+      // Who moves aside, for a machine that was bought first, has as long as that again.
+      const waitsMs = repack?.shift.length === 0 ? comesMs : comesMs + truth.bootDeadlineMs
+      const mostMs = moved.has(group) ? DRAIN_MS : waitsMs
       if (startedAtMs - sinceMs <= mostMs + SLACK_MS) return undefined
       const what = moved.has(group) ? 'is being emptied' : 'waits'
       const text = `${name} ${what} for a repack for ${String(startedAtMs - sinceMs)} ms`
