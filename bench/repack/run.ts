@@ -7,7 +7,7 @@ import { SEARCH_BUDGET } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { replay, type Replay } from '#cli/simulate/replay.ts'
 import type { Sample } from '#cli/simulate/sample.ts'
-import { costOf, gapOf } from '#cli/simulate/summary.ts'
+import { costOf } from '#cli/simulate/summary.ts'
 import { threadCpuMsNow } from '../measure/processor.ts'
 import type { Replica } from '../packing/data.ts'
 import { documentOf, workOf } from './work.ts'
@@ -24,8 +24,8 @@ export type Job = {
 export type Row = Job & {
   readonly nodes: number
   /**
-   * Cost over bound, less one: means outside and inside the hours after a storm, and the worst
-   * outside; null where no bound was due.
+   * What an hour costs over the bound at its beginning, less one; prices stand still within it.
+   * Means outside and inside the hours after a storm, and the worst outside; null where none is.
    */
   readonly meanGap: number | null
   readonly stormGap: number | null
@@ -70,7 +70,7 @@ export async function runHerd(
     sampleHours: every(1, hours),
     boundHours,
     onProgress: (hour, samples) => {
-      const isBound = samples.at(-1)?.bound !== undefined
+      const isBound = samples.at(-2)?.bound !== undefined
       onHour(hour, isBound ? rowOf(job, { samples, replay: undefined, startedMs }) : undefined)
     },
   })
@@ -93,8 +93,12 @@ type Seen = {
 
 function rowOf(job: Job, { samples, replay: done, startedMs }: Seen): Row {
   const bounded = samples.flatMap((own, i) => {
-    const gap = gapOf(own)
-    return gap === undefined ? [] : [{ gap, isStorm: isAfterStorm(i + 1) }]
+    const next = samples[i + 1]
+    if (next === undefined || own.bound === undefined) return []
+    const usd = costOf({ cost: next.billed }) - costOf({ cost: own.billed })
+    const hours = (next.atMs - own.atMs) / HOUR_MS
+    const gap = usd / hours / own.bound.boundUsdPerHour - 1
+    return [{ gap, isStorm: isAfterStorm(i + 1) }]
   })
   const [calm, stormy] = [false, true].map((isStorm) =>
     bounded.filter((own) => own.isStorm === isStorm).map(({ gap }) => gap),

@@ -124,7 +124,10 @@ function sampleNow(run: Run, hour: number): Promise<Sample> {
   const ports = { store: world.store, clock: { now: agenda.now }, settings: world.settings }
   return sampleHerd(
     { ports, solver, budget },
-    { cost: meter.rate(), counts: { ...witness.counts }, withBound: boundHours.has(hour) },
+    {
+      ...{ cost: meter.rate(), billed: meter.bill() },
+      ...{ counts: { ...witness.counts }, withBound: boundHours.has(hour) },
+    },
   )
 }
 

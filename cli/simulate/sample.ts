@@ -21,6 +21,8 @@ export type Sample = {
   readonly atMs: number
   /** As EC2 bills it. */
   readonly cost: Bill
+  /** USD until then. */
+  readonly billed: Bill
   readonly nodes: number
   readonly wanted: number
   readonly ready: number
@@ -43,12 +45,12 @@ export type Look = {
 /** Bound and the fleet to compare with take longest, so they are asked for apart. */
 export async function sampleHerd(
   { ports, solver, budget }: Look,
-  seen: { readonly cost: Bill; readonly counts: Counts; readonly withBound: boolean },
+  seen: Pick<Sample, 'cost' | 'billed' | 'counts'> & { readonly withBound: boolean },
 ): Promise<Sample> {
-  const { cost, counts, withBound } = seen
+  const { cost, billed, counts, withBound } = seen
   const snapshot = await lookAtHerd(ports)
   const sample: Sample = {
-    ...{ atMs: snapshot.nowMs, cost, counts, nodes: snapshot.nodes.length },
+    ...{ atMs: snapshot.nowMs, cost, billed, counts, nodes: snapshot.nodes.length },
     wanted: sum(snapshot.workloads.flatMap(wantedBy)),
     ready: readyIn(snapshot),
     utilisation: utilisationOf(snapshot),
