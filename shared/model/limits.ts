@@ -255,7 +255,7 @@ export const LIMITS = {
    * What a move must bring in an hour: a start, a warm-up and a little risk; of what a replica
    * costs in an hour on average, and at least so much.
    */
-  repackMoveShare: 0.1,
+  repackMoveShare: 0.03,
   repackMoveUsdPerHour: 0.001,
   /** What was just put somewhere is left there so long. */
   repackRestMs: 300_000,
