@@ -97,7 +97,9 @@ function whyNotWait(group: LiveGroup, snapshot: Snapshot): Reason | undefined {
   if (retire.length < mark.retire.length || [...retire, ...shift].some(goesAnotherWay)) {
     return { code: 'NodeWent', text: 'a machine that was to be emptied goes another way' }
   }
-  if (launch.length < mark.launch.length || launch.some(isNoGood)) {
+  const hasRoom = shift.some((own) => own.repack?.side === 'shift')
+  // Who moves aside may have found room elsewhere, and what was bought for that has ended as empty.
+  if (!hasRoom && (launch.length < mark.launch.length || launch.some(isNoGood))) {
     return { code: 'LaunchFailed', text: 'a machine that was bought for it did not come up' }
   }
   if (snapshot.nowMs >= mark.untilMs) {
