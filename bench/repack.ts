@@ -10,7 +10,7 @@
  * 2,000 replicas for ten virtual days, with lives of a median of six hours; storms take 30 % of the
  * spot machines after two, five and eight days. `--shapes F` is a CSV of what replicas ask for
  * (columns as in `openb-pods.csv`, which lies in `--data DIR`); without one a synthetic set serves.
- * The bound is found every six hours, and each hour after a storm, which are told apart, and what is
+ * The bound is found every six hours, and each hour after a storm, which are told apart; what is
  * billed in the hour that follows is held against it. Moves are those that repack orders, for each
  * replica and day. How it goes on the way is told on stderr.
  */
