@@ -139,20 +139,20 @@ const isWaiting = ({ repack }: Node): boolean => repack?.side === 'stay'
 function makeRoom(desk: Desk, { mark, launch, retire, shift }: LiveGroup): void {
   const { nowMs, settings } = desk.context.snapshot
   const next = { ...mark, untilMs: nowMs + settings.bootDeadlineMs }
-  const text = 'it makes room for others'
+  const waits = `${TEXTS[mark.reason]}, once room is made for it`
   decide(desk, [
     ...launch.map((own) => noteOf(own.name, undefined, 'its group moves')),
-    ...retire.map((own) => noteOf(own.name, { ...next, side: 'retire' }, text)),
-    ...shift.map((own) => noteOf(own.name, { ...next, side: 'shift' }, text)),
+    ...retire.map((own) => noteOf(own.name, { ...next, side: 'retire' }, waits)),
+    ...shift.map((own) => noteOf(own.name, { ...next, side: 'shift' }, 'it makes room for others')),
   ])
   desk.moments.push(next.untilMs, nowMs + LIMITS.unfinishedWakeMs)
 }
 
 /** Some that move aside are there still. */
 function isShifting({ draft }: Desk, { mark, shift }: LiveGroup): boolean {
-  const isThere = ({ node, replica }: RepackShift): boolean =>
+  const isStill = ({ node, replica }: RepackShift): boolean =>
     draft.assignments.get(node)?.replicas.some((own) => own.id === replica) ?? false
-  return !shift.some(isWaiting) && mark.shift.some(isThere)
+  return !shift.some(isWaiting) && mark.shift.some(isStill)
 }
 
 /** Prices may have moved, or EC2 may have brought up the dearer of its places. */

@@ -56,14 +56,9 @@ export function liveGroups({ nodes }: Draft): readonly LiveGroup[] {
     if (mark === undefined) return []
     const retire = there(mark.retire)
     const isMoving = retire.some((own) => own.repack?.group === id && isVoluntary(own))
-    const shift = there(shiftNodes(mark))
+    const shift = there([...new Set(mark.shift.map((own) => own.node))])
     return { mark, launch: there(mark.launch), retire, shift, isMoving }
   })
-}
-
-/** Names of the nodes that stay, each once. */
-export function shiftNodes({ shift }: Pick<RepackMark, 'shift'>): readonly string[] {
-  return [...new Set(shift.map((own) => own.node))]
 }
 
 /** A group that came to nothing. */
