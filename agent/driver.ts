@@ -193,8 +193,8 @@ const carriers: CarryOut = {
       tell({ kind: 'probe-result', replicaId, pid, ok })
     })
   },
-  'run-check': ({ attempt, name }, ports, tell) => {
-    void ports.runCheck(name).then((result) => {
+  'run-check': ({ attempt, check }, ports, tell) => {
+    void ports.runCheck(check).then((result) => {
       ports.log.info('a check finished', { attempt, result })
       tell({ kind: 'check-finished', attempt, result })
     })

@@ -5,6 +5,7 @@
  * simulation answers them as it likes. Whoever carries one out answers with the event named here.
  */
 import type { GpuShare } from '#shared/model/assignment.ts'
+import type { AskedCheck } from '#shared/model/burn-in.ts'
 import type { Report } from '#shared/model/report.ts'
 import type { Template } from '#shared/model/version.ts'
 import type { Health } from '#shared/model/workload.ts'
@@ -53,7 +54,7 @@ export type AgentEffect =
   /** Answered by probe-result, always, within the probe's timeout. */
   | ({ readonly kind: 'probe' } & ProbeRequest)
   /** Answered by check-finished, always. */
-  | { readonly kind: 'run-check'; readonly attempt: number; readonly name: string }
+  | { readonly kind: 'run-check'; readonly attempt: number; readonly check: AskedCheck }
   /** Answered by report-written or write-failed. */
   | { readonly kind: 'write-report'; readonly report: Report }
   /** Answered by beat-written or write-failed. */

@@ -7,7 +7,7 @@ import { z } from 'zod'
 
 export const faultsSchema = z.array(
   z.object({
-    check: z.enum(['cpu', 'disk']),
+    check: z.enum(['cpu', 'memory', 'disk']),
     /** Share of machines that are bad, 0 to 1; of single runs, when intermittent. */
     rate: z.number().min(0).max(1),
     /** A bad machine fails always; an intermittent one draws anew each time. */

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError } from '#shared/base/errors.ts'
 import { makeLogger, type Logger } from '#shared/base/log.ts'
 import { LIMITS } from '#shared/model/limits.ts'
-import { makeChecks } from './adapters/checks.ts'
+import { makeChecks } from './adapters/checks/checks.ts'
 import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
 import { takeLock } from './adapters/lock.ts'
 import { openMetadata, type Identity, type InstanceMetadata } from './adapters/metadata.ts'
@@ -53,7 +53,10 @@ async function main(): Promise<void> {
     {
       timers: realTimers,
       ...{ table, metadata, runtime, log },
-      runCheck: makeChecks({ instanceId, faults, diskMib, path: files.check }),
+      runCheck: makeChecks({
+        ...{ instanceId, faults, diskMib, path: files.check, endpoint: table.endpoint },
+        clockOffsetMs: () => table.clockOffsetMs(arn),
+      }),
       persist: (state) => {
         writeAtomically(files.state, JSON.stringify(state))
       },

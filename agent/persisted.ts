@@ -8,6 +8,7 @@
  */
 import { z } from 'zod'
 import { assignmentSchema } from '#shared/model/assignment.ts'
+import { askedCheckSchema } from '#shared/model/burn-in.ts'
 import { lastExitSchema } from '#shared/model/report.ts'
 import { checkResultSchema } from '#shared/model/verdict.ts'
 
@@ -23,7 +24,7 @@ export const persistedSchema = z.object({
     .object({
       attempt: z.int().min(1),
       suite: z.string(),
-      wanted: z.array(z.string()),
+      wanted: z.array(askedCheckSchema),
       results: z.array(checkResultSchema),
     })
     .optional(),

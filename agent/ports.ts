@@ -3,6 +3,7 @@
  * tests and in the simulation.
  */
 import type { Assignment, AssignmentHead } from '#shared/model/assignment.ts'
+import type { AskedCheck } from '#shared/model/burn-in.ts'
 import type { Report } from '#shared/model/report.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import type { Logger } from '#shared/base/log.ts'
@@ -56,7 +57,7 @@ export type Runtime = {
 }
 
 /** Runs one check and says what came of it. Never throws, always ends. */
-export type RunCheck = (name: string) => Promise<CheckResult>
+export type RunCheck = (check: AskedCheck) => Promise<CheckResult>
 
 export type AgentPorts = {
   readonly timers: Timers

@@ -5,6 +5,7 @@
  * *should* do is derived from it each time (order, assignment, notice), never stored twice.
  */
 import type { Assignment, GpuShare } from '#shared/model/assignment.ts'
+import type { AskedCheck } from '#shared/model/burn-in.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import type { Template } from '#shared/model/version.ts'
@@ -55,7 +56,7 @@ export type ReplicaState = {
 export type BurnInState = {
   readonly attempt: number
   readonly suite: string
-  readonly wanted: readonly string[]
+  readonly wanted: readonly AskedCheck[]
   readonly running?: string
   readonly results: readonly CheckResult[]
 }

@@ -76,13 +76,13 @@ function settleBurnIn(state: AgentState): Step {
     ? { attempt: asked.attempt, suite: asked.suite, wanted: asked.checks, results: [] }
     : state.burnIn
   if (burnIn === undefined) return { state, effects: [] }
-  const name = burnIn.wanted[burnIn.results.length]
-  if (burnIn.running !== undefined || name === undefined) {
+  const check = burnIn.wanted[burnIn.results.length]
+  if (burnIn.running !== undefined || check === undefined) {
     return { state: { ...state, burnIn }, effects: [] }
   }
   return {
-    state: { ...state, burnIn: { ...burnIn, running: name } },
-    effects: [{ kind: 'run-check', attempt: burnIn.attempt, name }],
+    state: { ...state, burnIn: { ...burnIn, running: check.name } },
+    effects: [{ kind: 'run-check', attempt: burnIn.attempt, check }],
   }
 }
 

@@ -7,7 +7,7 @@ import type { Faults } from '#agent/faults.ts'
 export const hardwareSchema = z.strictObject({
   /** Absent: every type. */
   instanceType: z.string().optional(),
-  check: z.enum(['cpu', 'disk']),
+  check: z.enum(['cpu', 'memory', 'disk']),
   /** Share of the machines; 0 mends them. */
   rate: z.number().min(0).max(1),
   intermittent: z.boolean().default(false),

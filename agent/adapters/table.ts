@@ -28,7 +28,13 @@ export type TableOptions = {
   readonly timeoutMs?: number
 }
 
-export type ClosableTable = AgentTable & { close(): void }
+export type ClosableTable = AgentTable & {
+  /** `host:port` */
+  readonly endpoint: string
+  /** This machine's clock less DynamoDB's, to within half a second: asks anew. */
+  clockOffsetMs(arn: string): Promise<number>
+  close(): void
+}
 
 const DAY_SECONDS = 86_400
 
@@ -77,24 +83,46 @@ export function openTable(options: TableOptions): ClosableTable {
       const ttl = seconds(atMs) + LIMITS.beatDays * DAY_SECONDS
       await put({ ...agentKeys.beat(arn), ...beat, ttl })
     },
+    endpoint: endpointOf(options),
+    clockOffsetMs: async (arn) => {
+      await readHead(arn)
+      return must(clock.offsetMs(), 'the Date header of an answer')
+    },
     close: () => {
       client.destroy()
     },
   }
 }
 
-type ServerClock = { now(): number | undefined; heard(date: string): void }
+type ServerClock = {
+  now(): number | undefined
+  /** What this machine's clock said when the last answer came, less what the server's said. */
+  offsetMs(): number | undefined
+  heard(date: string): void
+}
 
 function serverClock(): ServerClock {
-  let at: { serverMs: number; hereMs: number } | undefined
+  let at: { serverMs: number; hereMs: number; wallMs: number } | undefined
   return {
     now: () =>
       at === undefined ? undefined : Math.round(at.serverMs + performance.now() - at.hereMs),
+    // The header counts whole seconds, so the server's time is half a second later on average.
+    offsetMs: () => (at === undefined ? undefined : at.wallMs - at.serverMs - 500),
     heard: (date) => {
       const serverMs = Date.parse(date)
-      if (Number.isFinite(serverMs)) at = { serverMs, hereMs: performance.now() }
+      if (Number.isFinite(serverMs))
+        at = { serverMs, hereMs: performance.now(), wallMs: Date.now() }
     },
   }
+}
+
+/** Where the SDK sends; in China the names end otherwise. */
+function endpointOf({ endpoint, region }: TableOptions): string {
+  const said = endpoint ?? process.env['AWS_ENDPOINT_URL_DYNAMODB']
+  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  const { protocol, hostname, port } = new URL(said ?? `https://dynamodb.${region}.${suffix}`)
+  const standard = protocol === 'http:' ? '80' : '443'
+  return `${hostname}:${port === '' ? standard : port}`
 }
 
 function makeClient(options: TableOptions, clock: ServerClock): DynamoDBDocumentClient {

@@ -5,10 +5,10 @@ import { must } from '#shared/base/assert.ts'
 import { instanceArn } from '#shared/model/arn.ts'
 import { typesByName } from '#shared/catalog/catalog.ts'
 import type { Assignment } from '#shared/model/assignment.ts'
+import { suiteOf } from '#shared/model/burn-in.ts'
 import type { CapacityType } from '#shared/model/machine.ts'
 import type { Node } from '#shared/model/node.ts'
 import type { Beat, Report } from '#shared/model/report.ts'
-import { suiteOf } from '#shared/planner/observe/burn-in-suite.ts'
 import { emptyAssignment } from '#shared/planner/fold.ts'
 import { catalog, typeOf, type Zone } from './market.ts'
 import { POOL, poolItem } from './specs.ts'
@@ -47,7 +47,7 @@ export function machineUp(node: Node, { nowMs }: Pick<Moment, 'nowMs'>): Risen {
   }
 }
 
-const { suite } = suiteOf(poolItem())
+const suite = suiteOf(poolItem().spec.burnIn).name
 
 /** The machine has booted, has passed its burn-in and may carry work. */
 export function standUp(claim: Node, { nowMs, assignment: known }: Moment): Risen {

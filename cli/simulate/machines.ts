@@ -109,7 +109,7 @@ function beginBurnIn(setup: Setup, machine: Machine, { burnIn: asked }: Assignme
   const { agenda } = setup
   agenda.at(agenda.now() + BURN_IN_MS, async () => {
     if (machine.burnIn?.attempt !== attempt) return
-    const passed = checks.map((name) => ({
+    const passed = checks.map(({ name }) => ({
       name,
       verdict: 'PASS' as const,
       measures: {},

@@ -1,6 +1,7 @@
 /**
  * The facts at the head of a description, one function a kind.
  */
+import { entryName, suiteOf } from '#shared/model/burn-in.ts'
 import type { NodeAnswer, PoolObject, TeamObject, WorkloadObject } from '#shared/protocol/api.ts'
 import type { Paint } from '../render/paint.ts'
 import type { Fact, Section } from '../render/page.ts'
@@ -94,6 +95,7 @@ const secondsText = (seconds: number): string => formatDuration(seconds * 1000)
 
 export function poolFacts(pool: PoolObject): readonly Fact[] {
   const { spec, status } = pool
+  const { timeoutSeconds } = suiteOf(spec.burnIn)
   return [
     ['Pool', pool.name],
     ['Team', spec.team],
@@ -108,7 +110,7 @@ export function poolFacts(pool: PoolObject): readonly Fact[] {
     ['Taints', spec.taints.map(keyText).join(', ')],
     [
       'Burn-in',
-      `${spec.burnIn.checks.join(', ')} within ${secondsText(spec.burnIn.timeoutSeconds)}`,
+      `${spec.burnIn.checks.map(entryName).join(', ')} within ${secondsText(timeoutSeconds)}`,
     ],
     ['Repack', `when ${spec.repack.when}, after ${secondsText(spec.repack.afterSeconds)}`],
     ['Generation', String(pool.generation)],

@@ -7,13 +7,10 @@
  */
 import { groupBy } from '../base/order.ts'
 import type { Assignment } from '../model/assignment.ts'
+import type { AskedCheck } from '../model/burn-in.ts'
+import { breachesOf } from '../model/measures.ts'
 import type { Report } from '../model/report.ts'
-import {
-  VERDICT_ORDER,
-  type CheckResult,
-  type Verdict,
-  type VerdictName,
-} from '../model/verdict.ts'
+import { worst, type CheckResult, type Verdict } from '../model/verdict.ts'
 
 export type Judgement =
   | { readonly judged: true; readonly verdict: Verdict }
@@ -45,23 +42,18 @@ export function judge(facts: {
   }
 }
 
-/** The worst of the verdicts; UNKNOWN of none at all, for nothing was proven. */
-export function worst(verdicts: readonly VerdictName[]): VerdictName {
-  const ranks = verdicts.map((verdict) => VERDICT_ORDER.indexOf(verdict))
-  return VERDICT_ORDER[Math.max(-1, ...ranks)] ?? 'UNKNOWN'
-}
-
 /** One result a check, the worst where several were sent, and one for each that is missing. */
-function settle(asked: readonly string[], sent: readonly CheckResult[]): CheckResult[] {
+function settle(asked: readonly AskedCheck[], sent: readonly CheckResult[]): CheckResult[] {
   const byName = groupBy(sent, ({ name }) => name)
-  const missing = asked.filter((name) => !byName.has(name))
-  const found = [...byName.values()].map((results) => {
+  const limitsOf = new Map(asked.map((own) => [own.name, own.limits]))
+  const missing = asked.filter(({ name }) => !byName.has(name))
+  const found = [...byName.values()].flatMap((results) => {
     const verdict = worst(results.map((result) => result.verdict))
-    return results.find((result) => result.verdict === verdict)
+    return results.filter((result) => result.verdict === verdict).slice(0, 1)
   })
   return [
-    ...found.filter((result) => result !== undefined),
-    ...missing.map((name) => ({
+    ...found.map((own) => held(own, limitsOf.get(own.name) ?? {})),
+    ...missing.map(({ name }) => ({
       name,
       verdict: 'UNKNOWN' as const,
       measures: {},
@@ -69,6 +61,19 @@ function settle(asked: readonly string[], sent: readonly CheckResult[]): CheckRe
     })),
   ]
 }
+
+/** A result held against what was asked for; what the agent says of limits counts for nothing. */
+function held(result: CheckResult, limits: AskedCheck['limits']): CheckResult {
+  const { limits: _, ...told } = result
+  if (Object.keys(limits).length === 0) return told
+  const breaches = canMeasure(told) ? breachesOf(told.measures, limits) : []
+  const verdict = worst([told.verdict, ...breaches.map((own) => own.verdict)])
+  const first = breaches.find((own) => own.verdict === verdict)
+  return { ...told, verdict, text: first?.text ?? told.text, limits }
+}
+
+/** A check that could not run has measured nothing, and is no better known for it. */
+const canMeasure = ({ verdict }: CheckResult): boolean => verdict === 'PASS' || verdict === 'WARN'
 
 function no(reason: string): Judgement {
   return { judged: false, reason }

@@ -6,6 +6,7 @@
  * an older one. Being in the body *is* being bound.
  */
 import { z } from 'zod'
+import { askedCheckSchema } from './burn-in.ts'
 import { templateSchema } from './version.ts'
 
 export const gpuShareSchema = z.object({
@@ -68,7 +69,7 @@ export const assignmentSchema = z.object({
   templates: z.record(z.string(), templateSchema),
   replicas: z.array(boundReplicaSchema),
   burnIn: z
-    .object({ attempt: z.int().min(1), suite: z.string(), checks: z.array(z.string()) })
+    .object({ attempt: z.int().min(1), suite: z.string(), checks: z.array(askedCheckSchema) })
     .optional(),
   drain: z.object({ deadlineMs: z.int(), reason: z.string() }).optional(),
 })

@@ -194,10 +194,13 @@ export const LIMITS = {
   replicaPortFirst: 20_000,
   replicaPortLast: 31_999,
   replicaPortTries: 200,
-  cpuCheckMs: 400,
-  cpuCheckTimeoutMs: 20_000,
   diskCheckMib: 64,
-  diskCheckTimeoutMs: 60_000,
+  /** Of what a tool prints, the end of it. */
+  toolOutputMaxBytes: 4_194_304,
+  /** Reports and nodes carry a result for each. */
+  checksPerSuiteMax: 50,
+  /** Slow boots of slow machines are no reason to fail one. */
+  burnInTimeoutSeconds: 300,
 
   // The command
   /** API Gateway itself gives up after 30 s; a little more lets its answer arrive. */

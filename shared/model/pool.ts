@@ -2,6 +2,7 @@
  * Pool: which machines may be bought, how many, and what they must prove before they carry work.
  */
 import { z } from 'zod'
+import { burnInSchema } from './burn-in.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
 import { notYet } from './not-yet.ts'
@@ -50,48 +51,6 @@ export const instancesSchema = z.strictObject({
     .optional()
     .describe('only machines with one of these GPUs'),
 })
-
-/** Checks are names in this release; presets are names too. */
-export const burnInSchema = z.strictObject({
-  checks: z
-    .array(z.enum(['basic', 'cpu', 'disk']))
-    .min(1)
-    .default(['basic'])
-    .describe('what a machine must pass before it carries work; basic is cpu and disk'),
-  timeoutSeconds: z
-    .int()
-    .min(1)
-    .max(86_400)
-    .default(300)
-    .describe('a burn-in that takes longer has not passed'),
-  retestEverySeconds: z
-    .int()
-    .min(60)
-    .max(31_536_000)
-    .optional()
-    .describe('how often it is repeated; without it, never'),
-  retestBusy: z
-    .enum(['never', 'drain'])
-    .default('never')
-    .superRefine((value, context) => {
-      if (value === 'drain') notYet.refuse(context, 'draining a busy node for a re-test')
-    })
-    .describe('whether a busy node is drained for it; drain is not supported yet'),
-  quarantineSeconds: z
-    .int()
-    .min(0)
-    .max(604_800)
-    .default(3_600)
-    .describe('how long a failed machine is kept for inspection'),
-  onFailure: z
-    .enum(['reset', 'reboot', 'replace'])
-    .default('replace')
-    .superRefine((value, context) => {
-      if (value !== 'replace') notYet.refuse(context, 'mending a machine before it is replaced')
-    })
-    .describe('how far drover goes to mend a failed machine; only replace is supported yet'),
-})
-export type BurnInSpec = z.infer<typeof burnInSchema>
 
 export const repackSchema = z.strictObject({
   when: z
@@ -190,11 +149,3 @@ export function taintsOf(pool: PoolSpec): readonly Taint[] {
   if (pool.team === undefined) return pool.taints
   return [...pool.taints, { key: TEAM_TAINT_KEY, value: pool.team, effect: 'NoSchedule' }]
 }
-
-/** The check names a pool's suite comes down to, presets spelt out, in the order they run. */
-export function checksOf(burnIn: BurnInSpec): readonly ('cpu' | 'disk')[] {
-  const wanted = new Set(burnIn.checks.flatMap((name) => (name === 'basic' ? BASIC : [name])))
-  return BASIC.filter((name) => wanted.has(name))
-}
-
-const BASIC = ['cpu', 'disk'] as const

@@ -5,6 +5,7 @@
  * could not run is INFRA or UNKNOWN, never FAIL: it does not condemn the hardware.
  */
 import { z } from 'zod'
+import { measureLimitSchema, measureNameSchema } from './burn-in.ts'
 
 export const verdictNameSchema = z.enum(['PASS', 'WARN', 'FAIL', 'UNKNOWN', 'INFRA'])
 export type VerdictName = z.infer<typeof verdictNameSchema>
@@ -12,12 +13,22 @@ export type VerdictName = z.infer<typeof verdictNameSchema>
 /** From harmless to worst; a suite is as bad as its worst check. */
 export const VERDICT_ORDER: readonly VerdictName[] = ['PASS', 'WARN', 'UNKNOWN', 'INFRA', 'FAIL']
 
+/** The worst of the verdicts; UNKNOWN of none at all, for nothing was proven. */
+export function worst(verdicts: readonly VerdictName[]): VerdictName {
+  const ranks = verdicts.map((verdict) => VERDICT_ORDER.indexOf(verdict))
+  return VERDICT_ORDER[Math.max(-1, ...ranks)] ?? 'UNKNOWN'
+}
+
 export const checkResultSchema = z.object({
   name: z.string().max(63),
   verdict: verdictNameSchema,
   /** Numbers with their unit last in the key: `writeMibPerSecond`. */
   measures: z.record(z.string().max(63), z.number()).default({}),
   text: z.string().max(500).default(''),
+  /** How long it ran, by the agent's clock. */
+  durationMs: z.int().min(0).optional(),
+  /** By measure: what it was held against. Written by whoever judges, never by an agent. */
+  limits: z.record(measureNameSchema, measureLimitSchema).optional(),
 })
 export type CheckResult = z.infer<typeof checkResultSchema>
 

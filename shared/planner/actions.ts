@@ -5,6 +5,7 @@
  * reconcile alone turns those into writes and EC2 calls.
  */
 import type { BoundReplica, ReplicaFailures } from '../model/assignment.ts'
+import type { AskedCheck } from '../model/burn-in.ts'
 import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
 import type { Noun } from '../model/names.ts'
@@ -56,7 +57,7 @@ export type Action =
       /** Which try of this test it is; three at most. */
       readonly tries: number
       readonly suite: string
-      readonly checks: readonly string[]
+      readonly checks: readonly AskedCheck[]
       readonly deadlineMs: number
       readonly changes: NodeChanges
       readonly reason: Reason

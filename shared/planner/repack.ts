@@ -7,6 +7,7 @@
  * only when the new ones are ready, and cheaper as they came up; else the old ones are kept.
  */
 import { sum } from '../base/sum.ts'
+import { suiteOf } from '../model/burn-in.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { RepackRefusal } from '../model/proposal.ts'
@@ -335,7 +336,7 @@ function whyTooLittle(desk: Desk, { group, retire, trial }: Tried): Reason | und
 /** A machine's time to boot and to be tested. */
 function readyWithinMs(claims: readonly Node[], { snapshot }: RepackContext): number {
   const pools = poolsByName(snapshot.pools)
-  const tests = claims.map((own) => pools.get(own.pool)?.spec.burnIn.timeoutSeconds ?? 0)
+  const tests = claims.map((own) => suiteOf(pools.get(own.pool)?.spec.burnIn).timeoutSeconds)
   return snapshot.settings.bootDeadlineMs + Math.max(0, ...tests) * 1000
 }
 

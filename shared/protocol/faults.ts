@@ -108,6 +108,7 @@ function allowed(issue: Issue): string {
     case 'invalid_format':
       return 'prefix' in issue ? `must start with ${shown(issue.prefix)}` : issue.message
     case 'invalid_union':
+      if (issue.errors.length === 0) return issue.message
       return `must be ${[...new Set(issue.errors.flatMap(alternatives))].join(', or ')}`
     case 'invalid_key':
     case 'invalid_element':

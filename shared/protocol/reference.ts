@@ -13,6 +13,7 @@ type Schema = {
   readonly enum?: readonly unknown[]
   readonly const?: unknown
   readonly anyOf?: readonly Schema[]
+  readonly oneOf?: readonly Schema[]
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
   readonly items?: Schema
@@ -28,28 +29,53 @@ export type ReferenceRow = { field: string; type: string; default: string; meani
 
 /** The page as Markdown. */
 export function buildReference(): string {
-  const sections = NOUNS.map((noun) => {
-    const rows = referenceRows(noun).map(
-      (row) => `| \`${row.field}\` | ${row.type} | ${row.default} | ${row.meaning} |`,
-    )
-    const head = ['| field | type | default | meaning |', '|---|---|---|---|']
-    return [`## ${KIND_OF[noun]}`, '', ...head, ...rows].join('\n')
-  })
+  const sections = NOUNS.map((noun) => sectionOf(KIND_OF[noun], referenceRows(noun)))
+  const checks = [
+    'What `burnIn.checks` of a pool may list beside the names of presets and checks: objects with',
+    'these fields. Each may have a `name`, so that a suite has it twice, and `limits` by measure:',
+    '`{writeMibPerSecond: {min: 200, otherwise: WARN}}`; without `otherwise`, a breach is FAIL.',
+  ].join('\n')
   const intro = [
     '# Specs, field by field',
     '',
     'Made by `npm run openapi` from the schemas that validate; edit those. Every document also has',
     '`kind` and `name`. An unknown field is refused, with the one that was probably meant.',
   ].join('\n')
-  return `${[intro, ...sections].join('\n\n')}\n`
+  return `${[intro, ...sections, sectionOf('Checks', checkRows(), checks)].join('\n\n')}\n`
 }
+
+function sectionOf(title: string, rows: readonly ReferenceRow[], text?: string): string {
+  const head = ['| field | type | default | meaning |', '|---|---|---|---|']
+  const told = rows.map(
+    (row) => `| \`${row.field}\` | ${row.type} | ${row.default} | ${row.meaning} |`,
+  )
+  return [`## ${title}`, '', ...(text === undefined ? [] : [text, '']), ...head, ...told].join('\n')
+}
+
+/** A row a field of each check, but for those that all of them have. */
+function checkRows(): ReferenceRow[] {
+  const definitions = definitionsOf('pool')
+  const kinds = definitions['Check']?.oneOf ?? []
+  return kinds.flatMap((own) => {
+    const kind = definitions[refName(own)] ?? {}
+    const prefix = `${String(kind.properties?.['check']?.const)}: `
+    return fieldsOf(kind, { prefix, definitions }).filter(
+      ({ field }) => !COMMON.some((name) => field === `${prefix}${name}`),
+    )
+  })
+}
+
+const COMMON = ['check', 'name', 'limits']
 
 /** A row a field, nested ones after their parent: `rollout.maxSurge`, `ports[].name`. */
 export function referenceRows(noun: Noun): ReferenceRow[] {
-  const json = z.toJSONSchema(SPEC_SCHEMAS[noun], { io: 'input' })
-  const definitions = (json.$defs ?? {}) as Definitions
+  const definitions = definitionsOf(noun)
   const root = definitions[`${KIND_OF[noun]}Spec`] ?? {}
   return fieldsOf(root, { prefix: '', definitions })
+}
+
+function definitionsOf(noun: Noun): Definitions {
+  return (z.toJSONSchema(SPEC_SCHEMAS[noun], { io: 'input' }).$defs ?? {}) as Definitions
 }
 
 type Place = { prefix: string; definitions: Definitions }
@@ -77,6 +103,7 @@ function typeOf(schema: Schema): string {
   const name = refName(schema)
   if (name !== '') return named(name)
   if (schema.const !== undefined) return `\`${String(schema.const)}\``
+  if (schema.anyOf !== undefined) return schema.anyOf.map(typeOf).join(' or ')
   if (schema.enum !== undefined) return schema.enum.map((own) => `\`${String(own)}\``).join(', ')
   if (schema.type === 'array') return `list of ${typeOf(schema.items ?? {})}`
   if (schema.type === 'integer' || schema.type === 'number') return numberType(schema)

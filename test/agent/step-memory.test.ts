@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Persisted } from '#agent/persisted.ts'
+import { asked } from '../asked.ts'
 import { assignment, running, Story } from './story.ts'
 
 const read = (
@@ -18,7 +19,7 @@ const probed = (ok: boolean) =>
 
 describe('burn-in', () => {
   const ask = (generation: number, attempt: number) =>
-    read(generation, [], { burnIn: { attempt, suite: 'basic', checks: ['cpu', 'disk'] } })
+    read(generation, [], { burnIn: { attempt, suite: 'basic', checks: asked('cpu', 'disk') } })
   const result = (name: string) => ({ name, verdict: 'PASS', measures: {}, text: '' }) as const
   const done = (attempt: number, name: string) =>
     ({ kind: 'check-finished', attempt, result: result(name) }) as const

@@ -69,7 +69,7 @@ export function describe(effect: AgentEffect): string {
     case 'probe':
       return `probe ${effect.replicaId}`
     case 'run-check':
-      return `check ${effect.name}`
+      return `check ${effect.check.name}`
     case 'write-report':
       return `report #${String(effect.report.sequence)}`
     case 'write-beat':

@@ -8,19 +8,21 @@ import {
   judgeReport,
   type BurnInPorts,
 } from '#shared/controllers/burn-in.ts'
-import { judge, worst } from '#shared/controllers/judge.ts'
+import { judge } from '#shared/controllers/judge.ts'
 import { assignmentSchema, type Assignment } from '#shared/model/assignment.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { reportSchema, type Report } from '#shared/model/report.ts'
 import {
   VERDICT_ORDER,
   verdictSchema,
+  worst,
   type CheckResult,
   type Verdict,
 } from '#shared/model/verdict.ts'
 import { keys } from '#shared/store/keys.ts'
 import { makeMemoryStore, type MemoryStore } from '#shared/store/memory-store.ts'
 import { StoreError } from '#shared/store/store.ts'
+import { asked } from '../asked.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 10)
 const ARN = 'arn:aws:ec2:us-east-1:111122223333:instance/i-01'
@@ -65,12 +67,64 @@ function makeAssignment(burnIn: Assignment['burnIn'] | 'none' = undefined): Assi
     replicas: [],
     ...(burnIn === 'none'
       ? {}
-      : { burnIn: burnIn ?? { attempt: 1, suite: 'basic', checks: ['cpu', 'disk'] } }),
+      : { burnIn: burnIn ?? { attempt: 1, suite: 'basic', checks: asked('cpu', 'disk') } }),
   })
 }
 
 const judged = (run: Run, assignment = makeAssignment()) =>
   judge({ arn: ARN, report: makeReport(run), assignment, nowMs: NOW_MS })
+
+describe('limits that the suite sets', () => {
+  const limits = {
+    writeMibPerSecond: { min: 200 },
+    readMibPerSecond: { min: 1, otherwise: 'WARN' },
+  }
+  const suite = makeAssignment({
+    attempt: 1,
+    suite: 'own',
+    checks: asked({ check: 'disk', limits }),
+  })
+  const told = (disk: Partial<CheckResult>) => {
+    const checks = [{ ...check('disk'), ...disk }]
+    const judgement = judged({ ...finished, suite: 'own', checks }, suite)
+    return judgement.judged
+      ? judgement.verdict.checks.map(({ verdict, text }) => [verdict, text])
+      : []
+  }
+
+  test('are what measures are held against, and stand in the verdict', () => {
+    const measures = { writeMibPerSecond: 300, readMibPerSecond: 500 }
+    const run = { ...finished, suite: 'own', checks: [{ ...check('disk'), measures }] }
+    expect(judged(run, suite)).toMatchObject({
+      verdict: {
+        verdict: 'PASS',
+        checks: [{ limits: { writeMibPerSecond: { min: 200, otherwise: 'FAIL' } } }],
+      },
+    })
+    expect(told({ measures: { ...measures, writeMibPerSecond: 80 } })).toEqual([
+      ['FAIL', 'writeMibPerSecond is 80, and at least 200 is asked for'],
+    ])
+    expect(told({ measures: { ...measures, readMibPerSecond: 0 } })).toEqual([
+      ['WARN', 'readMibPerSecond is 0, and at least 1 is asked for'],
+    ])
+  })
+
+  test('leave a pass without the measure unknown, and do not make a failure milder', () => {
+    expect(told({ measures: { writeMibPerSecond: 300 } })).toEqual([
+      ['UNKNOWN', 'readMibPerSecond was not measured'],
+    ])
+    expect(told({ verdict: 'FAIL', text: 'wrong bytes' })).toEqual([['FAIL', 'wrong bytes']])
+    expect(told({ verdict: 'INFRA', text: 'no disk' })).toEqual([['INFRA', 'no disk']])
+  })
+
+  test('are not what an agent says they are', () => {
+    const own = { writeMibPerSecond: { min: 1, otherwise: 'FAIL' as const } }
+    const measures = { writeMibPerSecond: 80, readMibPerSecond: 500 }
+    expect(told({ measures, limits: own })).toEqual([
+      ['FAIL', 'writeMibPerSecond is 80, and at least 200 is asked for'],
+    ])
+  })
+})
 
 describe('judging a burn-in', () => {
   test('passes what passed every check that was asked for, and names the run', () => {
@@ -206,7 +260,7 @@ describe('the verdict of a report', () => {
     await judgeReport(ports, ARN)
     expect(await verdictOf(store)).toMatchObject({ verdict: 'PASS', bootId: 'boot-2' })
 
-    const second = makeAssignment({ attempt: 2, suite: 'basic', checks: ['cpu'] })
+    const second = makeAssignment({ attempt: 2, suite: 'basic', checks: asked('cpu') })
     await store.write({ kind: 'put', item: { ...keys.assignment(ARN), ...second } })
     expect(await judgeReport(ports, ARN)).toMatchObject({ outcome: 'none' })
     await putReport(store, makeReport({ ...finished, attempt: 2 }, 'boot-2'))

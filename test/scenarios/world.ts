@@ -10,6 +10,7 @@ import { defaultOfferings } from '#shared/catalog/defaults.ts'
 import { catalog } from '#shared/catalog/catalog.ts'
 import { DEFAULT_ZONES } from '#shared/catalog/zones.ts'
 import { must } from '#shared/base/assert.ts'
+import { suiteOf } from '#shared/model/burn-in.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Node } from '#shared/model/node.ts'
 import { nodeSchema } from '#shared/model/node.ts'
@@ -19,7 +20,6 @@ import { teamSpecSchema } from '#shared/model/team.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
-import { suiteOf } from '#shared/planner/observe/burn-in-suite.ts'
 import { emptyAssignment } from '#shared/planner/fold.ts'
 import { priceOf } from '#shared/planner/provision/prices.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
@@ -315,7 +315,7 @@ function addNode(world: World, line: NodeLine): void {
   const place = { instanceType: type, zone, capacityType, pool } as const
   const priceUsdPerHour = must(priceOf(world, place), `a price for ${type} in ${zone}`)
   const arn = `arn:aws:ec2:us-east-1:1:instance/i-${name}`
-  const { suite } = suiteOf(world.pools.find((own) => own.name === pool))
+  const suite = suiteOf(world.pools.find((own) => own.name === pool)?.spec.burnIn).name
   const started = phase !== 'booting'
   const node: Node = nodeSchema.parse({
     kind: 'node',

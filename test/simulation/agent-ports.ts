@@ -51,7 +51,7 @@ export function makeAgentPorts(machine: Machine, run: Invocation): AgentPorts {
     table: tableOf(machine, run),
     metadata: metadataOf(machine, run),
     runtime: runtimeOf(machine, run),
-    runCheck: (name) => runCheck(machine, run, name),
+    runCheck: ({ name }) => runCheck(machine, run, name),
     persist: (persisted) => {
       machine.persisted = persisted
     },

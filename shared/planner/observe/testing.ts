@@ -5,11 +5,11 @@
  * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
  * fails closed: the absence of a verdict is never a pass.
  */
+import { suiteOf } from '../../model/burn-in.ts'
 import type { VerdictName } from '../../model/verdict.ts'
 import type { Action } from '../actions.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
 import type { NodeFacts, ObserveContext } from '../facts.ts'
-import { suiteOf } from './burn-in-suite.ts'
 
 /** Tries of one test that may end in INFRA or UNKNOWN before the machine is replaced. */
 const TRIES_MAX = 3
@@ -55,7 +55,7 @@ export function testOf(
   { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
   { nowMs, tries }: { nowMs: number; tries: number },
 ): Extract<Action, { kind: 'test' }> {
-  const { suite, checks } = suiteOf(pool)
+  const { name: suite, checks, timeoutSeconds } = suiteOf(pool?.spec.burnIn)
   const attempt = (node.burnIn?.attempt ?? 0) + 1
   return {
     kind: 'test',
@@ -64,7 +64,7 @@ export function testOf(
     tries,
     suite,
     checks,
-    deadlineMs: nowMs + (pool?.spec.burnIn.timeoutSeconds ?? 300) * 1000,
+    deadlineMs: nowMs + timeoutSeconds * 1000,
     changes: { bootId: report?.bootId, runtimes: [...(report?.runtimes ?? node.runtimes)] },
     reason: { code: 'Testing', text: `burn-in ${suite}, attempt ${String(attempt)}` },
   }

@@ -8,11 +8,11 @@
 import { byKey } from '../../base/order.ts'
 import { typesByName } from '../../catalog/catalog.ts'
 import type { Assignment } from '../../model/assignment.ts'
+import { suiteOf } from '../../model/burn-in.ts'
 import type { Launch } from '../../model/launch.ts'
 import type { InstanceType } from '../../model/machine.ts'
 import type { Machine, Node } from '../../model/node.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
-import { suiteOf } from '../observe/burn-in-suite.ts'
 import { priceOf, type PriceBook } from './prices.ts'
 
 /** As much of an instance as dealing needs. */
@@ -54,6 +54,7 @@ export function dealInstances({ launch, instances, draft, snapshot }: DealContex
     .filter((own) => !taken.has(own.instanceId))
     .sort(byKey((own) => own.instanceId))
   const pool = snapshot.pools.find((own) => own.name === launch.pool)
+  const suite = suiteOf(pool?.spec.burnIn)
   const nodes: Node[] = []
   const assignments: Assignment[] = []
   open.slice(0, fresh.length).forEach((claim, i) => {
@@ -74,7 +75,7 @@ export function dealInstances({ launch, instances, draft, snapshot }: DealContex
       generation: 1,
       templates: {},
       replicas: [],
-      burnIn: { attempt: 1, ...suiteOf(pool) },
+      burnIn: { attempt: 1, suite: suite.name, checks: [...suite.checks] },
     })
   })
   return {

@@ -221,7 +221,7 @@ async function actAsAgent(store: MemoryStore, acting: Acting): Promise<void> {
             attempt: assignment.burnIn.attempt,
             suite: assignment.burnIn.suite,
             state: 'finished' as const,
-            checks: assignment.burnIn.checks.map((name) => ({
+            checks: assignment.burnIn.checks.map(({ name }) => ({
               name,
               verdict,
               measures: {},

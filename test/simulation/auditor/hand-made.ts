@@ -22,6 +22,8 @@ import type { Auditor, Caller, Role, Seen, TrueProcess, Truth, Violation } from 
 import { makeAuditor } from './auditor.ts'
 import { workloadOf } from './items.ts'
 
+const CPU_CHECK = { name: 'cpu', check: 'cpu', timeoutSeconds: 60, limits: {} }
+
 export const START_MS = Date.UTC(2026, 10, 22, 12)
 export const TYPE = 'm7a.large'
 export const ZONE = 'us-east-1a'
@@ -255,7 +257,7 @@ export function assignment(
     ...{ kind: 'assignment', arn, node: name, generation: 1 },
     templates: { [`u-web/${versionOf(web)}`]: web },
     replicas: [],
-    burnIn: { attempt: 1, suite: 'cpu', checks: ['cpu'] },
+    burnIn: { attempt: 1, suite: 'cpu', checks: [CPU_CHECK] },
     ...more,
   }
   const head = { kind: 'assignment-head', arn, node: name, generation: body.generation }

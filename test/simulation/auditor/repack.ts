@@ -20,6 +20,8 @@ import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
 import { makeSizes } from './sizes.ts'
 
+/** What a pool's machines may take that says nothing, with the checks it has then. */
+const DEFAULT_TEST_SECONDS = 300
 const RULE = 'repack'
 const MOVE_USD = 0.001
 const LEAST_USD = 0.01
@@ -105,7 +107,9 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
     const marked = [...books.nodes.values()].filter(
       (own) => own.repack !== undefined && own.phase !== 'terminating',
     )
-    const tests = [...books.pools.values()].map((own) => own.spec.burnIn.timeoutSeconds * 1000)
+    const tests = [...books.pools.values()].map(
+      (own) => (own.spec.burnIn.timeoutSeconds ?? DEFAULT_TEST_SECONDS) * 1000,
+    )
     const comesMs = truth.bootDeadlineMs + Math.max(0, ...tests)
     return firstOf(marked, ({ name, repack }) => {
       const group = repack?.group ?? ''

@@ -8,9 +8,7 @@
  */
 import { constants } from 'node:fs'
 import { open, rm, type FileHandle } from 'node:fs/promises'
-import { describeError } from '#shared/base/errors.ts'
-import { LIMITS } from '#shared/model/limits.ts'
-import type { CheckResult } from '#shared/model/verdict.ts'
+import { couldNot, found, type Finding } from '../../checks/finding.ts'
 
 const CHUNK_BYTES = 1_048_576
 
@@ -18,46 +16,44 @@ export type DiskCheckOptions = {
   /** The file to write; removed afterwards. */
   readonly path: string
   readonly corrupted: boolean
-  readonly sizeMib?: number
-  readonly timeoutMs?: number
+  readonly mib: number
+  readonly timeoutSeconds: number
 }
 
 /** Never throws. */
-export async function checkDisk(options: DiskCheckOptions): Promise<CheckResult> {
-  const sizeMib = options.sizeMib ?? LIMITS.diskCheckMib
-  const deadlineMs = performance.now() + (options.timeoutMs ?? LIMITS.diskCheckTimeoutMs)
+export async function checkDisk(options: DiskCheckOptions): Promise<Finding> {
+  const { path, mib, corrupted, timeoutSeconds } = options
+  const deadlineMs = performance.now() + timeoutSeconds * 1000
   // A new seed each time: what an earlier check left on the disk must not pass for this one's.
   const seed = Math.floor(Math.random() * 2 ** 32)
-  const job = { path: options.path, sizeMib, seed, deadlineMs }
+  const job = { path, mib, seed, deadlineMs }
   try {
     const writeSeconds = await writePattern(job)
-    if (options.corrupted) await flipOneBit(options.path, sizeMib)
+    if (corrupted) await flipOneBit(path, mib)
     const read = await readPattern(job)
     const measures = {
-      writeMibPerSecond: rate(sizeMib, writeSeconds),
-      readMibPerSecond: rate(sizeMib, read.seconds),
+      writeMibPerSecond: rate(mib, writeSeconds),
+      readMibPerSecond: rate(mib, read.seconds),
       readDirect: read.direct ? 1 : 0,
     }
-    if (read.wrongAtByte === undefined) return { name: 'disk', verdict: 'PASS', measures, text: '' }
-    const which = `byte ${String(read.wrongAtByte)} of ${String(sizeMib)} MiB`
-    const text = `${which} read back differs from what was written`
-    return { name: 'disk', verdict: 'FAIL', measures, text }
+    if (read.wrongAtByte === undefined) return found('PASS', '', measures)
+    const which = `byte ${String(read.wrongAtByte)} of ${String(mib)} MiB`
+    return found('FAIL', `${which} read back differs from what was written`, measures)
   } catch (error) {
-    const text = describeError(error).slice(0, 500)
-    return { name: 'disk', verdict: 'INFRA', measures: {}, text }
+    return couldNot(error)
   } finally {
-    await rm(options.path, { force: true }).catch(() => undefined)
+    await rm(path, { force: true }).catch(() => undefined)
   }
 }
 
-type Job = { path: string; sizeMib: number; seed: number; deadlineMs: number }
+type Job = { path: string; mib: number; seed: number; deadlineMs: number }
 
 async function writePattern(job: Job): Promise<number> {
   const startMs = performance.now()
   const chunk = Buffer.alloc(CHUNK_BYTES)
   const file = await open(job.path, 'w')
   try {
-    for (let index = 0; index < job.sizeMib; index += 1) {
+    for (let index = 0; index < job.mib; index += 1) {
       inTime(job)
       fillPattern(chunk, job.seed + index)
       await writeAll(file, chunk)
@@ -83,7 +79,7 @@ async function readPattern(
   const wanted = Buffer.alloc(CHUNK_BYTES)
   const { file, direct } = await openForReading(job.path, seen)
   try {
-    for (let index = 0; index < job.sizeMib; index += 1) {
+    for (let index = 0; index < job.mib; index += 1) {
       inTime(job)
       const { bytesRead } = await file.read(seen, 0, CHUNK_BYTES, index * CHUNK_BYTES)
       fillPattern(wanted, job.seed + index)
@@ -135,8 +131,8 @@ function fillPattern(chunk: Buffer, seed: number): void {
   }
 }
 
-async function flipOneBit(path: string, sizeMib: number): Promise<void> {
-  const at = Math.floor(sizeMib / 2) * CHUNK_BYTES + 4_321
+async function flipOneBit(path: string, mib: number): Promise<void> {
+  const at = Math.floor(mib / 2) * CHUNK_BYTES + 4_321
   const file = await open(path, 'r+')
   try {
     const byte = Buffer.alloc(1)
@@ -152,6 +148,6 @@ function inTime(job: Job): void {
   if (performance.now() > job.deadlineMs) throw new Error('the disk did not finish in time')
 }
 
-function rate(sizeMib: number, seconds: number): number {
-  return Math.round((sizeMib / Math.max(seconds, 0.001)) * 10) / 10
+function rate(mib: number, seconds: number): number {
+  return Math.round((mib / Math.max(seconds, 0.001)) * 10) / 10
 }

@@ -1,0 +1,63 @@
+/**
+ * The burn-in checks this agent knows. One it does not know is UNKNOWN, never a pass, and so is one
+ * with parameters that it cannot make sense of.
+ */
+import {
+  checkSpecSchema,
+  type AskedCheck,
+  type CheckKind,
+  type CheckOf,
+} from '#shared/model/burn-in.ts'
+import { judgeClock } from '../../checks/clock.ts'
+import { couldNot, found, type Finding } from '../../checks/finding.ts'
+import { isCorrupted, type Faults } from '../../faults.ts'
+import type { RunCheck } from '../../ports.ts'
+import { checkCommand } from './command.ts'
+import { checkCpu } from './cpu.ts'
+import { checkDisk } from './disk.ts'
+import { checkMemory } from './memory.ts'
+import { checkNetwork } from './network.ts'
+
+export type CheckOptions = {
+  readonly instanceId: string
+  /** The file that the disk check may write. */
+  readonly path: string
+  readonly faults: Faults
+  /** The most that it writes, whatever a suite says. */
+  readonly diskMib: number
+  /** `host:port` of the table. */
+  readonly endpoint: string
+  /** This machine's clock less DynamoDB's; throws TableError where there is no answer. */
+  readonly clockOffsetMs: () => Promise<number>
+}
+
+type Check<K extends CheckKind> = (spec: CheckOf<K>, corrupted: boolean) => Promise<Finding>
+
+export function makeChecks(options: CheckOptions): RunCheck {
+  const { endpoint, path, diskMib } = options
+  const checks: { readonly [K in CheckKind]: Check<K> } = {
+    cpu: checkCpu,
+    memory: checkMemory,
+    disk: ({ mib, timeoutSeconds }, corrupted) =>
+      checkDisk({ corrupted, path, timeoutSeconds, mib: Math.min(mib, diskMib) }),
+    clock: () => options.clockOffsetMs().then(judgeClock, couldNot),
+    network: (spec) => checkNetwork(spec, endpoint),
+    command: checkCommand,
+  }
+  const run = <K extends CheckKind>(spec: CheckOf<K>): Promise<Finding> => {
+    const check = checks[spec.check as K] as Check<K>
+    const which = { check: spec.check, instanceId: options.instanceId }
+    return check(spec, isCorrupted(options.faults, which, Math.random))
+  }
+  return async (asked) => {
+    const startMs = performance.now()
+    const spec = checkSpecSchema.safeParse(asked)
+    const finding = spec.success ? await run(spec.data) : unknownTo(asked)
+    const durationMs = Math.round(performance.now() - startMs)
+    return { name: asked.name, ...finding, durationMs }
+  }
+}
+
+function unknownTo({ check }: AskedCheck): Finding {
+  return found('UNKNOWN', `this agent does not know the check ${check}, or not so`)
+}

@@ -1,0 +1,56 @@
+/**
+ * Runs a program to its end, or to the end of its time, and keeps what it said.
+ */
+import { spawn } from 'node:child_process'
+import { LIMITS } from '#shared/model/limits.ts'
+import type { Ended } from '../../checks/command.ts'
+import { signalGroup } from '../processes.ts'
+
+export type ToolRun = {
+  readonly words: readonly string[]
+  readonly timeoutMs: number
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/** How it ended; throws where it could not even be started. */
+export function runTool({ words, timeoutMs, environment }: ToolRun): Promise<Ended> {
+  const [program = '', ...rest] = words
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
+    const [stdout, stderr] = [keep(child.stdout), keep(child.stderr)]
+    let isLate = false
+    // The whole group: what a script has started does not outlive it.
+    const timer = setTimeout(() => {
+      isLate = true
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+    }, timeoutMs)
+    child.once('error', (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
+    child.once('close', (code, signal) => {
+      clearTimeout(timer)
+      const end = { ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) }
+      resolve({ ...end, isLate, stdout: stdout(), stderr: stderr() })
+    })
+  })
+}
+
+/** The end of what it says: that is where results stand. */
+function keep(stream: NodeJS.ReadableStream): () => string {
+  const most = LIMITS.toolOutputMaxBytes
+  let chunks: Buffer[] = []
+  let bytes = 0
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes <= 2 * most) return
+    chunks = [Buffer.concat(chunks).subarray(-most)]
+    bytes = most
+  })
+  return () => Buffer.concat(chunks).subarray(-most).toString('utf8')
+}

@@ -1,0 +1,235 @@
+/**
+ * Burn-in: what a machine must prove before it carries work, as a pool's owner writes it.
+ *
+ * A suite is a list of checks. Each stands for one question to the machine, with parameters, a time
+ * to answer in, and limits for what it measures; a preset stands for the checks that most people
+ * want of a kind of machine. Whoever names a check again after a preset says it anew, so a suite is
+ * a preset with changes. What a node is asked is the suite spelt out: nothing is left to defaults
+ * that a newer release might read differently.
+ */
+import { hash } from 'node:crypto'
+import { z } from 'zod'
+import { canonicalJson } from '../base/equal.ts'
+import { frozen } from '../base/frozen.ts'
+import { remembered } from '../base/remembered.ts'
+import { LIMITS } from './limits.ts'
+import { nameSchema } from './names.ts'
+import { notYet } from './not-yet.ts'
+
+export const measureNameSchema = z
+  .string()
+  .max(63)
+  .regex(/^[A-Za-z][A-Za-z0-9]*$/, { error: 'must be letters and digits, like writeMibPerSecond' })
+
+export const measureLimitSchema = z
+  .strictObject({
+    min: z.number().optional().describe('less is too little'),
+    max: z.number().optional().describe('more is too much'),
+    otherwise: z
+      .enum(['WARN', 'FAIL'])
+      .default('FAIL')
+      .describe('what the check comes to beyond them'),
+  })
+  .refine(({ min, max }) => min !== undefined || max !== undefined, {
+    error: 'must have min, max or both',
+  })
+  .meta({ id: 'MeasureLimit' })
+export type MeasureLimit = z.infer<typeof measureLimitSchema>
+
+const seconds = (most: number): z.ZodInt => z.int().min(1).max(most)
+
+/** What every check has, whatever it asks. */
+const common = (timeoutSeconds: number) => ({
+  name: nameSchema.optional().describe('what it is called; without it, as its check'),
+  timeoutSeconds: seconds(21_600).default(timeoutSeconds).describe('the time it may take'),
+  limits: z
+    .record(measureNameSchema, measureLimitSchema)
+    .default({})
+    .describe('by measure: what it must lie between'),
+})
+
+const cpu = z
+  .strictObject({
+    check: z.literal('cpu'),
+    ...common(60),
+    seconds: z.number().min(0.1).max(3_600).default(0.4).describe('how long every core computes'),
+  })
+  .meta({ id: 'CpuCheck' })
+
+const memory = z
+  .strictObject({
+    check: z.literal('memory'),
+    ...common(120),
+    mib: z.int().min(1).max(1_048_576).default(64).describe('MiB that are written and read back'),
+  })
+  .meta({ id: 'MemoryCheck' })
+
+const disk = z
+  .strictObject({
+    check: z.literal('disk'),
+    ...common(60),
+    mib: z
+      .int()
+      .min(1)
+      .max(1_048_576)
+      .default(LIMITS.diskCheckMib)
+      .describe('MiB that are written and read back'),
+  })
+  .meta({ id: 'DiskCheck' })
+
+const clock = z
+  .strictObject({ check: z.literal('clock'), ...common(10) })
+  .meta({ id: 'ClockCheck' })
+
+const network = z
+  .strictObject({
+    check: z.literal('network'),
+    ...common(30),
+    reach: z
+      .array(
+        z.string().regex(/^[^:\s]+:\d{1,5}$/, { error: 'must be a host and a port, like a.b:443' }),
+      )
+      .max(20)
+      .default([])
+      .describe('`host:port` that must be reachable, beside the table'),
+  })
+  .meta({ id: 'NetworkCheck' })
+
+const command = z
+  .strictObject({
+    check: z.literal('command'),
+    ...common(600),
+    name: nameSchema.describe('what it is called'),
+    command: z
+      .array(z.string().min(1).max(1_024))
+      .min(1)
+      .max(64)
+      .describe('a program and its words'),
+    image: notYet(z.string(), 'a check in a container image'),
+  })
+  .meta({ id: 'CommandCheck' })
+
+const KINDS = [cpu, memory, disk, clock, network, command] as const
+
+export const checkSpecSchema = z
+  .discriminatedUnion('check', KINDS, {
+    error: `must be one of ${KINDS.map(({ shape }) => shape.check.value).join(', ')}`,
+  })
+  .meta({ id: 'Check', description: 'a check with parameters and limits' })
+export type CheckSpec = z.infer<typeof checkSpecSchema>
+export type CheckKind = CheckSpec['check']
+export type CheckOf<K extends CheckKind> = Extract<CheckSpec, { check: K }>
+
+/**
+ * A check as a node is asked it, with its name. Loose, because an agent must be able to read a
+ * suite with checks that it does not know yet: those come to UNKNOWN, and the rest is run.
+ */
+export const askedCheckSchema = z.looseObject({
+  name: z.string().max(63),
+  check: z.string(),
+  timeoutSeconds: z.int().min(1),
+  limits: z.record(measureNameSchema, measureLimitSchema).default({}),
+})
+export type AskedCheck = z.infer<typeof askedCheckSchema>
+
+/** Checks that can be asked for by their name alone. */
+const PLAIN = ['cpu', 'memory', 'disk', 'clock', 'network'] as const
+
+const PRESETS = {
+  basic: ['cpu', 'memory', 'disk', 'clock', 'network'],
+} as const satisfies Record<string, readonly (typeof PLAIN)[number][]>
+type Preset = keyof typeof PRESETS
+
+const PRESET_NAMES = Object.keys(PRESETS) as readonly Preset[]
+
+const checkNameSchema = z
+  .enum([...PRESET_NAMES, ...PLAIN])
+  .meta({ id: 'CheckName', description: 'a preset, or a check as it is by default' })
+
+const entrySchema = z.union([checkNameSchema, checkSpecSchema])
+
+export const burnInSchema = z.strictObject({
+  checks: z
+    .array(entrySchema)
+    .min(1)
+    .max(LIMITS.checksPerSuiteMax)
+    .default(['basic'])
+    .describe('what a machine must pass before it carries work: presets, checks, or both'),
+  timeoutSeconds: seconds(86_400)
+    .optional()
+    .describe('a burn-in that takes longer has not passed; without it, what its checks may take'),
+  retestEverySeconds: z
+    .int()
+    .min(60)
+    .max(31_536_000)
+    .optional()
+    .describe('how often it is repeated; without it, never'),
+  retestBusy: z
+    .enum(['never', 'drain'])
+    .default('never')
+    .superRefine((value, context) => {
+      if (value === 'drain') notYet.refuse(context, 'draining a busy node for a re-test')
+    })
+    .describe('whether a busy node is drained for it; drain is not supported yet'),
+  quarantineSeconds: z
+    .int()
+    .min(0)
+    .max(604_800)
+    .default(3_600)
+    .describe('how long a failed machine is kept for inspection'),
+  onFailure: z
+    .enum(['reset', 'reboot', 'replace'])
+    .default('replace')
+    .superRefine((value, context) => {
+      if (value !== 'replace') notYet.refuse(context, 'mending a machine before it is replaced')
+    })
+    .describe('how far drover goes to mend a failed machine; only replace is supported yet'),
+})
+export type BurnInSpec = z.infer<typeof burnInSchema>
+
+export type Suite = {
+  /** Says what is in it, so a verdict on yesterday's shorter suite never admits under today's. */
+  readonly name: string
+  readonly checks: readonly AskedCheck[]
+  readonly timeoutSeconds: number
+}
+
+/** The suite spelt out, in the order in which it is run; the default one for no pool. */
+export function suiteOf(burnIn: BurnInSpec = DEFAULT): Suite {
+  return spelt(burnIn)
+}
+
+const DEFAULT = frozen(burnInSchema.parse({}))
+
+const spelt = remembered((burnIn: BurnInSpec): Suite => {
+  const said = burnIn.checks.flatMap(checksOf).map((own) => ({ ...own, name: checkName(own) }))
+  const checks = [...new Map(said.map((own) => [own.name, own])).values()]
+  const label = burnIn.checks.map(entryName).join('+').slice(0, LABEL_MAX_CHARS)
+  const allowed = checks.reduce((sum, own) => sum + own.timeoutSeconds, 0)
+  return {
+    name: `${label}#${hash('sha256', canonicalJson(checks)).slice(0, 8)}`,
+    checks,
+    timeoutSeconds: burnIn.timeoutSeconds ?? Math.max(allowed, LIMITS.burnInTimeoutSeconds),
+  }
+})
+
+const LABEL_MAX_CHARS = 40
+
+export function checkName(spec: CheckSpec): string {
+  return spec.name ?? spec.check
+}
+
+type Entry = BurnInSpec['checks'][number]
+
+/** What an entry is called: a preset's own name, or the check's. */
+export function entryName(entry: Entry): string {
+  return typeof entry === 'string' ? entry : checkName(entry)
+}
+
+function checksOf(entry: Entry): readonly CheckSpec[] {
+  if (typeof entry !== 'string') return [entry]
+  const names = isPreset(entry) ? PRESETS[entry] : [entry]
+  return names.map((check) => checkSpecSchema.parse({ check }))
+}
+
+const isPreset = (entry: string): entry is Preset => entry in PRESETS

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { burnInSchema, suiteOf } from '#shared/model/burn-in.ts'
+import { breachesOf } from '#shared/model/measures.ts'
+import { poolSpecSchema } from '#shared/model/pool.ts'
+import { faultsOf } from '#shared/protocol/faults.ts'
+
+const suite = (checks: unknown, extra = {}) => suiteOf(burnInSchema.parse({ checks, ...extra }))
+
+describe('a suite', () => {
+  test('spells out its presets, in order', () => {
+    const { name, checks, timeoutSeconds } = suite(['basic'])
+    expect(checks.map((own) => own.name)).toEqual(['cpu', 'memory', 'disk', 'clock', 'network'])
+    expect(checks[2]).toMatchObject({ check: 'disk', mib: 64, timeoutSeconds: 60, limits: {} })
+    expect(name).toMatch(/^basic#[0-9a-f]{8}$/)
+    expect(timeoutSeconds).toBe(300)
+  })
+
+  test('lets a check be said anew, and stand twice under two names', () => {
+    const big = { check: 'disk', mib: 4_096, timeoutSeconds: 600 }
+    const { checks } = suite(['basic', big, { ...big, name: 'again' }])
+    const wanted = ['cpu', 'memory', 'disk', 'clock', 'network', 'again']
+    expect(checks.map((own) => own.name)).toEqual(wanted)
+    expect(checks[2]).toMatchObject({ mib: 4_096, timeoutSeconds: 600 })
+  })
+
+  test('has another name when anything in it is another', () => {
+    const named = (mib: number) => suite(['cpu', { check: 'disk', mib }]).name
+    expect(named(8)).toMatch(/^cpu\+disk#/)
+    expect(named(8)).toBe(named(8))
+    expect(named(8)).not.toBe(named(9))
+  })
+
+  test('may take what its checks may take together, if nothing is said', () => {
+    const long = { check: 'command', name: 'burn', command: ['burn'], timeoutSeconds: 3_600 }
+    expect(suite(['cpu', long]).timeoutSeconds).toBe(3_660)
+    expect(suite(['cpu', long], { timeoutSeconds: 1_000 }).timeoutSeconds).toBe(1_000)
+  })
+})
+
+test('whoever writes a suite wrong is told where, and what may stand there', () => {
+  const told = (...checks: unknown[]): string[][] => {
+    const parsed = poolSpecSchema.safeParse({ burnIn: { checks } }, { reportInput: true })
+    if (parsed.success) return []
+    return faultsOf(parsed.error.issues, poolSpecSchema).map(({ path, message }) => [path, message])
+  }
+  const disk = { check: 'disk' }
+  expect([
+    ...told('gpu'),
+    ...told({ check: 'dsk' }),
+    ...told({ ...disk, mb: 4 }),
+    ...told({ check: 'command', command: ['true'] }),
+    ...told({ ...disk, limits: { writeMibPerSecond: {} } }),
+    ...told({ ...disk, limits: { 'write-mb': { min: 1 } } }),
+    ...told({ check: 'network', reach: ['a.b'] }),
+  ]).toMatchInlineSnapshot(`
+    [
+      [
+        "burnIn.checks[0]",
+        "must be one of basic, cpu, memory, disk, clock, network, or an object, not "gpu"",
+      ],
+      [
+        "burnIn.checks[0].check",
+        "must be one of cpu, memory, disk, clock, network, command, not {"check":"dsk"}",
+      ],
+      [
+        "burnIn.checks[0].mb",
+        "unknown field 'mb'; did you mean 'mib'?",
+      ],
+      [
+        "burnIn.checks[0].name",
+        "is needed: text",
+      ],
+      [
+        "burnIn.checks[0].limits.writeMibPerSecond",
+        "must have min, max or both, not {"otherwise":"FAIL"}",
+      ],
+      [
+        "burnIn.checks[0].limits.write-mb",
+        "must be letters and digits, like writeMibPerSecond, not "write-mb"",
+      ],
+      [
+        "burnIn.checks[0].reach[0]",
+        "must be a host and a port, like a.b:443, not "a.b"",
+      ],
+    ]
+  `)
+})
+
+test('a measure is held against its limits, and a missing one keeps to none', () => {
+  const limits = {
+    writeMibPerSecond: { min: 200, otherwise: 'FAIL' as const },
+    celsius: { min: 0, max: 85, otherwise: 'WARN' as const },
+  }
+  expect(breachesOf({ writeMibPerSecond: 200, celsius: 85, other: 1 }, limits)).toEqual([])
+  expect(breachesOf({ writeMibPerSecond: 199, celsius: 86 }, limits)).toEqual([
+    { verdict: 'FAIL', text: 'writeMibPerSecond is 199, and at least 200 is asked for' },
+    { verdict: 'WARN', text: 'celsius is 86, and at most 85 is allowed' },
+  ])
+  expect(breachesOf({ writeMibPerSecond: NaN }, limits).map((own) => own.verdict)).toEqual([
+    'FAIL',
+    'UNKNOWN',
+  ])
+})
