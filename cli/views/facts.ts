@@ -7,7 +7,7 @@ import type { Paint } from '../render/paint.ts'
 import type { Fact, Section } from '../render/page.ts'
 import { cpuShare, formatAmounts, gpuShare, memoryShare } from '../render/quantities.ts'
 import { table, type Column, type TableStyle } from '../render/table.ts'
-import { ageOf, formatDuration, formatInstant } from '../render/time.ts'
+import { ageOf, formatDuration, formatInstant, formatTook } from '../render/time.ts'
 import { nodePrice, verdictColour } from './node.ts'
 import { poolLimits, poolMachines, usedOf } from './pool.ts'
 import { readyShare, workloadState, workloadWhy } from './workload.ts'
@@ -173,6 +173,8 @@ const checkColumns: readonly Column<Check>[] = [
   { title: 'NAME', of: ({ name }) => name },
   { title: 'VERDICT', of: ({ verdict }) => ({ text: verdict, colour: verdictColour(verdict) }) },
   { title: 'MEASURES', of: ({ measures }) => measuresText(measures) },
+  { title: 'LIMITS', of: ({ limits }) => limitsText(limits ?? {}) },
+  { title: 'TIME', of: ({ durationMs }) => timeText(durationMs), align: 'right' },
   { title: 'TEXT', of: ({ text }) => text, shrink: true },
 ]
 
@@ -181,6 +183,19 @@ const measuresText = (measures: Readonly<Record<string, number>>): string =>
   Object.entries(measures)
     .map(([name, value]) => `${name} ${String(Math.round(value * 100) / 100)}`)
     .join(', ')
+
+type Limits = NonNullable<Check['limits']>
+
+const limitsText = (limits: Limits): string =>
+  Object.entries(limits)
+    .flatMap(([name, { min, max }]) => [
+      ...(min === undefined ? [] : [`${name} ≥ ${String(min)}`]),
+      ...(max === undefined ? [] : [`${name} ≤ ${String(max)}`]),
+    ])
+    .join(', ')
+
+const timeText = (durationMs: number | undefined): string =>
+  durationMs === undefined ? '' : formatTook(durationMs)
 
 export function burnInSection({ burnIn }: NodeAnswer, style: TableStyle): Section {
   const checks = burnIn?.checks ?? []

@@ -7,6 +7,7 @@
  * UTC; quantities are written as specs write them (`3500m`, `8Gi`).
  */
 import { z } from 'zod'
+import { measureLimitSchema } from '../model/burn-in.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { PoolSpec } from '../model/pool.ts'
 import type { TeamSpec } from '../model/team.ts'
@@ -204,7 +205,12 @@ export const burnInAnswerSchema = z
         name: z.string(),
         verdict: z.string(),
         measures: z.record(z.string(), z.number()),
+        limits: z
+          .record(z.string(), measureLimitSchema)
+          .optional()
+          .meta({ description: 'by measure: what it was held against' }),
         text: z.string(),
+        durationMs: z.int().optional(),
       }),
     ),
   })

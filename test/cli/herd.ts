@@ -76,11 +76,19 @@ export function nodeItem(words: NodeWords): Item {
       verdict: 'PASS',
       atMs: ago(ageMs - 4_000),
       checks: [
-        { name: 'cpu', verdict: 'PASS', measures: { cores: 2, roundsPerSecond: 41.257 }, text: '' },
+        {
+          name: 'cpu',
+          verdict: 'PASS',
+          measures: { cores: 2, roundsPerSecond: 41.257 },
+          text: '',
+          durationMs: 431,
+        },
         {
           name: 'disk',
           verdict: 'PASS',
           measures: { writeMibPerSecond: 812 },
+          limits: { writeMibPerSecond: { min: 200, otherwise: 'FAIL' } },
+          durationMs: 12_310,
           text: 'verified 64 MiB',
         },
       ],
