@@ -47,14 +47,14 @@ async function main(): Promise<void> {
     table.close()
     process.exit(code)
   }
-  const { powerOffAfterMs, headPollMs, metadataPollMs, faults, diskMib } = settings
+  const { powerOffAfterMs, headPollMs, metadataPollMs, faults, diskMib, kernelLog } = settings
   const persisted = readPersisted(files.state, log)
   const agent = runAgent(
     {
       timers: realTimers,
       ...{ table, metadata, runtime, log },
       runCheck: makeChecks({
-        ...{ instanceId, faults, diskMib, path: files.check, endpoint: table.endpoint },
+        ...{ instanceId, faults, diskMib, kernelLog, path: files.check, endpoint: table.endpoint },
         clockOffsetMs: () => table.clockOffsetMs(arn),
       }),
       persist: (state) => {

@@ -11,7 +11,7 @@ import { hash } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalJson } from '../base/equal.ts'
 import { frozen } from '../base/frozen.ts'
-import { remembered } from '../base/remembered.ts'
+import { onceFor, remembered } from '../base/remembered.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema } from './names.ts'
 import { notYet } from './not-yet.ts'
@@ -95,6 +95,77 @@ const network = z
   })
   .meta({ id: 'NetworkCheck' })
 
+const kernel = z
+  .strictObject({ check: z.literal('kernel'), ...common(20) })
+  .meta({ id: 'KernelCheck' })
+
+const devices = z
+  .strictObject({
+    check: z.literal('gpu-devices'),
+    ...common(60),
+    count: z
+      .int()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('GPUs that must be there; without it, what the instance type has'),
+    minDriver: z
+      .string()
+      .regex(/^\d{1,4}(\.\d{1,4}){0,2}$/, { error: 'must be a version, like 580.95.05' })
+      .optional()
+      .describe('the oldest driver that will do'),
+  })
+  .meta({ id: 'GpuDevicesCheck' })
+
+const gpuMemory = z
+  .strictObject({
+    check: z.literal('gpu-memory'),
+    ...common(60),
+    ecc: z.enum(['on', 'any']).default('any').describe('whether error correction must be on'),
+  })
+  .meta({ id: 'GpuMemoryCheck' })
+
+const gpuLink = z
+  .strictObject({
+    check: z.literal('gpu-link'),
+    ...common(60),
+    minWidth: z.int().min(1).max(32).default(8).describe('lanes of PCIe to each GPU'),
+    minGeneration: z
+      .int()
+      .min(1)
+      .max(7)
+      .default(3)
+      .describe('of PCIe, while `load` runs: a link at rest is slow'),
+    load: z
+      .array(z.string().min(1).max(1_024))
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('a program that keeps the GPUs busy meanwhile, and its words'),
+    minNvlinks: z.int().min(0).max(64).default(0).describe('of each GPU; any that is down fails'),
+  })
+  .meta({ id: 'GpuLinkCheck' })
+
+const gpuHeat = z
+  .strictObject({
+    check: z.literal('gpu-heat'),
+    ...common(60),
+    maxCelsius: z.number().min(1).max(120).default(85).describe('of the hottest GPU'),
+  })
+  .meta({ id: 'GpuHeatCheck' })
+
+const gpuXid = z
+  .strictObject({ check: z.literal('gpu-xid'), ...common(20) })
+  .meta({ id: 'GpuXidCheck' })
+
+const dcgm = z
+  .strictObject({
+    check: z.literal('dcgm'),
+    ...common(7_200),
+    level: z.int().min(1).max(4).default(2).describe('seconds, minutes, a quarter hour, an hour'),
+  })
+  .meta({ id: 'DcgmCheck' })
+
 const command = z
   .strictObject({
     check: z.literal('command'),
@@ -109,7 +180,10 @@ const command = z
   })
   .meta({ id: 'CommandCheck' })
 
-const KINDS = [cpu, memory, disk, clock, network, command] as const
+const KINDS = [
+  ...[cpu, memory, disk, clock, network, kernel],
+  ...[devices, gpuMemory, gpuLink, gpuHeat, gpuXid, dcgm, command],
+] as const
 
 export const checkSpecSchema = z
   .discriminatedUnion('check', KINDS, {
@@ -133,11 +207,29 @@ export const askedCheckSchema = z.looseObject({
 export type AskedCheck = z.infer<typeof askedCheckSchema>
 
 /** Checks that can be asked for by their name alone. */
-const PLAIN = ['cpu', 'memory', 'disk', 'clock', 'network'] as const
+const PLAIN = [
+  ...(['cpu', 'memory', 'disk', 'clock', 'network', 'kernel'] as const),
+  ...(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-heat', 'gpu-xid', 'dcgm'] as const),
+] as const
 
+const BASIC = ['cpu', 'memory', 'disk', 'clock', 'network'] as const
+const GPU = ['kernel', 'gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-heat', 'gpu-xid'] as const
+
+type PresetEntry = (typeof PLAIN)[number] | z.input<typeof checkSpecSchema>
+
+/** What most people want of any machine, of one with GPUs in minutes, and of one in an hour. */
 const PRESETS = {
-  basic: ['cpu', 'memory', 'disk', 'clock', 'network'],
-} as const satisfies Record<string, readonly (typeof PLAIN)[number][]>
+  basic: BASIC,
+  'gpu-quick': [...BASIC, ...GPU, { check: 'dcgm', level: 2, timeoutSeconds: 900 }],
+  'gpu-deep': [
+    { check: 'cpu', seconds: 60, timeoutSeconds: 180 },
+    { check: 'memory', mib: 16_384, timeoutSeconds: 900 },
+    { check: 'disk', mib: 4_096, timeoutSeconds: 600 },
+    ...(['clock', 'network'] as const),
+    ...GPU,
+    { check: 'dcgm', level: 4, timeoutSeconds: 10_800 },
+  ],
+} as const satisfies Record<string, readonly PresetEntry[]>
 type Preset = keyof typeof PRESETS
 
 const PRESET_NAMES = Object.keys(PRESETS) as readonly Preset[]
@@ -194,16 +286,34 @@ export type Suite = {
   readonly timeoutSeconds: number
 }
 
-/** The suite spelt out, in the order in which it is run; the default one for no pool. */
-export function suiteOf(burnIn: BurnInSpec = DEFAULT): Suite {
-  return spelt(burnIn)
+/** What is known of a machine before anybody has looked. */
+export type Hardware = { readonly gpuCount: number }
+
+/**
+ * The suite spelt out for a machine, in the order in which it is run; for any machine of the pool
+ * without one, and the default suite without a pool. A machine without GPUs is asked nothing about
+ * them.
+ */
+export function suiteOf(burnIn: BurnInSpec = DEFAULT, hardware?: Hardware): Suite {
+  return speller(burnIn)(hardware?.gpuCount)
 }
 
 const DEFAULT = frozen(burnInSchema.parse({}))
 
-const spelt = remembered((burnIn: BurnInSpec): Suite => {
+const speller = remembered((burnIn: BurnInSpec) =>
+  onceFor((gpuCount: number | undefined) => spell(burnIn, gpuCount)),
+)
+
+function spell(burnIn: BurnInSpec, gpuCount: number | undefined): Suite {
   const said = burnIn.checks.flatMap(checksOf).map((own) => ({ ...own, name: checkName(own) }))
-  const checks = [...new Map(said.map((own) => [own.name, own])).values()]
+  const all = [...new Map(said.map((own) => [own.name, own])).values()]
+  const plain = all.filter(({ check }) => !ABOUT_GPUS.has(check))
+  const asked = gpuCount === 0 && plain.length > 0 ? plain : all
+  const checks = asked.map((own) =>
+    own.check === 'gpu-devices' && gpuCount !== undefined && gpuCount > 0
+      ? { ...own, count: own.count ?? gpuCount }
+      : own,
+  )
   const label = burnIn.checks.map(entryName).join('+').slice(0, LABEL_MAX_CHARS)
   const allowed = checks.reduce((sum, own) => sum + own.timeoutSeconds, 0)
   return {
@@ -211,8 +321,11 @@ const spelt = remembered((burnIn: BurnInSpec): Suite => {
     checks,
     timeoutSeconds: burnIn.timeoutSeconds ?? Math.max(allowed, LIMITS.burnInTimeoutSeconds),
   }
-})
+}
 
+const ABOUT_GPUS: ReadonlySet<CheckKind> = new Set([
+  ...(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-heat', 'gpu-xid', 'dcgm'] as const),
+])
 const LABEL_MAX_CHARS = 40
 
 export function checkName(spec: CheckSpec): string {
@@ -228,8 +341,8 @@ export function entryName(entry: Entry): string {
 
 function checksOf(entry: Entry): readonly CheckSpec[] {
   if (typeof entry !== 'string') return [entry]
-  const names = isPreset(entry) ? PRESETS[entry] : [entry]
-  return names.map((check) => checkSpecSchema.parse({ check }))
+  const entries: readonly PresetEntry[] = isPreset(entry) ? PRESETS[entry] : [entry]
+  return entries.map((own) => checkSpecSchema.parse(typeof own === 'string' ? { check: own } : own))
 }
 
 const isPreset = (entry: string): entry is Preset => entry in PRESETS

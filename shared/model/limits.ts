@@ -195,6 +195,10 @@ export const LIMITS = {
   replicaPortLast: 31_999,
   replicaPortTries: 200,
   diskCheckMib: 64,
+  /** Records of the kernel's log that are read at a time; its ring has room for fewer. */
+  kernelRecordsMax: 200_000,
+  /** What SIGKILL has not ended by then hangs in the kernel. */
+  toolKillMs: 2_000,
   /** Of what a tool prints, the end of it. */
   toolOutputMaxBytes: 4_194_304,
   /** Reports and nodes carry a result for each. */

@@ -37,6 +37,7 @@ async function look(check: unknown, extra: Partial<CheckOptions> = {}): Promise<
     path: join(directory.path, 'check.bin'),
     faults: [],
     diskMib: 8,
+    kernelLog: '/dev/null',
     endpoint,
     clockOffsetMs: () => Promise.resolve(120),
     ...extra,
@@ -159,7 +160,7 @@ describe('a check that cannot run is INFRA, and condemns nothing', () => {
 
   it('and a check that nobody knows is UNKNOWN', async () => {
     const run = makeChecks({
-      ...{ instanceId: 'i-1', path: '', faults: [], diskMib: 1, endpoint },
+      ...{ instanceId: 'i-1', path: '', faults: [], diskMib: 1, endpoint, kernelLog: '' },
       clockOffsetMs: () => Promise.resolve(0),
     })
     const known = { timeoutSeconds: 1, limits: {} }

@@ -37,11 +37,40 @@ describe('a suite', () => {
   })
 })
 
+describe('a suite about GPUs', () => {
+  const quick = burnInSchema.parse({ checks: ['gpu-quick'] })
+  const names = (gpuCount?: number): string[] =>
+    suiteOf(quick, gpuCount === undefined ? undefined : { gpuCount }).checks.map((own) => own.name)
+
+  test('asks for as many as the instance type has', () => {
+    const devices = suiteOf(quick, { gpuCount: 8 }).checks.find((own) => own.name === 'gpu-devices')
+    expect(devices).toMatchObject({ count: 8 })
+    expect(names(8)).toContain('dcgm')
+    expect(suiteOf(quick, { gpuCount: 8 }).name).not.toBe(suiteOf(quick, { gpuCount: 4 }).name)
+  })
+
+  test('asks a machine without GPUs nothing about them, unless nothing else is asked', () => {
+    expect(names(0)).toEqual(['cpu', 'memory', 'disk', 'clock', 'network', 'kernel'])
+    const alone = burnInSchema.parse({ checks: ['dcgm'] })
+    expect(suiteOf(alone, { gpuCount: 0 }).checks.map((own) => own.name)).toEqual(['dcgm'])
+  })
+
+  test('may take its time', () => {
+    expect(suiteOf(quick).timeoutSeconds).toBeGreaterThan(900)
+    const deep = burnInSchema.parse({ checks: ['gpu-deep'] })
+    expect(suiteOf(deep).timeoutSeconds).toBeGreaterThan(10_800)
+    expect(suiteOf(deep).checks.find((own) => own.name === 'dcgm')).toMatchObject({ level: 4 })
+  })
+})
+
 test('whoever writes a suite wrong is told where, and what may stand there', () => {
   const told = (...checks: unknown[]): string[][] => {
     const parsed = poolSpecSchema.safeParse({ burnIn: { checks } }, { reportInput: true })
     if (parsed.success) return []
-    return faultsOf(parsed.error.issues, poolSpecSchema).map(({ path, message }) => [path, message])
+    return faultsOf(parsed.error.issues, poolSpecSchema).map(({ path, message }) => [
+      path,
+      message.slice(0, 72),
+    ])
   }
   const disk = { check: 'disk' }
   expect([
@@ -56,11 +85,11 @@ test('whoever writes a suite wrong is told where, and what may stand there', () 
     [
       [
         "burnIn.checks[0]",
-        "must be one of basic, cpu, memory, disk, clock, network, or an object, not "gpu"",
+        "must be one of basic, gpu-quick, gpu-deep, cpu, memory, disk, clock, net",
       ],
       [
         "burnIn.checks[0].check",
-        "must be one of cpu, memory, disk, clock, network, command, not {"check":"dsk"}",
+        "must be one of cpu, memory, disk, clock, network, kernel, gpu-devices, g",
       ],
       [
         "burnIn.checks[0].mb",

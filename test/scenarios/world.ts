@@ -315,7 +315,7 @@ function addNode(world: World, line: NodeLine): void {
   const place = { instanceType: type, zone, capacityType, pool } as const
   const priceUsdPerHour = must(priceOf(world, place), `a price for ${type} in ${zone}`)
   const arn = `arn:aws:ec2:us-east-1:1:instance/i-${name}`
-  const suite = suiteOf(world.pools.find((own) => own.name === pool)?.spec.burnIn).name
+  const suite = suiteOf(world.pools.find((own) => own.name === pool)?.spec.burnIn, shape).name
   const started = phase !== 'booting'
   const node: Node = nodeSchema.parse({
     kind: 'node',

@@ -10,11 +10,15 @@ import {
 } from '#shared/model/burn-in.ts'
 import { judgeClock } from '../../checks/clock.ts'
 import { couldNot, found, type Finding } from '../../checks/finding.ts'
+import { judgeKernelLog } from '../../checks/kernel-log.ts'
+import { judgeXids } from '../../checks/nvidia/xid-log.ts'
 import { isCorrupted, type Faults } from '../../faults.ts'
 import type { RunCheck } from '../../ports.ts'
+import { readKernelLog } from '../kernel-log.ts'
 import { checkCommand } from './command.ts'
 import { checkCpu } from './cpu.ts'
 import { checkDisk } from './disk.ts'
+import { checkDcgm, checkDevices, checkGpuMemory, checkHeat, checkLink } from './gpu.ts'
 import { checkMemory } from './memory.ts'
 import { checkNetwork } from './network.ts'
 
@@ -25,6 +29,8 @@ export type CheckOptions = {
   readonly faults: Faults
   /** The most that it writes, whatever a suite says. */
   readonly diskMib: number
+  /** `/dev/kmsg`, or a file like it. */
+  readonly kernelLog: string
   /** `host:port` of the table. */
   readonly endpoint: string
   /** This machine's clock less DynamoDB's; throws TableError where there is no answer. */
@@ -34,7 +40,9 @@ export type CheckOptions = {
 type Check<K extends CheckKind> = (spec: CheckOf<K>, corrupted: boolean) => Promise<Finding>
 
 export function makeChecks(options: CheckOptions): RunCheck {
-  const { endpoint, path, diskMib } = options
+  const { endpoint, path, diskMib, kernelLog } = options
+  const withKernelLog = (judge: (log: readonly string[]) => Finding): Promise<Finding> =>
+    Promise.resolve(judgeLog(judge, kernelLog))
   const checks: { readonly [K in CheckKind]: Check<K> } = {
     cpu: checkCpu,
     memory: checkMemory,
@@ -42,6 +50,13 @@ export function makeChecks(options: CheckOptions): RunCheck {
       checkDisk({ corrupted, path, timeoutSeconds, mib: Math.min(mib, diskMib) }),
     clock: () => options.clockOffsetMs().then(judgeClock, couldNot),
     network: (spec) => checkNetwork(spec, endpoint),
+    kernel: () => withKernelLog(judgeKernelLog),
+    'gpu-devices': checkDevices,
+    'gpu-memory': checkGpuMemory,
+    'gpu-link': checkLink,
+    'gpu-heat': checkHeat,
+    'gpu-xid': () => withKernelLog(judgeXids),
+    dcgm: checkDcgm,
     command: checkCommand,
   }
   const run = <K extends CheckKind>(spec: CheckOf<K>): Promise<Finding> => {
@@ -55,6 +70,14 @@ export function makeChecks(options: CheckOptions): RunCheck {
     const finding = spec.success ? await run(spec.data) : unknownTo(asked)
     const durationMs = Math.round(performance.now() - startMs)
     return { name: asked.name, ...finding, durationMs }
+  }
+}
+
+function judgeLog(judge: (log: readonly string[]) => Finding, path: string): Finding {
+  try {
+    return judge(readKernelLog(path))
+  } catch (error) {
+    return couldNot(error)
   }
 }
 

@@ -23,10 +23,15 @@ export function runTool({ words, timeoutMs, environment }: ToolRun): Promise<End
     })
     const [stdout, stderr] = [keep(child.stdout), keep(child.stderr)]
     let isLate = false
-    // The whole group: what a script has started does not outlive it.
+    const over = (end: Pick<Ended, 'code' | 'signal'>): void => {
+      resolve({ ...end, isLate, stdout: stdout(), stderr: stderr() })
+    }
+    // The whole group: what a script has started does not outlive it. One that waits for hardware
+    // survives even that, and is not waited for.
     const timer = setTimeout(() => {
       isLate = true
       if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+      setTimeout(over, LIMITS.toolKillMs, {})
     }, timeoutMs)
     child.once('error', (error) => {
       clearTimeout(timer)
@@ -34,8 +39,7 @@ export function runTool({ words, timeoutMs, environment }: ToolRun): Promise<End
     })
     child.once('close', (code, signal) => {
       clearTimeout(timer)
-      const end = { ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) }
-      resolve({ ...end, isLate, stdout: stdout(), stderr: stderr() })
+      over({ ...(code === null ? {} : { code }), ...(signal === null ? {} : { signal }) })
     })
   })
 }
@@ -53,4 +57,29 @@ function keep(stream: NodeJS.ReadableStream): () => string {
     bytes = most
   })
   return () => Buffer.concat(chunks).subarray(-most).toString('utf8')
+}
+
+export type RunningTool = {
+  /** How it ended already, if it has. */
+  readonly ended: number | string | undefined
+  /** Ends it with all it has started. */
+  readonly end: () => void
+}
+
+/** Starts a program, and gives it some time to get going; throws where it could not be started. */
+export function startTool(words: readonly string[], warmUpMs: number): Promise<RunningTool> {
+  const [program = '', ...rest] = words
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { stdio: 'ignore', detached: true })
+    const end = (): void => {
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+    }
+    const timer = setTimeout(() => {
+      resolve({ ended: child.exitCode ?? child.signalCode ?? undefined, end })
+    }, warmUpMs)
+    child.once('error', (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
+  })
 }

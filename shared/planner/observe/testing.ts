@@ -55,7 +55,7 @@ export function testOf(
   { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
   { nowMs, tries }: { nowMs: number; tries: number },
 ): Extract<Action, { kind: 'test' }> {
-  const { name: suite, checks, timeoutSeconds } = suiteOf(pool?.spec.burnIn)
+  const { name: suite, checks, timeoutSeconds } = suiteOf(pool?.spec.burnIn, node.machine)
   const attempt = (node.burnIn?.attempt ?? 0) + 1
   return {
     kind: 'test',

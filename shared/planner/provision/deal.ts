@@ -54,13 +54,13 @@ export function dealInstances({ launch, instances, draft, snapshot }: DealContex
     .filter((own) => !taken.has(own.instanceId))
     .sort(byKey((own) => own.instanceId))
   const pool = snapshot.pools.find((own) => own.name === launch.pool)
-  const suite = suiteOf(pool?.spec.burnIn)
   const nodes: Node[] = []
   const assignments: Assignment[] = []
   open.slice(0, fresh.length).forEach((claim, i) => {
     const instance = fresh[i]
     if (instance === undefined) return
     const machine = machineOf(instance, { claim, snapshot, nowMs: snapshot.nowMs })
+    const suite = suiteOf(pool?.spec.burnIn, machine)
     nodes.push({
       ...claim,
       phase: 'booting',

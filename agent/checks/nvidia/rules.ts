@@ -1,0 +1,81 @@
+/**
+ * Rules about what a GPU says of itself, and their judgement: a table a check.
+ *
+ * A rule that is needed has to be answered: where the GPU says nothing, the check is UNKNOWN, never
+ * a pass. One that is not needed speaks only where the hardware knows of it. An error in place of a
+ * value condemns the GPU where the words say that it is gone, and is UNKNOWN otherwise.
+ */
+import { worst, type VerdictName } from '#shared/model/verdict.ts'
+import { found, type Finding, type Measures } from '../finding.ts'
+import type { Gpu } from './smi-log.ts'
+
+export type Rule = {
+  /** What a person calls it. */
+  readonly what: string
+  /** Where it stands, under the names that drivers gave it. */
+  readonly paths: readonly string[]
+  /** Undefined: nobody can tell what that means. */
+  readonly isFine: (text: string) => boolean | undefined
+  /** What it comes to where it is not fine. */
+  readonly otherwise: VerdictName
+  readonly needed: (gpu: Gpu) => boolean
+}
+
+export const always = (): boolean => true
+export const ifSaid = (): boolean => false
+
+/** `Yes` and `No`, `Active` and `Not Active`: fine as long as it says the given. */
+export function says(fine: string, bad: string): Rule['isFine'] {
+  return (text) => (text === fine ? true : text === bad ? false : undefined)
+}
+
+const GONE = /^gpu (is lost|requires reset|is inaccessible)$/i
+
+type Fault = { readonly verdict: VerdictName; readonly text: string }
+
+/** What the rules make of all the GPUs; the text names the first of the worst. */
+export function judgeGpus(
+  gpus: readonly Gpu[],
+  rules: readonly Rule[],
+  measures: Measures,
+): Finding {
+  const faults = gpus.flatMap((gpu) => rules.flatMap((rule) => faultOf(gpu, rule)))
+  if (faults.length === 0) return found('PASS', '', measures)
+  const verdict = worst(faults.map((own) => own.verdict))
+  const told = faults.filter((own) => own.verdict === verdict).map((own) => own.text)
+  const more = told.length > TOLD_MAX ? `; and ${String(told.length - TOLD_MAX)} more` : ''
+  return found(verdict, `${told.slice(0, TOLD_MAX).join('; ')}${more}`, measures)
+}
+
+const TOLD_MAX = 3
+
+function faultOf(gpu: Gpu, rule: Rule): Fault[] {
+  const { what, paths, isFine, otherwise, needed } = rule
+  const said = gpu.at(...paths)
+  const fault = (verdict: VerdictName, text: string): Fault[] => [
+    { verdict, text: `${nameOf(gpu)}: ${what} ${text}` },
+  ]
+  if (said.told === 'nothing') return needed(gpu) ? fault('UNKNOWN', 'is not told') : []
+  if (said.told === 'error') return fault(GONE.test(said.text) ? 'FAIL' : 'UNKNOWN', said.text)
+  const fine = isFine(said.text)
+  if (fine === undefined) return fault('UNKNOWN', `cannot be read: ${said.text.slice(0, 40)}`)
+  return fine ? [] : fault(otherwise, `is ${said.text}`)
+}
+
+/** The GPU, as a person finds it again: by its place, and in the kernel's log. */
+export function nameOf({ index, bus }: Gpu): string {
+  return `GPU ${String(index)} at ${bus === '' ? 'no bus address' : bus}`
+}
+
+/** Of all that the GPUs say there, the least, the most or the sum; NaN where none says anything. */
+export function measured(
+  gpus: readonly Gpu[],
+  paths: readonly string[],
+  read: (text: string) => number,
+): readonly number[] {
+  return gpus.flatMap((gpu) => {
+    const said = gpu.at(...paths)
+    const value = said.told === 'value' ? read(said.text) : NaN
+    return Number.isNaN(value) ? [] : [value]
+  })
+}
