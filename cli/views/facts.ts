@@ -197,7 +197,7 @@ const limitsText = (limits: Limits): string =>
 const timeText = (durationMs: number | undefined): string =>
   durationMs === undefined ? '' : formatTook(durationMs)
 
-export function burnInSection({ burnIn }: NodeAnswer, style: TableStyle): Section {
+export function burnInSection({ burnIn }: Pick<NodeAnswer, 'burnIn'>, style: TableStyle): Section {
   const checks = burnIn?.checks ?? []
   return { title: 'Checks', lines: checks.length === 0 ? [] : table(checkColumns, checks, style) }
 }

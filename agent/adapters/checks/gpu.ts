@@ -35,6 +35,13 @@ async function withSmi(judge: (log: SmiLog) => Finding): Promise<Finding> {
   return 'unreadable' in log ? judgeSilence(ended, log.unreadable) : judge(log)
 }
 
+/** GPUs that nvidia-smi shows on this machine; none where it is not there. */
+export async function countGpus(): Promise<number> {
+  const ended = await ask(SMI, SMI_TIMEOUT_MS)
+  const log = 'verdict' in ended ? undefined : readSmiLog(ended.stdout)
+  return log === undefined || 'unreadable' in log ? 0 : log.gpus.length
+}
+
 /** How long a load runs before the links are looked at. */
 const WARM_UP_MS = 5_000
 
