@@ -26,6 +26,20 @@ export class MetadataError extends DroverError {
   }
 }
 
+/** The Docker Engine did not answer, or would not do what it was asked. */
+export class DockerError extends DroverError {
+  /** Absent where there was no answer. */
+  readonly status: number | undefined
+  /** The engine's or a registry's own words. */
+  readonly said: string | undefined
+
+  constructor({ status, said, ...facts }: Facts & { status?: number; said?: string }) {
+    super({ code: 'DockerFailed', ...facts })
+    this.status = status
+    this.said = said
+  }
+}
+
 /** Another agent already works in this directory. */
 export class AgentRunsError extends DroverError {
   constructor(facts: Facts) {

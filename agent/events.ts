@@ -53,6 +53,7 @@ type Facts =
       readonly pid: number
       readonly code?: number
       readonly signal?: string
+      readonly reason?: 'OutOfMemory'
     }
   | {
       readonly kind: 'probe-result'

@@ -226,6 +226,7 @@ function exited(state: AgentState, event: EventOf<'process-exited'>): AgentState
 function exitReason(replica: ReplicaState, event: EventOf<'process-exited'>): string {
   if (replica.stop?.killedAtMs !== undefined) return 'KilledAfterGrace'
   if (replica.stop !== undefined) return 'Stopped'
+  if (event.reason !== undefined) return event.reason
   if (event.signal !== undefined) return 'Signalled'
   if (event.code === undefined) return 'EndedUnwatched'
   return event.code === 0 ? 'Completed' : 'Error'

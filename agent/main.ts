@@ -6,16 +6,25 @@
  * and are adopted by the next one. A service manager must therefore not kill the group (systemd:
  * `KillMode=process`).
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError } from '#shared/base/errors.ts'
 import { makeLogger, type Logger } from '#shared/base/log.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { makeChecks } from './adapters/checks/checks.ts'
 import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
+import { waitForEngine } from './adapters/docker/engine.ts'
+import { openRegistries } from './adapters/docker/registry.ts'
+import {
+  openDockerRuntime,
+  type DockerRuntime,
+  type DockerRuntimeOptions,
+} from './adapters/docker-runtime.ts'
 import { takeLock } from './adapters/lock.ts'
 import { openMetadata, type Identity, type InstanceMetadata } from './adapters/metadata.ts'
+import { openPortBook } from './adapters/ports-in-use.ts'
 import { openProcessRuntime } from './adapters/process-runtime.ts'
+import { joinRuntimes } from './adapters/runtimes.ts'
 import { openTable } from './adapters/table.ts'
 import { realTimers } from './adapters/timers.ts'
 import { runAgent } from './driver.ts'
@@ -35,12 +44,12 @@ async function main(): Promise<void> {
 
   const table = openTable({ table: settings.table, region: settings.region ?? identity.region })
   const { instanceId, arn } = identity
-  const runtime = openProcessRuntime({
-    ...{ instanceId, bootId, log },
-    environment: process.env,
-    directory: settings.directory,
-    address: settings.address ?? identity.address,
-  })
+  const address = settings.address ?? identity.address
+  const { directory } = settings
+  const node = { instanceId, directory, environment: process.env }
+  const shared = { ...node, address, ports: openPortBook(), log }
+  const docker = await openDocker(shared, settings.dockerSocket)
+  const runtime = joinRuntimes(openProcessRuntime({ ...shared, bootId }), docker)
   const end = (code: number): void => {
     agent.stop()
     runtime.close()
@@ -67,6 +76,7 @@ async function main(): Promise<void> {
     {
       settings: {
         ...{ arn, bootId, agentVersion: AGENT_VERSION },
+        runtimes: docker === undefined ? ['process'] : ['process', 'docker'],
         ...(powerOffAfterMs === undefined ? {} : { powerOffAfterMs }),
       },
       ...{ headPollMs, metadataPollMs },
@@ -79,6 +89,16 @@ async function main(): Promise<void> {
       end(0)
     })
   }
+}
+
+type Shared = Omit<DockerRuntimeOptions, 'engine' | 'credentialsFor'>
+
+/** Undefined on a machine without an engine. One that is there and silent ends the agent. */
+async function openDocker(shared: Shared, socket: string): Promise<DockerRuntime | undefined> {
+  if (!existsSync(socket)) return undefined
+  const engine = await waitForEngine(socket, LIMITS.dockerWaitMs)
+  shared.log.info('containers run here too', { socket, version: engine.version })
+  return openDockerRuntime({ ...shared, engine, credentialsFor: openRegistries() })
 }
 
 type Learn = {

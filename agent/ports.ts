@@ -35,7 +35,14 @@ export type Metadata = {
   notices(): Promise<Notices>
 }
 
-export type Exit = { replicaId: string; pid: number; code?: number; signal?: string }
+export type Exit = {
+  replicaId: string
+  pid: number
+  code?: number
+  signal?: string
+  /** Where the runtime knows more than code and signal tell. */
+  reason?: 'OutOfMemory'
+}
 export type StartResult =
   | { readonly started: RunningProcess }
   /** It did not come to life; the reason is fit for a report. */

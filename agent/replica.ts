@@ -49,11 +49,15 @@ export function lastCallMs(replica: ReplicaState, state: AgentState): number {
 }
 
 /** Why it can never start here, whatever time does. */
-export function refusalOf(replica: ReplicaState): string | undefined {
-  if (replica.template === undefined) return 'TemplateMissing'
-  if (replica.template.image !== undefined) return 'NoContainerRuntime'
-  if (replica.template.command === undefined) return 'CommandMissing'
-  return undefined
+export function refusalOf(
+  { template }: ReplicaState,
+  { settings }: AgentState,
+): string | undefined {
+  if (template === undefined) return 'TemplateMissing'
+  if (template.image === undefined) {
+    return template.command === undefined ? 'CommandMissing' : undefined
+  }
+  return settings.runtimes.includes('docker') ? undefined : 'NoContainerRuntime'
 }
 
 /** When SIGKILL is next due for a replica that was told to stop. */
@@ -66,11 +70,15 @@ export function killAtMs(replica: ReplicaState, state: AgentState): number {
 }
 
 /** The phase that a report names. */
-export function phaseOf(replica: ReplicaState, stopping: boolean): ReportedPhase {
+export function phaseOf(
+  replica: ReplicaState,
+  state: AgentState,
+  stopping: boolean,
+): ReportedPhase {
   switch (replica.process.state) {
     case 'none':
       if (stopping) return 'gone'
-      return refusalOf(replica) !== undefined || replica.startAtMs !== undefined
+      return refusalOf(replica, state) !== undefined || replica.startAtMs !== undefined
         ? 'failed'
         : 'starting'
     case 'starting':
@@ -108,7 +116,7 @@ function settleGone(replica: ReplicaState): Settled {
 }
 
 function settleStart(replica: ReplicaState, state: AgentState, nowMs: number): Settled {
-  const refusal = refusalOf(replica)
+  const refusal = refusalOf(replica, state)
   if (refusal !== undefined && replica.lastExit === undefined) {
     return { replica: { ...replica, lastExit: { reason: refusal, atMs: nowMs } }, effects: [] }
   }
@@ -167,7 +175,7 @@ function launchOf(replica: ReplicaState, state: AgentState): ReplicaLaunch | und
   const node = state.assignment?.node
   const { id, workload, version, template, gpus, graceSeconds } = replica
   if (node === undefined || template === undefined) return undefined
-  if (refusalOf(replica) !== undefined) return undefined
+  if (refusalOf(replica, state) !== undefined) return undefined
   return { replicaId: id, workload, node, version, template, gpus, graceSeconds }
 }
 
@@ -184,7 +192,7 @@ export function nextLookMs(replica: ReplicaState, state: AgentState, nowMs: numb
     case 'none':
       return Math.min(
         lastCall,
-        refusalOf(replica) === undefined ? (startAtMs ?? Infinity) : Infinity,
+        refusalOf(replica, state) === undefined ? (startAtMs ?? Infinity) : Infinity,
       )
     case 'up':
       return Math.min(lastCall, probe?.inFlight === false ? probe.nextAtMs : Infinity)

@@ -72,13 +72,13 @@ export function settlePersist(state: AgentState, nowMs: number): Told {
 
 /** The report's content as of now. */
 export function reportContent(state: AgentState, nowMs: number): ReportContent {
-  const { arn, bootId, agentVersion } = state.settings
+  const { arn, bootId, agentVersion, runtimes } = state.settings
   const { burnIn, interruption } = state
   return {
     kind: 'report',
     ...{ arn, bootId, agentVersion },
     observedGeneration: state.assignment?.generation ?? 0,
-    runtimes: ['process'],
+    runtimes: [...runtimes],
     replicas: Object.values(state.replicas).map((replica) => reported(replica, state, nowMs)),
     ...(burnIn === undefined
       ? {}
@@ -97,7 +97,7 @@ export function reportContent(state: AgentState, nowMs: number): ReportContent {
 
 function reported(replica: ReplicaState, state: AgentState, nowMs: number): ReportedReplica {
   const stopping = stopCause(replica, state, nowMs) !== undefined
-  const phase = phaseOf(replica, stopping)
+  const phase = phaseOf(replica, state, stopping)
   const { process, lastExit } = replica
   return {
     id: replica.id,

@@ -12,6 +12,7 @@
  * | `DROVER_BOOT_ID` | `/proc/sys/kernel/random/boot_id` | names this boot of the machine |
  * | `DROVER_POWER_OFF_AFTER_SECONDS` | never | end all after such silence of metadata |
  * | `DROVER_CHECK_DISK_MIB` | 64 | how much the disk check writes |
+ * | `DROVER_DOCKER_SOCKET` | `/var/run/docker.sock` | of the engine that runs containers, if any |
  * | `DROVER_KERNEL_LOG` | `/dev/kmsg` | where the kernel's messages are read |
  * | `DROVER_FAULTY_CHECKS` | `[]` | hardware faults to inject: see faults.ts |
  * | `DROVER_LOG_LEVEL` | `info` | `debug`, `info`, `warn`, `error` |
@@ -35,6 +36,7 @@ export type Settings = {
   readonly powerOffAfterMs?: number
   readonly diskMib: number
   readonly kernelLog: string
+  readonly dockerSocket: string
   readonly faults: Faults
   readonly logLevel: LogLevel
   readonly region?: string
@@ -50,6 +52,7 @@ export function readSettings(environment: Environment): Settings {
     metadataPollMs: number(environment, 'DROVER_METADATA_POLL_MS', LIMITS.metadataPollMs),
     headPollMs: number(environment, 'DROVER_HEAD_POLL_MS', LIMITS.headPollMs),
     diskMib: number(environment, 'DROVER_CHECK_DISK_MIB', LIMITS.diskCheckMib),
+    dockerSocket: text(environment, 'DROVER_DOCKER_SOCKET') ?? '/var/run/docker.sock',
     kernelLog: text(environment, 'DROVER_KERNEL_LOG') ?? '/dev/kmsg',
     faults: faults(environment),
     logLevel: logLevel(environment),

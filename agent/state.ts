@@ -76,6 +76,8 @@ export type AgentSettings = {
   readonly arn: string
   readonly bootId: string
   readonly agentVersion: string
+  /** What replicas can run in here. */
+  readonly runtimes: Report['runtimes']
   /** Silence of instance metadata after which the agent ends itself; absent: never. */
   readonly powerOffAfterMs?: number
 }

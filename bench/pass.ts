@@ -192,7 +192,9 @@ async function row(
 /** The agent of a node with ten replicas, all of them ready, in the middle of its day. */
 function agentOf(assignment: Assignment): AgentState {
   let nowMs = START_MS
-  let state = initialState({ arn: assignment.arn, bootId: 'boot-1', agentVersion: 'bench' })
+  const { arn } = assignment
+  const own = { arn, bootId: 'boot-1', agentVersion: 'bench', runtimes: ['process' as const] }
+  let state = initialState(own)
   const tell = (event: Parameters<typeof step>[1]): void => {
     state = step(state, event).state
   }

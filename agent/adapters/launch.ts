@@ -42,25 +42,36 @@ export function replicaEnvironment(
     const value = facts.environment[name]
     return value === undefined ? [] : [[name, value] as const]
   })
+  const stateDirectory = facts.environment['DROVER_STATE_DIR']
+  return {
+    ...Object.fromEntries(inherited),
+    ...ownEnvironment(launch, ports, facts.instanceId),
+    CUDA_VISIBLE_DEVICES: launch.gpus.map((gpu) => gpu.index).join(','),
+    DROVER_AGENT_DIR: facts.directory,
+    ...(stateDirectory === undefined ? {} : { DROVER_STATE_DIR: stateDirectory }),
+  }
+}
+
+/** What is the replica's own, wherever it runs. */
+export function ownEnvironment(
+  launch: ReplicaLaunch,
+  ports: Readonly<Record<string, number>>,
+  instanceId: string,
+): Record<string, string> {
   const named = launch.template.ports.flatMap(({ name }) => {
     const port = ports[name]
     return port === undefined ? [] : [[portVariable(name), String(port)] as const]
   })
   const first = named[0]
-  const stateDirectory = facts.environment['DROVER_STATE_DIR']
   return {
-    ...Object.fromEntries(inherited),
     ...launch.template.env,
     ...Object.fromEntries(named),
     ...(first === undefined ? {} : { PORT: first[1] }),
-    CUDA_VISIBLE_DEVICES: launch.gpus.map((gpu) => gpu.index).join(','),
     DROVER_REPLICA_ID: launch.replicaId,
     DROVER_WORKLOAD: launch.workload,
     DROVER_VERSION: launch.version,
     DROVER_NODE: launch.node,
-    DROVER_INSTANCE_ID: facts.instanceId,
-    DROVER_AGENT_DIR: facts.directory,
-    ...(stateDirectory === undefined ? {} : { DROVER_STATE_DIR: stateDirectory }),
+    DROVER_INSTANCE_ID: instanceId,
     DROVER_GRACE_SECONDS: String(launch.graceSeconds),
   }
 }

@@ -22,15 +22,25 @@ export type ProbeTarget = {
 
 /** Never throws, and ends within the probe's timeout. */
 export function probe(target: ProbeTarget): Promise<boolean> {
-  const { health, addresses } = target
+  const { health } = target
+  return health.exec === undefined
+    ? probeNetwork(target)
+    : probeExec(target, health.timeoutSeconds * 1000)
+}
+
+/** Asks over the network; an exec probe is a no. */
+export function probeNetwork({
+  health,
+  addresses,
+}: Pick<ProbeTarget, 'health' | 'addresses'>): Promise<boolean> {
   const timeoutMs = health.timeoutSeconds * 1000
   if (health.http !== undefined) {
     const address = addresses[health.http.port]
     if (address === undefined) return Promise.resolve(false)
     return probeHttp(`http://${address}${health.http.path}`, timeoutMs)
   }
-  if (health.tcp !== undefined) return probeTcp(addresses[health.tcp.port] ?? '', timeoutMs)
-  return probeExec(target, timeoutMs)
+  if (health.tcp === undefined) return Promise.resolve(false)
+  return probeTcp(addresses[health.tcp.port] ?? '', timeoutMs)
 }
 
 function probeHttp(url: string, timeoutMs: number): Promise<boolean> {

@@ -18,8 +18,9 @@ import type { AdoptedProcess, RunningProcess } from '../events.ts'
 import type { Exit, Runtime, StartResult } from '../ports.ts'
 import { agentFiles, type AgentFiles } from './files.ts'
 import { readJournal, survivorsOf, writeJournal, type JournalEntry } from './journal.ts'
-import { choosePorts, expandCommand, replicaEnvironment, type NodeFacts } from './launch.ts'
+import { expandCommand, replicaEnvironment, type NodeFacts } from './launch.ts'
 import { pruneLogs, rotateLog, withLog, type LogLimits } from './logs.ts'
+import type { PortBook } from './ports-in-use.ts'
 import { probe } from './probes.ts'
 import { codeOf, isAlive, processesOf, signalGroup, signalPid, startTimeOf } from './processes.ts'
 
@@ -29,6 +30,7 @@ export type ProcessRuntimeOptions = NodeFacts & {
   readonly bootId: string
   /** What replicas are reached at: `127.0.0.1`, or the instance's private address. */
   readonly address: string
+  readonly ports: PortBook
   readonly log: Logger
   readonly logLimits?: LogLimits
   readonly logCheckMs?: number
@@ -52,7 +54,6 @@ type Shared = {
   readonly entries: Map<string, JournalEntry>
   /** Ids among them that are no children of ours. */
   readonly adopted: Set<string>
-  readonly portsBeingChosen: Set<number>
   tellExit: (exit: Exit) => void
   /** Another agent may be at work here already: nothing is written or ended any more. */
   closed: boolean
@@ -65,7 +66,6 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
     files: agentFiles(options.directory),
     entries: new Map(),
     adopted: new Set(),
-    portsBeingChosen: new Set(),
     tellExit: () => undefined,
     closed: false,
   }
@@ -119,6 +119,7 @@ function adopt(shared: Shared): readonly AdoptedProcess[] {
   }
   for (const entry of adopted) {
     entries.set(entry.replicaId, entry)
+    options.ports.keep(entry.replicaId, entry.ports)
     shared.adopted.add(entry.replicaId)
   }
   writeJournal(files.journal, entries.values())
@@ -149,20 +150,17 @@ async function start(
   launch: ReplicaLaunch,
   before: Readonly<Record<string, number>>,
 ): Promise<StartResult> {
-  const { entries, portsBeingChosen } = shared
-  if (entries.has(launch.replicaId)) return { failed: 'AlreadyRuns' }
+  const { entries, options } = shared
+  const { replicaId } = launch
+  if (entries.has(replicaId)) return { failed: 'AlreadyRuns' }
   const names = launch.template.ports.map((port) => port.name)
-  const used = [...entries.values()].flatMap((entry) => Object.values(entry.ports))
-  const mine: number[] = []
   try {
-    const ports = await choosePorts(names, before, new Set([...used, ...portsBeingChosen]))
-    mine.push(...Object.values(ports))
-    for (const port of mine) portsBeingChosen.add(port)
+    const ports = await options.ports.choose(replicaId, names, before)
     return await spawnReplica(shared, launch, ports)
   } catch (error) {
     return { failed: startFailure(launch, error) }
   } finally {
-    for (const port of mine) portsBeingChosen.delete(port)
+    if (!entries.has(replicaId)) options.ports.letGo(replicaId)
   }
 }
 
@@ -242,6 +240,7 @@ function ended(shared: Shared, entry: JournalEntry, how: { code?: number; signal
   if (shared.closed) return
   const { replicaId, pid } = entry
   shared.entries.delete(replicaId)
+  shared.options.ports.letGo(replicaId)
   shared.adopted.delete(replicaId)
   endLeftovers(shared.options, entry)
   keepJournal(shared)

@@ -194,6 +194,25 @@ export const LIMITS = {
   replicaPortFirst: 20_000,
   replicaPortLast: 31_999,
   replicaPortTries: 200,
+  // Containers
+  /** An engine that is asked for nothing heavy answers in milliseconds. */
+  dockerCallMs: 30_000,
+  /** To make a container and to start it: a full disk or a slow hook takes its time. */
+  dockerStartMs: 120_000,
+  /** An engine starts with its machine; an agent that does not wait would not find its containers. */
+  dockerWaitMs: 60_000,
+  dockerRemoveTries: 50,
+  dockerRemovePollMs: 100,
+  /** Of a container's log, what is kept when it is removed. */
+  keptLogLines: 1_000,
+  /** Large layers are unpacked in silence. */
+  imagePullIdleMs: 300_000,
+  imagePullMs: 1_800_000,
+  imagePullTries: 3,
+  imagePullRetryMs: 5_000,
+  registryTokenMs: 10_000,
+  /** A token is renewed so long before its end. */
+  registryTokenSpareMs: 1_800_000,
   diskCheckMib: 64,
   /** Records of the kernel's log that are read at a time; its ring has room for fewer. */
   kernelRecordsMax: 200_000,

@@ -9,6 +9,7 @@ import {
   type ProcessRuntime,
   type ProcessRuntimeOptions,
 } from '#agent/adapters/process-runtime.ts'
+import { openPortBook } from '#agent/adapters/ports-in-use.ts'
 import { isAlive, processesOf, signalPid, startTimeOf } from '#agent/adapters/processes.ts'
 import type { RunningProcess } from '#agent/events.ts'
 import type { Exit } from '#agent/ports.ts'
@@ -25,6 +26,7 @@ function runtime(extra: Partial<ProcessRuntimeOptions> = {}): ProcessRuntime {
     instanceId,
     bootId: 'boot-1',
     address: '127.0.0.1',
+    ports: openPortBook(),
     environment: { PATH: process.env.PATH, SECRET: 'of the agent' },
     log: silentLogger,
     adoptedPollMs: 30,

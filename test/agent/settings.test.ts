@@ -13,6 +13,7 @@ describe('the environment', () => {
       metadataPollMs: 5_000,
       headPollMs: 2_000,
       diskMib: 64,
+      dockerSocket: '/var/run/docker.sock',
       kernelLog: '/dev/kmsg',
       faults: [],
       logLevel: 'info',

@@ -10,7 +10,12 @@ import { initialState, type AgentSettings, type AgentState } from '#agent/state.
 import { nextTickAtMs, step } from '#agent/step.ts'
 
 export const ARN = 'arn:aws:ec2:us-east-1:123456789012:instance/i-0001'
-export const SETTINGS: AgentSettings = { arn: ARN, bootId: 'boot-1', agentVersion: '0.1.0' }
+export const SETTINGS: AgentSettings = {
+  arn: ARN,
+  bootId: 'boot-1',
+  agentVersion: '0.1.0',
+  runtimes: ['process'],
+}
 
 type WithoutTime<E> = E extends unknown ? Omit<E, 'nowMs'> : never
 export type Happening = WithoutTime<AgentEvent>

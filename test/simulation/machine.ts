@@ -129,7 +129,7 @@ function startAgent(machine: Machine): void {
   const ports = makeAgentPorts(machine, invocation)
   const { persisted } = machine
   const agent = runAgent(ports, {
-    settings: { arn, bootId, agentVersion: 'simulated' },
+    settings: { arn, bootId, agentVersion: 'simulated', runtimes: ['process'] },
     ...(persisted === undefined ? {} : { persisted }),
     headPollMs: LIMITS.headPollMs,
     metadataPollMs: LIMITS.metadataPollMs,

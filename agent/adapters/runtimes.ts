@@ -1,0 +1,39 @@
+/**
+ * All the runtimes of a machine as one: a replica with an image is a container's, every other a
+ * process.
+ */
+import type { Runtime } from '../ports.ts'
+import { isContainer } from './docker-runtime.ts'
+
+export type ClosableRuntime = Runtime & { close(): void }
+
+/** `docker` is absent on a machine without an engine: no replica with an image is started there. */
+export function joinRuntimes(
+  processes: ClosableRuntime,
+  docker: ClosableRuntime | undefined,
+): ClosableRuntime {
+  if (docker === undefined) return processes
+  return {
+    adopt: () => [...processes.adopt(), ...docker.adopt()],
+    start: (launch, ports) =>
+      (launch.template.image === undefined ? processes : docker).start(launch, ports),
+    signal: (target, signal) => {
+      ;(isContainer(target) ? docker : processes).signal(target, signal)
+    },
+    onExit: (listener) => {
+      processes.onExit(listener)
+      docker.onExit(listener)
+    },
+    probe: (request) =>
+      (request.launch.template.image === undefined ? processes : docker).probe(request),
+    // Whose it was is forgotten by then; what is not there costs nothing to remove.
+    cleanUp: async (replicaId) => {
+      await processes.cleanUp(replicaId)
+      await docker.cleanUp(replicaId)
+    },
+    close: () => {
+      processes.close()
+      docker.close()
+    },
+  }
+}

@@ -1,0 +1,181 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { containerName, containerOf, factsOf } from '#agent/adapters/docker/container.ts'
+import { openEngine, textOfFrames } from '#agent/adapters/docker/engine.ts'
+import { openImages, referenceOf } from '#agent/adapters/docker/images.ts'
+import { ecrRegionOf } from '#agent/adapters/docker/registry.ts'
+import { openPortBook } from '#agent/adapters/ports-in-use.ts'
+import { launchOf, temporaryDirectory } from './world.ts'
+
+describe('references', () => {
+  it.each([
+    ['nginx', 'nginx', 'latest', 'docker.io'],
+    ['nginx:1.27', 'nginx', '1.27', 'docker.io'],
+    ['team/app:v2', 'team/app', 'v2', 'docker.io'],
+    ['localhost:5000/app', 'localhost:5000/app', 'latest', 'localhost:5000'],
+    ['public.ecr.aws/x/y:3', 'public.ecr.aws/x/y', '3', 'public.ecr.aws'],
+    ['a.b/c@sha256:12ab', 'a.b/c', 'sha256:12ab', 'a.b'],
+    ['a.b/c:v1@sha256:12ab', 'a.b/c', 'sha256:12ab', 'a.b'],
+  ] as const)('%s', (...row) => {
+    const [image, repository, tag, host] = row
+    expect(referenceOf(image)).toEqual({ repository, tag, host })
+  })
+
+  it('name the region of a private registry', () => {
+    expect(ecrRegionOf('123456789012.dkr.ecr.us-east-1.amazonaws.com')).toBe('us-east-1')
+    expect(ecrRegionOf('123456789012.dkr-ecr.eu-west-1.on.aws')).toBe('eu-west-1')
+    expect(ecrRegionOf('123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn')).toBe('cn-north-1')
+    expect(ecrRegionOf('public.ecr.aws')).toBeUndefined()
+    expect(ecrRegionOf('evil.example/123456789012.dkr.ecr.us-east-1.amazonaws.com')).toBeUndefined()
+  })
+})
+
+describe('the container of a replica', () => {
+  const node = { instanceId: 'i-0abc', directory: '/var/lib/drover', environment: { PATH: '/bin' } }
+
+  it('is the whole of what the template says, and says whose it is', () => {
+    const template = {
+      image: 'team/app:2',
+      command: ['serve', '--port', '$(PORT_HTTP)'],
+      env: { LEVEL: 'debug' },
+      ports: [{ name: 'http' }],
+      resources: { cpu: '1500m', memory: '2Gi', gpu: '500m' },
+    }
+    const gpus = [{ index: 3, milli: 500 }]
+    const launch = launchOf('web/1-1', template, { gpus })
+    const container = containerOf(launch, { http: 20_001 }, node)
+    expect(container).toMatchObject({
+      Image: 'team/app:2',
+      Entrypoint: ['serve', '--port', '20001'],
+      Cmd: [],
+      HostConfig: {
+        NetworkMode: 'host',
+        CpuShares: 1_536,
+        Memory: 2 * 2 ** 30,
+        MemorySwap: 2 * 2 ** 30,
+        Init: true,
+        RestartPolicy: { Name: 'no' },
+        DeviceRequests: [{ Driver: 'nvidia', DeviceIDs: ['3'], Capabilities: [['gpu']] }],
+      },
+    })
+    const environment = container['Env'] as string[]
+    expect(environment).toEqual(expect.arrayContaining(['LEVEL=debug', 'PORT=20001']))
+    // Inside, devices are counted anew; and what marks a process of the machine must not be there.
+    expect(environment.join('\n')).not.toMatch(/CUDA_VISIBLE|DROVER_AGENT_DIR|^PATH=/m)
+    expect(factsOf(container['Labels'] as Record<string, string>)).toEqual({
+      ...{ replicaId: 'web/1-1', workload: 'web', version: 'v1', gpus, graceSeconds: 5 },
+      ports: { http: 20_001 },
+    })
+  })
+
+  it('leaves the image its own command where there is none, and no GPU to whom none was given', () => {
+    const container = containerOf(launchOf('web/1-1', { image: 'app:1' }), {}, node)
+    expect(container).not.toHaveProperty('Entrypoint')
+    expect(container['Env']).toContain('NVIDIA_VISIBLE_DEVICES=void')
+    expect(container['HostConfig']).not.toHaveProperty('DeviceRequests')
+  })
+
+  it('is found by its name, which every engine takes', () => {
+    expect(containerName('web/12-3', 'i-0abc')).toBe('drover-i-0abc-web.12-3')
+    expect(factsOf({ 'drover.replica': 'web/1-1', 'drover.facts': '{' })).toBeUndefined()
+    const other = { 'drover.replica': 'web/1-2', 'drover.facts': '{"replicaId":"web/1-1"}' }
+    expect(factsOf(other)).toBeUndefined()
+  })
+})
+
+describe('an engine', () => {
+  let directory: { path: string; remove: () => void }
+  let server: Server
+  let socket = ''
+  beforeEach(() => {
+    directory = temporaryDirectory()
+    socket = join(directory.path, 'sock')
+  })
+  afterEach(() => {
+    server.closeAllConnections()
+    server.close()
+    directory.remove()
+  })
+  const serve = async (version: string, answer: RequestListener = () => undefined) => {
+    server = createServer((request, response) => {
+      if (request.url === '/_ping') response.setHeader('Api-Version', version).end()
+      else answer(request, response)
+    })
+    await new Promise<void>((resolve) => server.listen(socket, resolve))
+    return openEngine(socket)
+  }
+
+  it.each([
+    ['1.41', '1.41'],
+    ['1.51', '1.51'],
+    ['1.55', '1.51'],
+  ])('that speaks %s is spoken to in %s', async (offered, spoken) => {
+    expect((await serve(offered)).version).toBe(spoken)
+  })
+
+  it('that is too old is refused', async () => {
+    await expect(serve('1.40')).rejects.toThrow('speaks version 1.40 of its API, 1.41 is needed')
+  })
+
+  it('tells what it would not do, and that it broke off', async () => {
+    const engine = await serve('1.43', ({ url }, response) => {
+      if (url === '/v1.43/no') response.writeHead(409).end('{"message":"not now"}')
+      else if (url === '/v1.43/plain') response.writeHead(400).end('too new')
+      else response.destroy()
+    })
+    await expect(engine.ask('GET', '/no')).rejects.toMatchObject({ status: 409, said: 'not now' })
+    expect((await engine.ask('GET', '/no', { expect: [409] })).status).toBe(409)
+    await expect(engine.ask('GET', '/plain')).rejects.toMatchObject({ said: 'too new' })
+    await expect(engine.ask('GET', '/other')).rejects.toThrow('the Docker Engine does not answer')
+  })
+
+  it('that falls silent is not waited for', async () => {
+    const engine = await serve('1.43', ({ url }, response) => {
+      if (url === '/v1.43/stream') response.write('first')
+    })
+    await expect(engine.ask('GET', '/never', { timeoutMs: 50 })).rejects.toThrow('does not answer')
+    const heard: string[] = []
+    const flow = { idleMs: 50, onChunk: (chunk: Buffer) => heard.push(chunk.toString()) }
+    await expect(engine.follow('GET', '/stream', flow)).rejects.toThrow('does not answer')
+    expect(heard).toEqual(['first'])
+  })
+
+  it('whose registry is silent or breaks off late has not pulled', async () => {
+    let pulls = 0
+    const engine = await serve('1.43', ({ url = '' }, response) => {
+      if (url.startsWith('/v1.43/images/create')) {
+        pulls += 1
+        response.write('{"status":"Pulling"}\r\n{"errorDetail":{"mess')
+        response.end('age":"manifest unknown"},"error":"manifest unknown"}\r\n')
+      } else response.writeHead(404).end('{"message":"no such image"}')
+    })
+    const images = openImages(engine, () => Promise.resolve(undefined))
+    const both = await Promise.allSettled([images.have('app:1'), images.have('app:1')])
+    expect(both.map((own) => String((own as PromiseRejectedResult).reason))).toEqual([
+      expect.stringContaining('ImageNotFound: app:1: manifest unknown'),
+      expect.stringContaining('ImageNotFound: app:1: manifest unknown'),
+    ])
+    expect(pulls).toBe(1)
+  })
+})
+
+it('frames are unpacked, and half a frame is left', () => {
+  const frame = (stream: number, text: string): Buffer => {
+    const head = Buffer.alloc(8)
+    head.writeUInt8(stream, 0)
+    head.writeUInt32BE(Buffer.byteLength(text), 4)
+    return Buffer.concat([head, Buffer.from(text)])
+  }
+  const bytes = Buffer.concat([frame(1, 'out\n'), frame(2, 'err\n'), Buffer.from([1, 0, 0])])
+  expect(textOfFrames(bytes)).toBe('out\nerr\n')
+})
+
+it('two that choose ports at once choose different ones', async () => {
+  const book = openPortBook()
+  const names = ['a', 'b']
+  const all = await Promise.all(['x', 'y', 'z'].map((id) => book.choose(id, names, {})))
+  expect(new Set(all.flatMap((own) => Object.values(own))).size).toBe(6)
+  book.letGo('x')
+  expect(await book.choose('w', names, all[0] ?? {})).toEqual(all[0])
+})
