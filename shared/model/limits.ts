@@ -199,7 +199,7 @@ export const LIMITS = {
   dockerCallMs: 30_000,
   /** To make a container and to start it: a full disk or a slow hook takes its time. */
   dockerStartMs: 120_000,
-  /** An engine starts with its machine; an agent that does not wait would not find its containers. */
+  /** An engine starts with its machine; who does not wait would not find its containers. */
   dockerWaitMs: 60_000,
   dockerRemoveTries: 50,
   dockerRemovePollMs: 100,

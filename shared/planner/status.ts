@@ -41,6 +41,7 @@ import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
 import { toldBy, withProcess, type Told } from './status/told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
+import { runtimesByPool } from './provision/pool-runtimes.ts'
 
 export type StatusContext = {
   readonly snapshot: Snapshot
@@ -324,14 +325,21 @@ function withSince(
 
 export function poolStatuses(context: StatusContext): readonly PoolStatus[] {
   const { snapshot, draft } = context
+  const known = runtimesByPool({ ...snapshot, nodes: draft.nodes.values() })
   return snapshot.pools.flatMap((pool) => {
     const nodes = [...draft.nodes.values()].filter((node) => node.pool === pool.name).length
     if (pool.deletedAtMs !== undefined && nodes === 0) return []
-    return poolStatus(pool, nodes, context)
+    return poolStatus(pool, { nodes, runtimes: known.get(pool.name) }, context)
   })
 }
 
-function poolStatus(pool: PoolItem, nodes: number, context: StatusContext): PoolStatus {
+type PoolSeen = { readonly nodes: number; readonly runtimes: readonly string[] | undefined }
+
+function poolStatus(
+  pool: PoolItem,
+  { nodes, runtimes }: PoolSeen,
+  context: StatusContext,
+): PoolStatus {
   const { snapshot, braked, failed } = context
   const old = snapshot.poolStatuses.find((own) => own.uid === pool.uid)
   const text = 'many of its nodes looked bad at once; the rest waits its turn'
@@ -348,6 +356,7 @@ function poolStatus(pool: PoolItem, nodes: number, context: StatusContext): Pool
     observedGeneration: pool.generation,
     nodes,
     conditions: found.map((own) => withSince(own, old?.conditions ?? [], snapshot.nowMs)),
+    ...(runtimes === undefined ? {} : { runtimes: [...runtimes] }),
     ...(failures.length === 0 ? {} : { repackFailures: [...failures] }),
   }
 }

@@ -69,7 +69,7 @@ describe('the container of a replica', () => {
     })
   })
 
-  it('leaves the image its own command where there is none, and no GPU to whom none was given', () => {
+  it('leaves the image its own command where there is none, and shows it no GPU', () => {
     const container = containerOf(launchOf('web/1-1', { image: 'app:1' }), {}, node)
     expect(container).not.toHaveProperty('Entrypoint')
     expect(container['Env']).toContain('NVIDIA_VISIBLE_DEVICES=void')

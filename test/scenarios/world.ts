@@ -100,6 +100,16 @@ const verbs: Readonly<Record<string, Verb>> = {
   'give-up': (world, [name]) => {
     world.nodes = world.nodes.filter((own) => own.name !== name)
   },
+  /** Its agent has found a container engine. */
+  engine: (world, [name]) => {
+    const node = must(
+      world.nodes.find((own) => own.name === name),
+      `node ${String(name)}`,
+    )
+    const report = world.reports.find((own) => own.arn === node.machine?.arn)
+    node.runtimes = ['process', 'docker']
+    if (report !== undefined) report.runtimes = ['process', 'docker']
+  },
   set: (world, [name, ...rest]) => {
     const i = world.nodes.findIndex((own) => own.name === name)
     const changed = { ...must(world.nodes[i], `node ${String(name)}`), ...documentOf(rest) }

@@ -9,12 +9,16 @@ import { LIMITS } from '#shared/model/limits.ts'
 import { DockerError } from '../../errors.ts'
 import type { Credentials, CredentialsFor } from './images.ts'
 
-const ECR_HOST =
-  /^\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn)$/
+const DOMAINS = [
+  ...['amazonaws.com', 'amazonaws.com.cn', 'amazonaws.eu'],
+  ...['on.aws', 'on.amazonwebservices.com.cn'],
+]
+const ECR_HOST = /^\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.([a-z.]+)$/
 
 /** The region of a private ECR host; undefined for every other registry. */
 export function ecrRegionOf(host: string): string | undefined {
-  return ECR_HOST.exec(host)?.[1]
+  const [, region, domain = ''] = ECR_HOST.exec(host) ?? []
+  return DOMAINS.includes(domain) ? region : undefined
 }
 
 type Token = { readonly credentials: Credentials; readonly goodUntilMs: number }

@@ -39,13 +39,14 @@ export function openHope({ snapshot, draft }: HopeContext): Hope {
       const [pool, type] = [pools.get(name), types.get(machine?.instanceType ?? '')]
       if (machine === undefined || pool === undefined || type === undefined) return []
       const { zone, priceUsdPerHour } = machine
-      return [{ runtimes, place: { pool, type, zone, capacityType, priceUsdPerHour } }]
+      const place = { pool, type, zone, capacityType, priceUsdPerHour, runsContainers: true }
+      return [{ runtimes, place }]
     },
   )
   const isHopeless = (target: Target): boolean => {
     const { image } = target.template
     const suits = testFor(target)
-    if (image === undefined && market().some((own) => suits(own) && fitsAlone(own))) return false
+    if (market().some((own) => suits(own) && fitsAlone(own))) return false
     const runtime = image === undefined ? 'process' : 'docker'
     return !machines.some(
       ({ runtimes, place }) =>
@@ -55,7 +56,7 @@ export function openHope({ snapshot, draft }: HopeContext): Hope {
   return {
     isHopeless,
     why: (target) => {
-      const offers = target.template.image === undefined ? market().filter(testFor(target)) : []
+      const offers = market().filter(testFor(target))
       if (offers.length === 0) return whyNothingFits({ target, ...asksOf(target) }, soldOut)
       return [...new Set(offers.map((own) => own.pool))].map((pool) => {
         const text = `pool ${pool.name} may hold no machine that would do (${describeLimits(pool)})`

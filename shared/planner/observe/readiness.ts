@@ -89,13 +89,18 @@ function liftGeneration({ node, report, assignment }: NodeFacts): readonly Actio
 /** Reports are untrusted: far beyond any herd's age, and far below what a number can hold. */
 const GENERATION_MAX = 1_000_000_000
 
-/** A machine that carries work has booted anew: its agent starts the replicas again. */
+/**
+ * A machine that carries work has booted anew: its agent starts the replicas again. Or a container
+ * engine has come, or gone.
+ */
 function takeInBoot({ node, report }: NodeFacts): readonly Action[] {
   if (report === undefined || !['ready', 'draining'].includes(node.phase)) return []
   const sameBoot = report.bootId === node.bootId
   const sameRuntimes = sameJson(report.runtimes, node.runtimes)
   if (sameBoot && sameRuntimes) return []
   const changes = { bootId: report.bootId, runtimes: [...report.runtimes] }
-  const reason = { code: 'Rebooted', text: 'the machine has booted anew' }
+  const reason = sameBoot
+    ? { code: 'Noted', text: 'it can run replicas in something else than before' }
+    : { code: 'Rebooted', text: 'the machine has booted anew' }
   return [{ kind: 'note', node: node.name, changes, reason }]
 }

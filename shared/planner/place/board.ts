@@ -22,6 +22,7 @@ import { isMovingOff, replicasByUid } from '../replicas.ts'
 import { weightOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { afterTaking, takeDevices, withoutShares } from './devices.ts'
+import { ALL_RUNTIMES, PROCESS, poolsWithoutContainers } from '../provision/pool-runtimes.ts'
 
 export type Slot = {
   readonly node: string
@@ -75,13 +76,15 @@ export function makeBoard(snapshot: Snapshot, draft: Draft, demands: readonly De
   }
   const pools = poolsByName(snapshot.pools)
   const types = typesByName(snapshot.catalog)
+  const without = poolsWithoutContainers(snapshot)
   const slots = new Map<string, Slot>()
   for (const node of draft.nodes.values()) {
     const pool = pools.get(node.pool)
     if (pool === undefined) continue
     const assignment = draft.assignments.get(node.name)
     const load = assignment === undefined ? NOTHING : loadOf(assignment)
-    const slot = slotOf({ node, pool, load }, types)
+    const untold = without.has(pool.name) ? PROCESS : ALL_RUNTIMES
+    const slot = slotOf({ node, pool, load, untold }, types)
     slots.set(node.name, slot)
     if (!isOpen(node, pool) || !isReachable(node, draft)) continue
     if (node.repack === undefined) board.slots.push(slot)
@@ -175,9 +178,18 @@ function isReachable(node: Node, draft: Draft): boolean {
   return node.machine === undefined || draft.assignments.has(node.name)
 }
 
-type Loaded = { readonly node: Node; readonly pool: PoolItem; readonly load: Load }
+type Loaded = {
+  readonly node: Node
+  readonly pool: PoolItem
+  readonly load: Load
+  /** What it is thought to run replicas in until its agent has told. */
+  readonly untold: readonly string[]
+}
 
-function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, InstanceType>): Slot {
+function slotOf(
+  { node, pool, load, untold }: Loaded,
+  types: ReadonlyMap<string, InstanceType>,
+): Slot {
   const { machine, claim } = node
   const { places, typeNames, zones, boughtAs } = whereabouts(node)
   const room = machine?.allocatable ?? claim.least
@@ -191,7 +203,7 @@ function slotOf({ node, pool, load }: Loaded, types: ReadonlyMap<string, Instanc
     types: typeNames.flatMap((name) => types.get(name) ?? []),
     zones,
     ready: node.phase === 'ready',
-    runtimes: node.runtimes.length === 0 ? ['process'] : node.runtimes,
+    runtimes: node.runtimes.length > 0 ? node.runtimes : untold,
     createdAtMs: node.createdAtMs,
     boughtFor: load.replicas === 0 ? (claim.boughtFor ?? []) : [],
     freeCpuMilli: room.cpuMilli - load.cpuMilli,

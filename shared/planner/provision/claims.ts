@@ -16,6 +16,7 @@ import { afterTaking, deviceFit } from '../place/devices.ts'
 import type { Content, Want } from '../place/fill.ts'
 import { isZoned } from '../place/topology.ts'
 import { makeOfferTest, shapeOf, type Offer } from './offers.ts'
+import { ALL_RUNTIMES, PROCESS } from './pool-runtimes.ts'
 import type { ProvisionContext } from './provision-context.ts'
 
 export type ClaimDraft = {
@@ -196,7 +197,7 @@ export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
     places: node.claim.places,
     shape: first.type.allocatable,
     ...{ types, zones, ready: false, hasGpus: devices.length > 0 },
-    runtimes: PROCESS,
+    runtimes: first.runsContainers ? ALL_RUNTIMES : PROCESS,
     createdAtMs: node.createdAtMs,
     boughtFor: [],
     freeCpuMilli: node.claim.least.cpuMilli,
@@ -208,5 +209,4 @@ export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
   }
 }
 
-const PROCESS: readonly string[] = ['process']
 const NO_TEMPLATES: ReadonlySet<string> = new Set()

@@ -16,6 +16,7 @@ import type { WorkloadSpec } from '../../model/workload.ts'
 import { poolsFor, untolerated, type Demand } from '../demand.ts'
 import { deviceFit } from '../place/devices.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { poolsWithoutContainers } from './pool-runtimes.ts'
 import { isClosed } from './shortage.ts'
 import { priceOf } from './prices.ts'
 
@@ -25,6 +26,8 @@ export type Offer = {
   readonly zone: string
   readonly capacityType: 'spot' | 'on-demand'
   readonly priceUsdPerHour: number
+  /** False where its machines are known to have no container engine. */
+  readonly runsContainers: boolean
 }
 
 /** The whole machine, as limits count it: what the operating system takes is paid for too. */
@@ -57,6 +60,7 @@ export function poolTakes(pool: PoolSpec, type: InstanceType): boolean {
 /** Every offer of every pool, shortages left out. */
 export function offersOf(snapshot: Snapshot): readonly Offer[] {
   const { catalog, offerings, pools, shortages, nowMs } = snapshot
+  const without = poolsWithoutContainers(snapshot)
   const short = shortages.filter((own) => isClosed(own, nowMs))
   const isShort = ({ type, zone, capacityType }: Offer): boolean =>
     short.some(
@@ -69,6 +73,7 @@ export function offersOf(snapshot: Snapshot): readonly Offer[] {
     .filter((own) => own.deletedAtMs === undefined)
     .flatMap((pool) => offersOfPool(catalog)(pool, offerings))
     .filter((own) => short.length === 0 || !isShort(own))
+    .map((own) => (without.has(own.pool.name) ? { ...own, runsContainers: false } : own))
 }
 
 /** All that the market has for a pool. */
@@ -84,7 +89,7 @@ const offersOfPool = remembered((catalog: readonly InstanceType[]) =>
       if (!(spec.zones?.includes(zone) ?? true)) return []
       const price = priceOf(book, { ...offering, pool: pool.name })
       const priceUsdPerHour = price ?? offering.priceUsdPerHour
-      return [{ pool, type, zone, capacityType, priceUsdPerHour }]
+      return [{ pool, type, zone, capacityType, priceUsdPerHour, runsContainers: true }]
     })
   }),
 )
@@ -96,9 +101,10 @@ export type Asks = Pick<Demand, 'need' | 'capacity'> & {
 
 /** Equal for those who may run on the same machines. */
 export function asksKey({ need, capacity, target }: Asks): string {
-  const { team, tolerations, placement } = target.workload.spec
+  const { team, tolerations, placement, image } = target.workload.spec
   const { pools, zones, architectures, instanceFamilies, gpuModels } = placement
-  const where = [pools, zones, architectures, instanceFamilies, gpuModels]
+  const isContainer = image !== undefined
+  const where = [pools, zones, architectures, instanceFamilies, gpuModels, isContainer]
   return JSON.stringify([need, capacity, team, tolerations, ...where])
 }
 
@@ -110,7 +116,8 @@ export function makeOfferTest(demand: Asks): (offer: Offer) => boolean {
   const { spec } = demand.target.workload
   const holds = onceFor((type: InstanceType) => typeSuits(type, demand))
   const open = onceFor((pool: PoolItem) => poolSuits(pool, spec))
-  return ({ pool, type, zone, capacityType }) =>
+  return ({ pool, type, zone, capacityType, runsContainers }) =>
+    (spec.image === undefined || runsContainers) &&
     (demand.capacity === 'any' || demand.capacity === capacityType) &&
     (spec.placement.zones?.includes(zone) ?? true) &&
     open(pool) &&
@@ -146,7 +153,6 @@ function holdsOne(type: InstanceType, { need }: Asks): boolean {
 /** Why no machine on the market would do, pool by pool. */
 export function whyNothingFits(demand: Asks, snapshot: Snapshot): readonly Reason[] {
   const { spec } = demand.target.workload
-  if (spec.image !== undefined) return [NO_CONTAINER_RUNTIME]
   const pools = poolsFor(snapshot.pools, spec)
   if (pools.length === 0) {
     const named = spec.placement.pools?.join(', ')
@@ -159,9 +165,9 @@ export function whyNothingFits(demand: Asks, snapshot: Snapshot): readonly Reaso
   })
 }
 
-export const NO_CONTAINER_RUNTIME: Reason = {
-  code: 'NoContainerRuntime',
-  text: 'no node reports a container runtime; leave out image to run a process',
+function noContainers({ name }: PoolItem): Reason {
+  const text = `machines of pool ${name} report no container runtime; boot an image that has one`
+  return { code: 'NoContainerRuntime', text }
 }
 
 /** The types of a catalogue that a pool's `instances` let it buy. */
@@ -170,9 +176,13 @@ const takenTypes = remembered((catalog: readonly InstanceType[]) =>
 )
 
 function whyNotPool(demand: Asks, pool: PoolItem, snapshot: Snapshot): Reason {
+  const { spec } = demand.target.workload
   const types = takenTypes(snapshot.catalog)(pool)
   if (types.length === 0) {
     return { code: 'NoTypes', text: `pool ${pool.name} allows no known instance type` }
+  }
+  if (spec.image !== undefined && poolsWithoutContainers(snapshot).has(pool.name)) {
+    return noContainers(pool)
   }
   const tooLarge = whyTooLarge(demand, pool, types)
   if (tooLarge !== undefined) return tooLarge

@@ -77,7 +77,7 @@ function openSorts({ offers, limits }: WantContext): (demand: Demand) => Sort {
     (own: readonly Offer[]) => new Set(own.filter(limits.allows).map(({ zone }) => zone)),
   )
   return (demand) => {
-    const mayBuy = demand.mayBuy && demand.target.template.image === undefined
+    const { mayBuy } = demand
     const spotWillDo = demand.capacity === 'any' && demand.spotPoolCap === Infinity
     const key = `${asksKey(demand)} ${String(mayBuy)} ${String(spotWillDo)}`
     const before = known.get(key)
