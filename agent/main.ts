@@ -13,7 +13,7 @@ import { makeLogger, type Logger } from '#shared/base/log.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { makeChecks } from './adapters/checks/checks.ts'
 import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
-import { waitForEngine } from './adapters/docker/engine.ts'
+import { isRootless, waitForEngine } from './adapters/docker/engine.ts'
 import { openRegistries } from './adapters/docker/registry.ts'
 import {
   openDockerRuntime,
@@ -95,8 +95,15 @@ type Shared = Omit<DockerRuntimeOptions, 'engine' | 'credentialsFor'>
 
 /** Undefined on a machine without an engine. One that is there and silent ends the agent. */
 async function openDocker(shared: Shared, socket: string): Promise<DockerRuntime | undefined> {
-  if (!existsSync(socket)) return undefined
+  // On a laptop that is no Linux the engine has a machine, and a network, of its own.
+  if (process.platform !== 'linux' || !existsSync(socket)) return undefined
   const engine = await waitForEngine(socket, LIMITS.dockerWaitMs)
+  if (await isRootless(engine)) {
+    shared.log.warn(
+      "containers cannot run here: a rootless engine does not share the machine's network",
+    )
+    return undefined
+  }
   shared.log.info('containers run here too', { socket, version: engine.version })
   return openDockerRuntime({ ...shared, engine, credentialsFor: openRegistries() })
 }

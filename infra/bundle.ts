@@ -43,7 +43,9 @@ export const AGENT_ENTRY = 'agent/main.mjs'
 /**
  * Files that the agent starts by their own name beside its own: a worker cannot be bundled into it.
  */
-const AGENT_WORKERS = ['agent/adapters/cpu-worker.ts']
+const AGENT_WORKERS = ['cpu-worker.ts', 'memory-worker.ts'].map(
+  (name) => `agent/adapters/checks/${name}`,
+)
 
 /**
  * Bundles the agent; answers a folder laid out as the repository is where the agent looks: its

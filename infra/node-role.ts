@@ -1,6 +1,6 @@
 /**
  * What a node may do with its credentials: read its own assignment, write its own report and beat,
- * and fetch the agent.
+ * fetch the agent and pull images.
  *
  * Every process on a node may come by these credentials, so they are worth nothing beyond that
  * node. The instance's ARN is a condition value that EC2 itself fills in for credentials from
@@ -11,6 +11,7 @@
 import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import * as iam from 'aws-cdk-lib/aws-iam'
 import type * as s3assets from 'aws-cdk-lib/aws-s3-assets'
+import { Stack } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
 import { agentKeys } from '#shared/protocol/agent-keys.ts'
 import { allow } from './drover-function.ts'
@@ -28,7 +29,7 @@ export class NodeRole extends Construct {
     super(scope, id)
     this.role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com'),
-      description: 'drover nodes: their own items and the agent, nothing else',
+      description: 'drover nodes: their own items, the agent and images, nothing else',
     })
     this.role.addToPolicy(
       allow(['dynamodb:GetItem'], [table.tableArn], ownItems([agentKeys.assignment(OWN_ARN).pk])),
@@ -41,6 +42,15 @@ export class NodeRole extends Construct {
       ),
     )
     this.role.addToPolicy(allow(['s3:GetObject'], [agent.bucket.arnForObjects(agent.s3ObjectKey)]))
+    // Images of this account's own registries: code that runs here anyway, and nothing to write.
+    const { partition, account } = Stack.of(this)
+    this.role.addToPolicy(allow(['ecr:GetAuthorizationToken'], ['*']))
+    this.role.addToPolicy(
+      allow(
+        ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
+        [`arn:${partition}:ecr:*:${account}:repository/*`],
+      ),
+    )
   }
 }
 

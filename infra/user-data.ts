@@ -28,6 +28,13 @@ try() {
 
 # The image comes with Amazon ECS's agent; Docker is all that is wanted of it.
 systemctl mask ecs
+# A restart of the engine must not end what runs in its containers.
+install -d /etc/docker
+[ -s /etc/docker/daemon.json ] || echo '{}' > /etc/docker/daemon.json
+try dnf install -y jq
+jq '."live-restore" = true' /etc/docker/daemon.json > /tmp/daemon.json
+install -m 0644 /tmp/daemon.json /etc/docker/daemon.json
+systemctl restart docker
 
 try dnf install -y nodejs24 awscli-2 unzip
 install -d -m 0700 /var/lib/drover

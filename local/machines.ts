@@ -7,6 +7,7 @@
 import { dirname, join } from 'node:path'
 import type { Logger } from '#shared/base/log.ts'
 import type { Ec2Event, Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
+import { dockerSocket } from './ec2/instance-containers.ts'
 import { openJournal } from './ec2/journal.ts'
 import { startLocalEc2, type LocalEc2 } from './ec2/local-ec2.ts'
 import { ec2OptionsOf, type MarketFile } from './ec2/market-file.ts'
@@ -81,6 +82,7 @@ function environmentOf(
     DROVER_HEAD_POLL_MS: String(pace.headPollMs),
     DROVER_METADATA_POLL_MS: String(pace.metadataPollMs),
     DROVER_CHECK_DISK_MIB: String(DISK_CHECK_MIB),
+    DROVER_DOCKER_SOCKET: dockerSocket(),
     DROVER_EXAMPLES: join(ROOT, 'examples'),
     ...(faults.length === 0 ? {} : { DROVER_FAULTY_CHECKS: JSON.stringify(faults) }),
   }

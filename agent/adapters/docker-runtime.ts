@@ -21,8 +21,9 @@ import {
   containerName,
   containerOf,
   factsOf,
-  INSTANCE_LABEL,
+  ownedBy,
   type ContainerFacts,
+  type Owner,
 } from './docker/container.ts'
 import { textOfFrames, type Engine } from './docker/engine.ts'
 import { openImages, type CredentialsFor, type Images } from './docker/images.ts'
@@ -93,7 +94,7 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
     },
     probe: (request) => probe(shared, request),
     cleanUp: async (replicaId) => {
-      await remove(shared, containerName(replicaId, options.instanceId), replicaId)
+      await remove(shared, containerName(replicaId, options), replicaId)
       options.ports.letGo(replicaId)
     },
     close: () => {
@@ -107,10 +108,8 @@ const listedSchema = z.array(
 )
 
 async function findContainers(options: DockerRuntimeOptions): Promise<AdoptedProcess[]> {
-  const { engine, instanceId, log } = options
-  const filters = JSON.stringify({ label: [`${INSTANCE_LABEL}=${instanceId}`] })
-  const query = { all: '1', filters }
-  const { body } = await engine.ask('GET', '/containers/json', { query })
+  const { engine, log } = options
+  const { body } = await engine.ask('GET', '/containers/json', { query: ownedBy(options) })
   const found: AdoptedProcess[] = []
   for (const { Id, State, Labels } of listedSchema.parse(body)) {
     const facts = factsOf(Labels)
@@ -128,6 +127,14 @@ async function findContainers(options: DockerRuntimeOptions): Promise<AdoptedPro
 }
 
 const FORCE = { force: '1', v: '1' }
+
+/** Ends every container of an agent that is gone with its machine. */
+export async function removeContainers(engine: Engine, owner: Owner): Promise<void> {
+  const { body } = await engine.ask('GET', '/containers/json', { query: ownedBy(owner) })
+  for (const { Id } of listedSchema.parse(body)) {
+    await engine.ask('DELETE', `/containers/${Id}`, { query: FORCE, expect: [404, 409] })
+  }
+}
 
 const inspectedSchema = z.object({
   Id: z.string(),
@@ -177,7 +184,7 @@ async function start(
 ): Promise<StartResult> {
   const { options, images } = shared
   const { replicaId, template } = launch
-  const name = containerName(replicaId, options.instanceId)
+  const name = containerName(replicaId, options)
   try {
     await images.have(template.image ?? '')
     const names = template.ports.map((port) => port.name)
@@ -296,7 +303,7 @@ async function probe(shared: Shared, request: ProbeRequest): Promise<boolean> {
   if (command === undefined) return probeNetwork({ health, addresses })
   const environment = containerEnvironment(launch, ports, shared.options)
   const words = expandCommand(command, environment)
-  const name = containerName(request.replicaId, shared.options.instanceId)
+  const name = containerName(request.replicaId, shared.options)
   return execIn(shared.options.engine, name, { words, timeoutMs: health.timeoutSeconds * 1000 })
 }
 

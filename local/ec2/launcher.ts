@@ -22,6 +22,7 @@ import {
   startTimeOf,
   type ProcessId,
 } from '../processes.ts'
+import { endContainers } from './instance-containers.ts'
 import { agentDirectory, endProcesses, instanceDirectory } from './instance-processes.ts'
 import type { AgentRecord } from './journal.ts'
 
@@ -252,6 +253,7 @@ async function endInstance(
   agent: ProcessId | undefined,
 ): Promise<void> {
   const ended = await endProcesses({ stateDirectory, instanceId, agent })
+  await endContainers({ instanceId, directory: agentDirectory(stateDirectory, instanceId) }, log)
   if (!ended) log.error('processes of an ended instance still run', { instanceId })
 }
 

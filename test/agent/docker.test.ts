@@ -1,10 +1,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { containerName, containerOf, factsOf } from '#agent/adapters/docker/container.ts'
 import { openEngine, textOfFrames } from '#agent/adapters/docker/engine.ts'
-import { openImages, referenceOf } from '#agent/adapters/docker/images.ts'
-import { ecrRegionOf } from '#agent/adapters/docker/registry.ts'
+import { openImages, referenceOf, type CredentialsFor } from '#agent/adapters/docker/images.ts'
+import { ecrRegionOf, openRegistries } from '#agent/adapters/docker/registry.ts'
 import { openPortBook } from '#agent/adapters/ports-in-use.ts'
 import { launchOf, temporaryDirectory } from './world.ts'
 
@@ -77,10 +78,12 @@ describe('the container of a replica', () => {
   })
 
   it('is found by its name, which every engine takes', () => {
-    expect(containerName('web/12-3', 'i-0abc')).toBe('drover-i-0abc-web.12-3')
+    expect(containerName('web/12-3', node)).toMatch(/^drover-[0-9a-f]{8}-web\.12-3$/)
+    const other = { ...node, directory: '/elsewhere' }
+    expect(containerName('web/12-3', other)).not.toBe(containerName('web/12-3', node))
     expect(factsOf({ 'drover.replica': 'web/1-1', 'drover.facts': '{' })).toBeUndefined()
-    const other = { 'drover.replica': 'web/1-2', 'drover.facts': '{"replicaId":"web/1-1"}' }
-    expect(factsOf(other)).toBeUndefined()
+    const odd = { 'drover.replica': 'web/1-2', 'drover.facts': '{"replicaId":"web/1-1"}' }
+    expect(factsOf(odd)).toBeUndefined()
   })
 })
 
@@ -157,6 +160,52 @@ describe('an engine', () => {
       expect.stringContaining('ImageNotFound: app:1: manifest unknown'),
     ])
     expect(pulls).toBe(1)
+  })
+})
+
+describe('ECR', () => {
+  const host = '123456789012.dkr.ecr.us-east-1.amazonaws.com'
+  const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
+  let server: Server
+  let asked = 0
+  let livesSeconds = 0
+  let registries: CredentialsFor
+  beforeEach(async () => {
+    Object.assign(process.env, keys)
+    asked = 0
+    server = createServer((request, response) => {
+      request.resume()
+      asked += 1
+      const authorizationToken = Buffer.from('AWS:a:b').toString('base64')
+      const expiresAt = Date.now() / 1000 + livesSeconds
+      response.setHeader('Content-Type', 'application/x-amz-json-1.1')
+      response.end(JSON.stringify({ authorizationData: [{ authorizationToken, expiresAt }] }))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    registries = openRegistries(
+      `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    )
+  })
+  afterEach(() => {
+    for (const name of Object.keys(keys)) delete process.env[name]
+    server.closeAllConnections()
+    server.close()
+  })
+
+  it('is asked once in the life of a token', async () => {
+    livesSeconds = 43_200
+    expect(await registries(host)).toEqual({ username: 'AWS', password: 'a:b' })
+    await registries(host)
+    expect(asked).toBe(1)
+  })
+
+  it('is asked anew before the token ends, and for another region', async () => {
+    livesSeconds = 600
+    await registries(host)
+    await registries(host)
+    expect(asked).toBe(2)
+    await registries(host.replace('us-east-1', 'eu-west-1'))
+    expect(asked).toBe(3)
   })
 })
 

@@ -6,6 +6,7 @@ import {
   type DockerRuntime,
   type DockerRuntimeOptions,
 } from '#agent/adapters/docker-runtime.ts'
+import { ownedBy } from '#agent/adapters/docker/container.ts'
 import { agentFiles } from '#agent/adapters/files.ts'
 import { openPortBook } from '#agent/adapters/ports-in-use.ts'
 import type { ProcessTarget } from '#agent/effects.ts'
@@ -157,7 +158,7 @@ describe.skipIf('missing' in docker)('replicas in containers', () => {
     exits.length = 0
     const again = await started(own, 'job/1-1', shell('exec sleep 60'))
     const { body: found } = await engine().ask('GET', '/containers/json', {
-      query: { all: '1', filters: JSON.stringify({ label: [`drover.instance=${instanceId}`] }) },
+      query: ownedBy({ instanceId, directory: directory.path }),
     })
     expect(found).toHaveLength(1)
     own.signal(target('job/1-1', again), 'SIGKILL')
@@ -210,7 +211,7 @@ describe.skipIf('missing' in docker)('what cannot be started says why, and leave
   const failed = async (template: Record<string, unknown>, extra = {}): Promise<string> => {
     const own = await runtime()
     const result = await own.start(launchOf('web/1-1', template, extra), {})
-    const query = { all: '1', filters: `{"label":["drover.instance=${instanceId}"]}` }
+    const query = ownedBy({ instanceId, directory: directory.path })
     const { body: left } = await engine().ask('GET', '/containers/json', { query })
     expect(left).toEqual([])
     return 'failed' in result ? result.failed : 'it started'

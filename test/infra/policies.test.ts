@@ -11,6 +11,7 @@ const WITHOUT_RESOURCE = new Set([
   'ec2:DescribeInstanceTypes',
   'ec2:DescribeInstances',
   'ec2:DescribeSpotPriceHistory',
+  'ecr:GetAuthorizationToken',
   'pricing:GetProducts',
 ])
 
@@ -108,9 +109,12 @@ describe('each kind of item', () => {
 describe('a node', () => {
   const node = policyOf(template, 'NodesNodeRole')
 
-  test('reads its own assignment, writes its own report and beat, and fetches the agent', () => {
-    const [assignment, own, agent, ...rest] = node.statements
+  test('reads its own assignment, writes its own report and beat, fetches agent and images', () => {
+    const [assignment, own, agent, token, images, ...rest] = node.statements
     expect(rest).toEqual([])
+    expect(token?.Action).toBe('ecr:GetAuthorizationToken')
+    expect(JSON.stringify(images)).toMatch(/:ecr:\*:.*:repository\/\*/)
+    expect(JSON.stringify(images)).not.toMatch(/ecr:(Put|Upload|Initiate|Complete|Delete)/)
     expect(assignment).toMatchObject({
       Action: 'dynamodb:GetItem',
       Condition: {
@@ -138,7 +142,8 @@ describe('a node', () => {
 
   test('never scans or queries, and never deletes', () => {
     const actions = node.statements.flatMap(actionsOf)
-    expect(actions.filter((action) => /Scan|Query|Delete|Batch/.test(action))).toEqual([])
+    const ofTable = actions.filter((action) => action.startsWith('dynamodb:'))
+    expect(ofTable.filter((action) => /Scan|Query|Delete|Batch/.test(action))).toEqual([])
   })
 })
 

@@ -239,6 +239,7 @@ describe('the launch templates', () => {
       'ExecStart=/usr/bin/node-24 /opt/drover/agent/main.mjs',
       'Environment=DROVER_TABLE=',
       'KillMode=process',
+      'live-restore',
       'systemctl enable --now drover-agent',
     ]) {
       expect(script).toContain(needed)

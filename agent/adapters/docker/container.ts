@@ -5,6 +5,7 @@
  * is a hard end and processor a share, as in Kubernetes: who asks for little gets more while others
  * rest. What an agent must know to find it again stands in its labels.
  */
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { GpuShare } from '#shared/model/assignment.ts'
 import { gpuShareSchema } from '#shared/model/assignment.ts'
@@ -23,7 +24,18 @@ const PROCESSES_MAX = 16_384
 
 export const LABEL = 'drover.replica'
 const FACTS = 'drover.facts'
-export const INSTANCE_LABEL = 'drover.instance'
+const OWNER_LABEL = 'drover.agent'
+
+export type Owner = Pick<NodeFacts, 'instanceId' | 'directory'>
+
+/** Two emulated herds on one machine may have instances of the same id, so the directory counts. */
+const ownerOf = ({ instanceId, directory }: Owner): string => `${instanceId}:${directory}`
+
+/** The query that finds an agent's containers, ended ones too. */
+export function ownedBy(owner: Owner): Record<string, string> {
+  const label = [`${OWNER_LABEL}=${ownerOf(owner)}`]
+  return { all: '1', filters: JSON.stringify({ label }) }
+}
 
 const factsSchema = z.object({
   replicaId: z.string(),
@@ -36,8 +48,9 @@ const factsSchema = z.object({
 export type ContainerFacts = z.infer<typeof factsSchema>
 
 /** Two characters at the least, and none that the engine refuses. */
-export function containerName(replicaId: string, instanceId: string): string {
-  return `drover-${instanceId}-${replicaId.replaceAll(/[^a-zA-Z0-9_.-]/g, '.')}`
+export function containerName(replicaId: string, owner: Owner): string {
+  const agent = hash('sha256', ownerOf(owner)).slice(0, 8)
+  return `drover-${agent}-${replicaId.replaceAll(/[^a-zA-Z0-9_.-]/g, '.')}`
 }
 
 /** What the labels say; undefined for a container that is no replica's. */
@@ -68,7 +81,7 @@ export function containerOf(
     ...(command === undefined ? {} : { Entrypoint: expandCommand(command, environment), Cmd: [] }),
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     Labels: {
-      [INSTANCE_LABEL]: node.instanceId,
+      [OWNER_LABEL]: ownerOf(node),
       [LABEL]: replicaId,
       [FACTS]: JSON.stringify(facts),
     },
@@ -97,6 +110,8 @@ function hostConfigOf(
   const shares = Math.round(((parseMilli(cpu) ?? 0) * SHARES_PER_CPU) / 1_000)
   return {
     NetworkMode: 'host',
+    // An engine that maps users would not let a container into the machine's network otherwise.
+    UsernsMode: 'host',
     CpuShares: Math.max(SHARES_LEAST, shares),
     ...{ Memory: bytes, MemorySwap: bytes },
     // Shared memory counts as memory, and 64 MiB of it stop many a training.

@@ -7,6 +7,7 @@
  */
 import { request, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import { LIMITS } from '#shared/model/limits.ts'
 import { DockerError } from '../../errors.ts'
 
@@ -188,6 +189,14 @@ export async function waitForEngine(socketPath: string, waitMs: number): Promise
       await sleep(Math.min(pauseMs, LIMITS.agentRetryMaxMs))
     }
   }
+}
+
+const infoSchema = z.object({ SecurityOptions: z.array(z.string()).nullish() })
+
+/** True for an engine that runs as no root: its `host` network is one of its own. */
+export async function isRootless(engine: Engine): Promise<boolean> {
+  const { SecurityOptions } = infoSchema.parse((await engine.ask('GET', '/info')).body)
+  return SecurityOptions?.some((own) => own.includes('name=rootless')) ?? false
 }
 
 const FRAME_HEAD_BYTES = 8
