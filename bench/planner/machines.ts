@@ -62,7 +62,14 @@ export function standUp(claim: Node, { nowMs, assignment: known }: Moment): Rise
       bootId: boot.bootId,
       runtimes: ['process'],
       burnIn: {
-        ...{ attempt: 1, tries: 1, suite, startedAtMs: nowMs, deadlineMs: nowMs + 300_000 },
+        ...{
+          attempt: 1,
+          tries: 1,
+          unknowns: 0,
+          suite,
+          startedAtMs: nowMs,
+          deadlineMs: nowMs + 300_000,
+        },
         ...{ verdict: 'PASS', atMs: nowMs, checks: [] },
       },
     },

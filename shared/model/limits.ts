@@ -224,6 +224,8 @@ export const LIMITS = {
   checksPerSuiteMax: 50,
   /** Slow boots of slow machines are no reason to fail one. */
   burnInTimeoutSeconds: 300,
+  /** After the first INFRA; twice as long after the next. */
+  burnInRetryMs: 10_000,
 
   // The command
   /** API Gateway itself gives up after 30 s; a little more lets its answer arrive. */

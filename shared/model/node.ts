@@ -104,6 +104,10 @@ export const nodeSchema = z.object({
       attempt: z.int().min(1),
       /** Tries of the present test: attempts are counted over the machine's whole life. */
       tries: z.int().min(1).default(1),
+      /** Of those, how often nobody could tell what the answer meant. */
+      unknowns: z.int().min(0).default(0),
+      /** After an INFRA: when it is tried again. */
+      retryAtMs: z.int().optional(),
       suite: z.string(),
       startedAtMs: z.int(),
       deadlineMs: z.int(),

@@ -56,6 +56,8 @@ export type Action =
       readonly attempt: number
       /** Which try of this test it is; three at most. */
       readonly tries: number
+      /** Of the tries before, how often nobody could tell what the answer meant. */
+      readonly unknowns: number
       readonly suite: string
       readonly checks: readonly AskedCheck[]
       readonly deadlineMs: number

@@ -88,14 +88,17 @@ const folds = {
   advance: (edit, { node, to, changes }) => {
     changeNode(edit, node, { ...changes, phase: to, phaseSinceMs: edit.nowMs })
   },
-  test: (edit, { node, attempt, tries, suite, checks, deadlineMs, changes }) => {
+  test: (edit, { node, attempt, tries, unknowns, suite, checks, deadlineMs, changes }) => {
     const own = must(edit.nodes.get(node), `node ${node}`)
     giveAssignment(edit, own)
     changeNode(edit, node, {
       ...changes,
       phase: 'testing',
       phaseSinceMs: own.phase === 'testing' ? own.phaseSinceMs : edit.nowMs,
-      burnIn: { attempt, tries, suite, startedAtMs: edit.nowMs, deadlineMs, checks: [] },
+      burnIn: {
+        ...{ attempt, tries, unknowns, suite },
+        ...{ startedAtMs: edit.nowMs, deadlineMs, checks: [] },
+      },
     })
     changeAssignment(edit, node, (assignment) => ({
       ...assignment,

@@ -70,6 +70,7 @@ export function nodeItem(words: NodeWords): Item {
     burnIn: {
       attempt: 1,
       tries: 1,
+      unknowns: 0,
       suite: 'basic',
       startedAtMs: ago(ageMs - 2_000),
       deadlineMs: ago(ageMs - 300_000),

@@ -22,7 +22,10 @@ kind: Workload
 name: web
 replicas: 2
 image: ${IMAGE}
-command: [/bin/sh, -c, 'echo $DROVER_REPLICA_ID > /www/index.html; exec busybox httpd -f -p $PORT -h /www']
+command:
+  - /bin/sh
+  - -c
+  - echo $DROVER_REPLICA_ID > /www/index.html; exec busybox httpd -f -p $PORT -h /www
 resources: { cpu: 1500m, memory: 64Mi }
 ports: [{ name: http }]
 health: { http: { path: /, port: http }, intervalSeconds: 1 }

@@ -122,6 +122,15 @@ export function nodeConditions(node: Node): Condition[] {
     reason: 'Confirmed',
     text: 'its silence is confirmed; its replicas are being replaced',
   })
+  const { verdict, checks = [], atMs, startedAtMs, retryAtMs } = node.burnIn ?? {}
+  if (verdict === 'WARN' || retryAtMs !== undefined) {
+    const told = checks.filter((own) => own.verdict === verdict)
+    add(atMs ?? startedAtMs, {
+      type: verdict === 'WARN' ? 'BurnInWarning' : 'BurnInRetry',
+      reason: titled((verdict ?? 'UNKNOWN').toLowerCase()),
+      text: told.map((own) => `${own.name}: ${own.text}`).join('; '),
+    })
+  }
   if (node.interruption !== undefined) {
     add(node.interruption.noticedAtMs, {
       type: 'Interrupted',

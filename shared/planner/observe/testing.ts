@@ -6,13 +6,17 @@
  * fails closed: the absence of a verdict is never a pass.
  */
 import { suiteOf } from '../../model/burn-in.ts'
-import type { VerdictName } from '../../model/verdict.ts'
+import { LIMITS } from '../../model/limits.ts'
+import type { Node } from '../../model/node.ts'
+import type { CheckResult, VerdictName } from '../../model/verdict.ts'
 import type { Action } from '../actions.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
 import type { NodeFacts, ObserveContext } from '../facts.ts'
 
-/** Tries of one test that may end in INFRA or UNKNOWN before the machine is replaced. */
+/** Tries of one test that may end in INFRA before the machine is replaced. */
 const TRIES_MAX = 3
+/** Verdicts of UNKNOWN that are looked into once more before the next counts as INFRA. */
+const UNKNOWNS_MAX = 1
 
 export function runBurnIn(
   facts: NodeFacts,
@@ -32,6 +36,10 @@ export function runBurnIn(
   if (node.phase !== 'testing' || node.burnIn === undefined) return []
   if (report !== undefined && report.bootId !== node.bootId) {
     return tryAgain(facts, { snapshot, brakes }, 'it booted anew during its burn-in')
+  }
+  const { retryAtMs, tries } = node.burnIn
+  if (retryAtMs !== undefined) {
+    return nowMs < retryAtMs ? [] : [testOf(facts, { nowMs, tries: tries + 1 })]
   }
   const verdict = verdictOn(facts)
   if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
@@ -53,7 +61,7 @@ function takeInAdopted(facts: NodeFacts, { snapshot }: ObserveContext): Action[]
 /** The next attempt at the pool's suite: the `tries`-th of this test. */
 export function testOf(
   { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
-  { nowMs, tries }: { nowMs: number; tries: number },
+  { nowMs, tries, unknowns = 0 }: { nowMs: number; tries: number; unknowns?: number },
 ): Extract<Action, { kind: 'test' }> {
   const { name: suite, checks, timeoutSeconds } = suiteOf(pool?.spec.burnIn, node.machine)
   const attempt = (node.burnIn?.attempt ?? 0) + 1
@@ -61,7 +69,7 @@ export function testOf(
     kind: 'test',
     node: node.name,
     attempt,
-    tries,
+    ...{ tries, unknowns },
     suite,
     checks,
     deadlineMs: nowMs + timeoutSeconds * 1000,
@@ -97,18 +105,39 @@ const admit: Conclusion = ({ node }, _context, burnIn) => [
   },
 ]
 
-const retry: Conclusion = (facts, context, burnIn) =>
-  tryAgain(facts, context, `burn-in was ${String(burnIn.verdict)}`)
+/** The check could not be made: whatever was in its way may be gone in a while. */
+const retry: Conclusion = (facts, context, burnIn) => {
+  const { node } = facts
+  const why = `burn-in was ${String(burnIn.verdict)}${toldBy(burnIn.checks, burnIn.verdict)}`
+  if (burnIn.tries >= TRIES_MAX) return giveUp(node, context, why)
+  const retryAtMs = context.snapshot.nowMs + LIMITS.burnInRetryMs * 2 ** (burnIn.tries - 1)
+  const changes = { burnIn: { ...burnIn, retryAtMs } }
+  const reason = { code: 'BurnInRetry', text: `${why}: it is tried again` }
+  return [{ kind: 'note', node: node.name, changes, reason }]
+}
+
+/** An answer that nobody understands is asked for once more, at once. */
+const askAgain: Conclusion = (facts, context, burnIn) => {
+  const { tries, unknowns } = burnIn
+  if (unknowns >= UNKNOWNS_MAX) return retry(facts, context, burnIn)
+  const { nowMs } = context.snapshot
+  return [testOf(facts, { nowMs, tries, unknowns: unknowns + 1 })]
+}
+
+/** The first check that came to the verdict, and what it said. */
+function toldBy(checks: readonly CheckResult[], verdict: VerdictName | undefined): string {
+  const first = checks.find((own) => own.verdict === verdict)
+  return first === undefined ? '' : `: ${first.name}: ${first.text}`
+}
 
 const conclusions = {
   PASS: admit,
   WARN: admit,
-  UNKNOWN: retry,
+  UNKNOWN: askAgain,
   INFRA: retry,
   FAIL: ({ node }, { brakes }, burnIn) => {
     brakes.record(node, BURN_IN_FAILED)
-    const failed = burnIn.checks.find((check) => check.verdict === 'FAIL')
-    const text = `burn-in failed: ${failed?.name ?? burnIn.suite}: ${failed?.text ?? ''}`
+    const text = `burn-in failed${toldBy(burnIn.checks, 'FAIL')}`
     return [
       {
         kind: 'advance',
@@ -138,8 +167,12 @@ function tryAgain(
   why: string,
 ): readonly Action[] {
   const { node } = facts
-  const tries = (node.burnIn?.tries ?? 0) + 1
-  if (tries <= TRIES_MAX) return [testOf(facts, { nowMs: snapshot.nowMs, tries })]
+  const { tries = 0, unknowns = 0 } = node.burnIn ?? {}
+  if (tries >= TRIES_MAX) return giveUp(node, { snapshot, brakes }, why)
+  return [testOf(facts, { nowMs: snapshot.nowMs, tries: tries + 1, unknowns })]
+}
+
+function giveUp(node: Node, { brakes }: ObserveContext, why: string): readonly Action[] {
   if (!brakes.condemn(node, 'BurnInGaveUp')) return []
   const text = `${why}, ${String(TRIES_MAX)} times: the machine is replaced`
   return [{ kind: 'terminate', node: node.name, reason: { code: 'BurnInGaveUp', text } }]

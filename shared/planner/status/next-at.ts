@@ -67,7 +67,10 @@ function nodeMoments(
   const moments: number[] = []
   if (node.phase === 'booting' && node.adoptedAtMs === undefined)
     moments.push(node.phaseSinceMs + snapshot.settings.bootDeadlineMs + 1)
-  if (node.phase === 'testing') moments.push((node.burnIn?.deadlineMs ?? Infinity) + 1)
+  if (node.phase === 'testing' && node.burnIn !== undefined) {
+    const { retryAtMs, deadlineMs } = node.burnIn
+    moments.push(retryAtMs ?? deadlineMs + 1)
+  }
   if (node.phase === 'terminating') {
     moments.push((node.terminating?.lastTryMs ?? 0) + TERMINATE_AGAIN_MS)
   }
