@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError } from '#shared/base/errors.ts'
 import { makeLogger, type Logger } from '#shared/base/log.ts'
 import { LIMITS } from '#shared/model/limits.ts'
+import { readGpus } from './adapters/checks/gpu.ts'
 import { makeChecks } from './adapters/checks/checks.ts'
 import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
 import { isRootless, waitForEngine } from './adapters/docker/engine.ts'
@@ -48,6 +49,7 @@ async function main(): Promise<void> {
   const { directory } = settings
   const node = { instanceId, directory, environment: process.env }
   const shared = { ...node, address, ports: openPortBook(), log }
+  const gpus = await readGpus()
   const docker = await openDocker(shared, settings.dockerSocket)
   const runtime = joinRuntimes(openProcessRuntime({ ...shared, bootId }), docker)
   const end = (code: number): void => {
@@ -63,7 +65,15 @@ async function main(): Promise<void> {
       timers: realTimers,
       ...{ table, metadata, runtime, log },
       runCheck: makeChecks({
-        ...{ instanceId, faults, diskMib, kernelLog, path: files.check, endpoint: table.endpoint },
+        ...{
+          instanceId,
+          faults,
+          gpus,
+          diskMib,
+          kernelLog,
+          path: files.check,
+          endpoint: table.endpoint,
+        },
         clockOffsetMs: () => table.clockOffsetMs(arn),
       }),
       persist: (state) => {
@@ -76,6 +86,7 @@ async function main(): Promise<void> {
     {
       settings: {
         ...{ arn, bootId, agentVersion: AGENT_VERSION },
+        ...(gpus.length === 0 ? {} : { gpus: [...gpus] }),
         runtimes: docker === undefined ? ['process'] : ['process', 'docker'],
         ...(powerOffAfterMs === undefined ? {} : { powerOffAfterMs }),
       },

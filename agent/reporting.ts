@@ -72,13 +72,14 @@ export function settlePersist(state: AgentState, nowMs: number): Told {
 
 /** The report's content as of now. */
 export function reportContent(state: AgentState, nowMs: number): ReportContent {
-  const { arn, bootId, agentVersion, runtimes } = state.settings
+  const { arn, bootId, agentVersion, runtimes, gpus } = state.settings
   const { burnIn, interruption } = state
   return {
     kind: 'report',
     ...{ arn, bootId, agentVersion },
     observedGeneration: state.assignment?.generation ?? 0,
     runtimes: [...runtimes],
+    ...(gpus === undefined ? {} : { gpus: [...gpus] }),
     replicas: Object.values(state.replicas).map((replica) => reported(replica, state, nowMs)),
     ...(burnIn === undefined
       ? {}

@@ -76,6 +76,8 @@ export type AgentSettings = {
   readonly arn: string
   readonly bootId: string
   readonly agentVersion: string
+  /** Of this machine, as they were when the agent started; none where it has none. */
+  readonly gpus?: Report['gpus']
   /** What replicas can run in here. */
   readonly runtimes: Report['runtimes']
   /** Silence of instance metadata after which the agent ends itself; absent: never. */

@@ -7,6 +7,7 @@ import { makeLogger } from '#shared/base/log.ts'
 import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
 import { judgeChanges, judgePending, type BurnInPorts } from '#shared/controllers/burn-in.ts'
 import { makeDynamoStore } from '#shared/store/aws/dynamo-store.ts'
+import type { Store } from '#shared/store/store.ts'
 import { changeOf } from '#shared/store/aws/stream-records.ts'
 
 export type BurnInEvent = DynamoDBStreamEvent | EventBridgeEvent<'Scheduled Event', unknown>
@@ -22,12 +23,10 @@ export function makeHandler(ports: BurnInPorts): BurnInHandler {
 
 export function bindPorts(environment: Environment): BurnInPorts {
   const log = makeLogger((line) => process.stdout.write(`${line}\n`))
-  const store = makeDynamoStore({
-    client: {},
-    tableName: requireVariable(environment, 'DROVER_TABLE'),
-    log,
-  })
-  return { store, clock: makeSystemClock(), log }
+  const storeOf = (variable: string): Store =>
+    makeDynamoStore({ client: {}, tableName: requireVariable(environment, variable), log })
+  const [store, history] = [storeOf('DROVER_TABLE'), storeOf('DROVER_HISTORY_TABLE')]
+  return { store, history, clock: makeSystemClock(), log }
 }
 
 let bound: BurnInHandler | undefined

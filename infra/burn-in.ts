@@ -34,6 +34,7 @@ export class BurnIn extends Construct {
         onItems(tables.table, ['dynamodb:GetItem'], ['assign#*', 'report#*', 'verdict#*']),
         onItems(tables.table, ['dynamodb:Query'], ['node']),
         onItems(tables.table, ['dynamodb:PutItem'], ['verdict#*']),
+        onItems(tables.history, ['dynamodb:GetItem', 'dynamodb:PutItem'], ['hardware#*']),
       ],
       onFailure: new SqsDestination(deadLetters),
     })

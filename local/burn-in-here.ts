@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeError } from '#shared/base/errors.ts'
 import { burnInSchema, suiteOf, type AskedCheck } from '#shared/model/burn-in.ts'
+import type { GpuIdentity } from '#shared/model/hardware.ts'
 import { breachesOf } from '#shared/model/measures.ts'
 import { worst, type CheckResult } from '#shared/model/verdict.ts'
 import { faultsOf } from '#shared/protocol/faults.ts'
-import { countGpus } from '#agent/adapters/checks/gpu.ts'
+import { readGpus } from '#agent/adapters/checks/gpu.ts'
 import { makeChecks } from '#agent/adapters/checks/checks.ts'
 import { paintFor } from '#cli/render/paint.ts'
 import { burnInSection } from '#cli/views/facts.ts'
@@ -28,12 +29,13 @@ async function main(wanted: readonly string[]): Promise<void> {
     process.exitCode = 2
     return
   }
-  const gpus = await countGpus()
-  if (gpus === 0) console.log('there is no NVIDIA GPU here (nvidia-smi finds none): none is tested')
-  const { name, checks } = suiteOf(suite.data, { gpuCount: gpus })
+  const gpus = await readGpus()
+  if (gpus.length === 0)
+    console.log('there is no NVIDIA GPU here (nvidia-smi finds none): none is tested')
+  const { name, checks } = suiteOf(suite.data, { gpuCount: gpus.length })
   const asked = checks.filter(({ check }) => !ASKS_THE_TABLE.has(check))
   console.log(`${name}: ${asked.map((own) => own.name).join(', ')}\n`)
-  const results = await runAll(asked)
+  const results = await runAll(asked, gpus)
   const verdict = worst(results.map((own) => own.verdict))
   const style = { paint: paintFor(process.env, process.stdout.isTTY), width: undefined }
   const at = new Date().toISOString()
@@ -43,10 +45,13 @@ async function main(wanted: readonly string[]): Promise<void> {
   if (verdict !== 'PASS') process.exitCode = 1
 }
 
-async function runAll(asked: readonly AskedCheck[]): Promise<readonly CheckResult[]> {
+async function runAll(
+  asked: readonly AskedCheck[],
+  gpus: readonly GpuIdentity[],
+): Promise<readonly CheckResult[]> {
   const directory = mkdtempSync(join(tmpdir(), 'drover-burn-in-'))
   const run = makeChecks({
-    ...{ instanceId: 'here', path: join(directory, 'check.bin'), faults: [] },
+    ...{ instanceId: 'here', path: join(directory, 'check.bin'), faults: [], gpus },
     ...{ diskMib: Infinity, kernelLog: '/dev/kmsg', endpoint: '' },
     clockOffsetMs: () => Promise.reject(new Error('there is no table here')),
   })

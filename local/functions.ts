@@ -87,7 +87,7 @@ export function bindFunctions(options: FunctionsOptions): LocalFunctions {
     clock: () => clock.now(),
   })
   const { store } = table
-  const burnIn = makeBurnIn({ store, clock, log: logOf('burn-in') })
+  const burnIn = makeBurnIn({ store, history: table.history, clock, log: logOf('burn-in') })
   const interruption = makeInterruption({ store, queue, clock, log: logOf('interruption') })
   const market = makeMarket({ store, prices, clock, log: logOf('market') })
   const wake = makeWake({ queue, log: logOf('wake') })

@@ -7,7 +7,17 @@
 import { describeError } from '#shared/base/errors.ts'
 import type { CheckResult, VerdictName } from '#shared/model/verdict.ts'
 
-export type Finding = Pick<CheckResult, 'verdict' | 'measures' | 'text'>
+export type Finding = Pick<CheckResult, 'verdict' | 'measures' | 'text'> & {
+  /** GPUs with a fault of their own, by where they sit or by how the driver counts them. */
+  readonly devices?: readonly FaultyDevice[]
+}
+
+export type FaultyDevice = {
+  readonly at: { readonly bus: string } | { readonly index: number }
+  readonly verdict: VerdictName
+  readonly text: string
+}
+
 export type Measures = Finding['measures']
 
 const TEXT_MAX_CHARS = 500

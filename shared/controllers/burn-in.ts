@@ -17,10 +17,12 @@ import { reportSchema } from '../model/report.ts'
 import { VERDICT_ORDER, verdictNameSchema, verdictSchema, type Verdict } from '../model/verdict.ts'
 import { keys } from '../store/keys.ts'
 import { absent, equal, type Change, type Store } from '../store/store.ts'
-import { judge } from './judge.ts'
+import { remember, whyRefused, type HardwarePorts } from './hardware.ts'
+import { judge, refuse } from './judge.ts'
 
 export type BurnInPorts = {
   store: Pick<Store, 'get' | 'query' | 'write'>
+  history: HardwarePorts['history']
   clock: Pick<Clock, 'now'>
   log: Logger
 }
@@ -105,17 +107,25 @@ export async function judgeReport(ports: BurnInPorts, arn: string): Promise<Burn
   const assignment = assignmentSchema.safeParse(await store.get(keys.assignment(arn)))
   if (!assignment.success) return { outcome: 'none', reason: 'nothing is assigned to it' }
 
-  const judgement = judge({
-    arn,
-    report: report.data,
-    assignment: assignment.data,
-    nowMs: clock.now(),
-  })
-  if (!judgement.judged) return { outcome: 'none', reason: judgement.reason }
-  return keepVerdict(ports, judgement.verdict)
+  const facts = { arn, report: report.data, assignment: assignment.data, nowMs: clock.now() }
+  const judgement = judge(facts)
+  const { gpus = [] } = report.data
+  if (judgement.judged) {
+    const judged = { verdict: judgement.verdict, gpus, assignment: assignment.data }
+    return keepVerdict(ports, judgement.verdict, () => remember(ports, judged))
+  }
+  const refusal = await whyRefused(ports, { arn, gpus })
+  const refused = refusal === undefined ? undefined : refuse(facts, refusal)
+  if (refused === undefined) return { outcome: 'none', reason: judgement.reason }
+  return keepVerdict(ports, refused, () => Promise.resolve())
 }
 
-async function keepVerdict({ store }: BurnInPorts, verdict: Verdict): Promise<BurnInOutcome> {
+/** `before` is done once it is clear that the verdict is new, and before it can be seen. */
+async function keepVerdict(
+  { store }: BurnInPorts,
+  verdict: Verdict,
+  before: () => Promise<void>,
+): Promise<BurnInOutcome> {
   const key = keys.verdict(verdict.node)
   const stored = await store.get(key)
   const seen = verdictSchema.safeParse(stored)
@@ -128,6 +138,7 @@ async function keepVerdict({ store }: BurnInPorts, verdict: Verdict): Promise<Bu
       return { outcome: 'unchanged', reason: `it was ${said.verdict} before and cannot get better` }
     }
   }
+  await before()
   const ttl = Math.floor(verdict.atMs / 1000) + LIMITS.verdictDays * 86_400
   const seenAtMs = stored?.['atMs']
   const result = await store.write({

@@ -16,13 +16,27 @@ export type Judgement =
   | { readonly judged: true; readonly verdict: Verdict }
   | { readonly judged: false; readonly reason: string }
 
+type Facts = {
+  readonly arn: string
+  readonly report: Report
+  readonly assignment: Assignment
+  readonly nowMs: number
+}
+
+/** A failure that needs no test; undefined where none is asked for. */
+export function refuse(facts: Facts, why: CheckResult): Verdict | undefined {
+  const { arn, report, assignment, nowMs } = facts
+  const { burnIn: asked, node } = assignment
+  if (asked === undefined) return undefined
+  const { attempt, suite } = asked
+  return {
+    ...{ kind: 'verdict', node, arn, bootId: report.bootId, attempt, suite },
+    ...{ verdict: why.verdict, checks: [why], atMs: nowMs },
+  }
+}
+
 /** The verdict on the report's burn-in, or why there is none to give. */
-export function judge(facts: {
-  arn: string
-  report: Report
-  assignment: Assignment
-  nowMs: number
-}): Judgement {
+export function judge(facts: Facts): Judgement {
   const { arn, report, assignment, nowMs } = facts
   const { burnIn: run, bootId } = report
   const { burnIn: asked, node } = assignment

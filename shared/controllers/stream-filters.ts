@@ -13,6 +13,8 @@ export const STREAM_FILTERS = {
     { eventName: ['REMOVE'], dynamodb: { OldImage: { kind: { S: ['spec', 'order'] } } } },
   ],
   burnIn: [
+    // A machine's first report names its GPUs: one that is known to be bad is refused at once.
+    { eventName: ['INSERT'], dynamodb: { NewImage: { kind: { S: ['report'] } } } },
     {
       dynamodb: {
         NewImage: { kind: { S: ['report'] }, burnIn: { M: { state: { S: ['finished'] } } } },

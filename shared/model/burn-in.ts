@@ -307,7 +307,7 @@ const speller = remembered((burnIn: BurnInSpec) =>
 function spell(burnIn: BurnInSpec, gpuCount: number | undefined): Suite {
   const said = burnIn.checks.flatMap(checksOf).map((own) => ({ ...own, name: checkName(own) }))
   const all = [...new Map(said.map((own) => [own.name, own])).values()]
-  const plain = all.filter(({ check }) => !ABOUT_GPUS.has(check))
+  const plain = all.filter(({ check }) => !isAboutGpus(check))
   const asked = gpuCount === 0 && plain.length > 0 ? plain : all
   const checks = asked.map((own) =>
     own.check === 'gpu-devices' && gpuCount !== undefined && gpuCount > 0
@@ -323,9 +323,15 @@ function spell(burnIn: BurnInSpec, gpuCount: number | undefined): Suite {
   }
 }
 
-const ABOUT_GPUS: ReadonlySet<CheckKind> = new Set([
+const ABOUT_GPUS: ReadonlySet<string> = new Set<CheckKind>([
   ...(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-heat', 'gpu-xid', 'dcgm'] as const),
 ])
+
+/** True for a check whose failure is a GPU's, or of all of them together. */
+export function isAboutGpus(check: string): boolean {
+  return ABOUT_GPUS.has(check)
+}
+
 const LABEL_MAX_CHARS = 40
 
 export function checkName(spec: CheckSpec): string {

@@ -224,6 +224,8 @@ export const LIMITS = {
   checksPerSuiteMax: 50,
   /** Slow boots of slow machines are no reason to fail one. */
   burnInTimeoutSeconds: 300,
+  /** A rejected GPU is tested again after so long: somebody may have mended it meanwhile. */
+  hardwareRejectedMs: 30 * 86_400_000,
   /** After the first INFRA; twice as long after the next. */
   burnInRetryMs: 10_000,
 

@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { gpuShareSchema } from './assignment.ts'
+import { gpuIdentitySchema } from './hardware.ts'
 import { checkResultSchema } from './verdict.ts'
 import { LIMITS } from './limits.ts'
 
@@ -53,6 +54,8 @@ export const reportSchema = z.object({
   observedGeneration: z.int().min(0),
   runtimes: z.array(z.enum(['process', 'docker'])),
   replicas: z.array(reportedReplicaSchema).max(LIMITS.replicasPerNodeMax * 2),
+  /** The machine's GPUs, as they were when its agent started; absent where it has none. */
+  gpus: z.array(gpuIdentitySchema).max(64).optional(),
   burnIn: z
     .object({
       attempt: z.int().min(1),

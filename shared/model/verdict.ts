@@ -27,6 +27,17 @@ export const checkResultSchema = z.object({
   text: z.string().max(500).default(''),
   /** How long it ran, by the agent's clock. */
   durationMs: z.int().min(0).optional(),
+  /** GPUs that it found fault with, where it can tell them apart. */
+  devices: z
+    .array(
+      z.object({
+        uuid: z.string().max(64),
+        verdict: verdictNameSchema,
+        text: z.string().max(200),
+      }),
+    )
+    .max(64)
+    .optional(),
   /** By measure: what it was held against. Written by whoever judges, never by an agent. */
   limits: z.record(measureNameSchema, measureLimitSchema).optional(),
 })

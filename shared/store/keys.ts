@@ -35,4 +35,6 @@ export const historyKeys = {
   /** One partition a UTC day; the sort key is the event's id. */
   event: (dayUtc: string, id: string) => key(`event#${dayUtc}`, id),
   goneNode: (name: string) => key('gone-node', name),
+  /** Read by key alone, and never forgotten. */
+  hardware: (id: string) => key(`hardware#${id}`, 'hardware'),
 } as const

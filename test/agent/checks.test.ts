@@ -36,6 +36,7 @@ async function look(check: unknown, extra: Partial<CheckOptions> = {}): Promise<
     instanceId: 'i-0abc',
     path: join(directory.path, 'check.bin'),
     faults: [],
+    gpus: [],
     diskMib: 8,
     kernelLog: '/dev/null',
     endpoint,
@@ -160,7 +161,7 @@ describe('a check that cannot run is INFRA, and condemns nothing', () => {
 
   it('and a check that nobody knows is UNKNOWN', async () => {
     const run = makeChecks({
-      ...{ instanceId: 'i-1', path: '', faults: [], diskMib: 1, endpoint, kernelLog: '' },
+      ...{ instanceId: 'i-1', path: '', faults: [], gpus: [], diskMib: 1, endpoint, kernelLog: '' },
       clockOffsetMs: () => Promise.resolve(0),
     })
     const known = { timeoutSeconds: 1, limits: {} }

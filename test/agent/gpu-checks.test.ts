@@ -35,7 +35,7 @@ const installSmi = (capture = 'nvidia-smi-h100-580.xml'): void => {
 
 async function look(check: unknown, kernelLog = '/dev/null'): Promise<CheckResult> {
   const run = makeChecks({
-    ...{ instanceId: 'i-0abc', path: '', faults: [], diskMib: 1, kernelLog },
+    ...{ instanceId: 'i-0abc', path: '', faults: [], gpus: [], diskMib: 1, kernelLog },
     endpoint: 'localhost:1',
     clockOffsetMs: () => Promise.resolve(0),
   })

@@ -84,7 +84,8 @@ const count = (text: string, pattern: RegExp): number => all(text, pattern).leng
 function holds(judge: (text: string) => Finding, mayPass: (text: string) => boolean) {
   return (text: string): void => {
     const finding = judge(text)
-    checkResultSchema.parse({ name: 'fuzzed', ...finding })
+    const { devices: _, ...told } = finding
+    checkResultSchema.parse({ name: 'fuzzed', ...told })
     if (finding.verdict === 'PASS') expect(mayPass(text), JSON.stringify(text)).toBe(true)
   }
 }

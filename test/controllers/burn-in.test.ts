@@ -205,9 +205,10 @@ describe('judging a burn-in', () => {
 async function open() {
   const clock = makeVirtualClock(NOW_MS)
   const store = makeMemoryStore()
-  const ports: BurnInPorts = { store, clock, log: silentLogger }
+  const history = makeMemoryStore()
+  const ports: BurnInPorts = { store, history, clock, log: silentLogger }
   await store.write({ kind: 'put', item: { ...keys.assignment(ARN), ...makeAssignment() } })
-  return { clock, store, ports }
+  return { clock, store, history, ports }
 }
 
 async function putReport(store: MemoryStore, report: Report = makeReport(), arn = ARN) {

@@ -20,6 +20,7 @@ const ENVIRONMENT = {
   DROVER_DELAY_QUEUE_URL: 'http://127.0.0.1:1/0/delayed',
   DROVER_CLUSTER: 'test',
   AWS_REGION: 'us-east-1',
+  DROVER_HISTORY_TABLE: 'history',
 }
 
 function open() {
@@ -28,7 +29,8 @@ function open() {
   const queue = makeMemoryQueue({ clock })
   const reasons = (): string[] =>
     queue.fifo.receive(1e9).map(({ body }) => parseWakeMessage(body).reason)
-  return { ports: { store, queue, clock, log: silentLogger }, store, reasons }
+  const history = makeMemoryStore()
+  return { ports: { store, history, queue, clock, log: silentLogger }, store, reasons }
 }
 
 function streamRecord(kind: string, fields: Record<string, { S: string } | { N: string }> = {}) {

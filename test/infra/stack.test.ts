@@ -143,8 +143,9 @@ describe('the stream', () => {
     ])
   })
 
-  test('calls burn-in only for reports of a finished run', () => {
+  test('calls burn-in only for a machine’s first report, and those of a finished run', () => {
     expect(patternsOf('BurnInFunctionStream')).toEqual([
+      { eventName: ['INSERT'], dynamodb: { NewImage: { kind: { S: ['report'] } } } },
       {
         dynamodb: {
           NewImage: { kind: { S: ['report'] }, burnIn: { M: { state: { S: ['finished'] } } } },

@@ -116,7 +116,9 @@ function isFinishedBurnIn({ after }: Change): boolean {
   return after?.['kind'] === 'report' && burnIn?.state === 'finished'
 }
 
-const judgePorts = ({ store, clock }: Ports) => ({ store, clock, log: silentLogger })
+const judgePorts = ({ store, history, clock }: Ports) => ({
+  ...{ store, history, clock, log: silentLogger },
+})
 
 type Poll = { poll(): void }
 

@@ -8,8 +8,10 @@ import {
   type CheckKind,
   type CheckOf,
 } from '#shared/model/burn-in.ts'
+import type { GpuIdentity } from '#shared/model/hardware.ts'
+import type { CheckResult } from '#shared/model/verdict.ts'
 import { judgeClock } from '../../checks/clock.ts'
-import { couldNot, found, type Finding } from '../../checks/finding.ts'
+import { couldNot, found, type FaultyDevice, type Finding } from '../../checks/finding.ts'
 import { judgeKernelLog } from '../../checks/kernel-log.ts'
 import { judgeXids } from '../../checks/nvidia/xid-log.ts'
 import { isCorrupted, type Faults } from '../../faults.ts'
@@ -27,6 +29,8 @@ export type CheckOptions = {
   /** The file that the disk check may write. */
   readonly path: string
   readonly faults: Faults
+  /** Of this machine, as they were when the agent started. */
+  readonly gpus: readonly GpuIdentity[]
   /** The most that it writes, whatever a suite says. */
   readonly diskMib: number
   /** `/dev/kmsg`, or a file like it. */
@@ -67,10 +71,23 @@ export function makeChecks(options: CheckOptions): RunCheck {
   return async (asked) => {
     const startMs = performance.now()
     const spec = checkSpecSchema.safeParse(asked)
-    const finding = spec.success ? await run(spec.data) : unknownTo(asked)
+    const { devices, ...finding } = spec.success ? await run(spec.data) : unknownTo(asked)
     const durationMs = Math.round(performance.now() - startMs)
-    return { name: asked.name, ...finding, durationMs }
+    const faulty = named(devices ?? [], options.gpus)
+    const told = faulty.length === 0 ? {} : { devices: faulty }
+    return { name: asked.name, ...finding, ...told, durationMs }
   }
+}
+
+/** By their UUIDs; one that was not there when the agent started has no name. */
+function named(
+  devices: readonly FaultyDevice[],
+  gpus: readonly GpuIdentity[],
+): NonNullable<CheckResult['devices']> {
+  return devices.flatMap(({ at, verdict, text }) => {
+    const gpu = gpus.find((own) => ('bus' in at ? own.bus === at.bus : own.index === at.index))
+    return gpu === undefined ? [] : [{ uuid: gpu.uuid, verdict, text: text.slice(0, 200) }]
+  })
 }
 
 function judgeLog(judge: (log: readonly string[]) => Finding, path: string): Finding {

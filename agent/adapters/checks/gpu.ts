@@ -5,13 +5,14 @@
  * UNKNOWN: the driver waits for a GPU that does not answer, and a second look will tell.
  */
 import type { CheckOf } from '#shared/model/burn-in.ts'
+import type { GpuIdentity } from '#shared/model/hardware.ts'
 import { worst } from '#shared/model/verdict.ts'
 import type { Ended } from '../../checks/command.ts'
 import { couldNot, found, type Finding } from '../../checks/finding.ts'
 import { judgeDcgm } from '../../checks/nvidia/dcgm.ts'
 import { judgeNvlink } from '../../checks/nvidia/nvlink.ts'
 import { judgeDevices, judgeHeat, judgeLink, judgeMemory } from '../../checks/nvidia/smi-checks.ts'
-import { readSmiLog, type SmiLog } from '../../checks/nvidia/smi-log.ts'
+import { identitiesOf, readSmiLog, type SmiLog } from '../../checks/nvidia/smi-log.ts'
 import { judgeSilence } from '../../checks/nvidia/smi-silence.ts'
 import { runTool, startTool } from './run-tool.ts'
 
@@ -36,10 +37,10 @@ async function withSmi(judge: (log: SmiLog) => Finding): Promise<Finding> {
 }
 
 /** GPUs that nvidia-smi shows on this machine; none where it is not there. */
-export async function countGpus(): Promise<number> {
+export async function readGpus(): Promise<readonly GpuIdentity[]> {
   const ended = await ask(SMI, SMI_TIMEOUT_MS)
   const log = 'verdict' in ended ? undefined : readSmiLog(ended.stdout)
-  return log === undefined || 'unreadable' in log ? 0 : log.gpus.length
+  return log === undefined || 'unreadable' in log ? [] : identitiesOf(log)
 }
 
 /** How long a load runs before the links are looked at. */
@@ -54,7 +55,8 @@ export async function checkLink(spec: CheckOf<'gpu-link'>): Promise<Finding> {
   const nvlink = 'verdict' in ended ? ended : judgeNvlink(ended.stdout, spec.minNvlinks)
   const verdict = worst([pcie.verdict, nvlink.verdict])
   const text = [pcie, nvlink].find((own) => own.verdict === verdict)?.text
-  return found(verdict, text, { ...pcie.measures, ...nvlink.measures })
+  const finding = found(verdict, text, { ...pcie.measures, ...nvlink.measures })
+  return { ...finding, devices: [...(pcie.devices ?? []), ...(nvlink.devices ?? [])] }
 }
 
 async function underLoad(

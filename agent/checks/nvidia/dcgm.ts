@@ -9,7 +9,7 @@
  */
 import { z } from 'zod'
 import { worst, type VerdictName } from '#shared/model/verdict.ts'
-import { found, type Finding, type Measures } from '../finding.ts'
+import { found, type FaultyDevice, type Finding, type Measures } from '../finding.ts'
 
 type Warning = { readonly text: string; readonly severity: number | undefined }
 
@@ -93,7 +93,10 @@ export function judgeDcgm(stdout: string, level: number): Finding {
   if (faults.length === 0) return found('PASS', '', measures)
   const verdict = worst(faults.map((own) => own.verdict))
   const told = faults.filter((own) => own.verdict === verdict).map((own) => own.text)
-  return found(verdict, told.slice(0, 3).join('; '), measures)
+  const devices = faults.flatMap(({ index, ...own }): FaultyDevice[] =>
+    index === undefined ? [] : [{ at: { index }, ...own }],
+  )
+  return { ...found(verdict, told.slice(0, 3).join('; '), measures), devices }
 }
 
 const NO_ENGINE = /unable to (establish a connection|connect to host engine)/i
@@ -115,7 +118,7 @@ const isA = ({ status }: Result, wanted: string): boolean => status.toLowerCase(
 const wasRun = ({ results }: Test): boolean =>
   results.length > 0 && results.every((own) => !isA(own, 'skip'))
 
-type Fault = { readonly verdict: VerdictName; readonly text: string }
+type Fault = { readonly index?: number; readonly verdict: VerdictName; readonly text: string }
 
 function faultOf({ name }: Test, result: Result): Fault | undefined {
   if (isA(result, 'pass') || isA(result, 'skip')) return undefined
@@ -123,12 +126,13 @@ function faultOf({ name }: Test, result: Result): Fault | undefined {
   const said = warnings.map((own) => own.text).filter((own) => own !== '')
   const gpu = result.gpu_id ?? result.gpu_ids ?? result.entity_id
   const where = gpu === undefined ? '' : ` on GPU ${String(gpu)}`
+  const which = /^\d{1,3}$/.test(String(gpu)) ? { index: Number(gpu) } : {}
   const text = `${name}${where}: ${said[0] ?? result.status}`
-  if (!isA(result, 'fail') && !isA(result, 'warn')) return { verdict: 'UNKNOWN', text }
+  if (!isA(result, 'fail') && !isA(result, 'warn')) return { ...which, verdict: 'UNKNOWN', text }
   const known = warnings.flatMap(({ severity: own }) => (own === undefined ? [] : [own]))
   const verdicts = known.map((own) => VERDICT_BY_SEVERITY[own] ?? 'FAIL')
   const otherwise = isA(result, 'warn') ? 'WARN' : 'FAIL'
-  return { verdict: verdicts.length === 0 ? otherwise : worst(verdicts), text }
+  return { ...which, verdict: verdicts.length === 0 ? otherwise : worst(verdicts), text }
 }
 
 /** 1 says to watch, 5 that the machine is set up badly; all the others blame the hardware. */

@@ -5,8 +5,9 @@
  * a pass. One that is not needed speaks only where the hardware knows of it. An error in place of a
  * value condemns the GPU where the words say that it is gone, and is UNKNOWN otherwise.
  */
+import { groupBy } from '#shared/base/order.ts'
 import { worst, type VerdictName } from '#shared/model/verdict.ts'
-import { found, type Finding, type Measures } from '../finding.ts'
+import { found, type FaultyDevice, type Finding, type Measures } from '../finding.ts'
 import type { Gpu } from './smi-log.ts'
 
 export type Rule = {
@@ -31,7 +32,7 @@ export function says(fine: string, bad: string): Rule['isFine'] {
 
 const GONE = /^gpu (is lost|requires reset|is inaccessible)$/i
 
-type Fault = { readonly verdict: VerdictName; readonly text: string }
+type Fault = { readonly gpu: Gpu; readonly verdict: VerdictName; readonly text: string }
 
 /** What the rules make of all the GPUs; the text names the first of the worst. */
 export function judgeGpus(
@@ -44,7 +45,17 @@ export function judgeGpus(
   const verdict = worst(faults.map((own) => own.verdict))
   const told = faults.filter((own) => own.verdict === verdict).map((own) => own.text)
   const more = told.length > TOLD_MAX ? `; and ${String(told.length - TOLD_MAX)} more` : ''
-  return found(verdict, `${told.slice(0, TOLD_MAX).join('; ')}${more}`, measures)
+  const finding = found(verdict, `${told.slice(0, TOLD_MAX).join('; ')}${more}`, measures)
+  return { ...finding, devices: devicesOf(faults) }
+}
+
+/** Each GPU once, with the first of its worst. */
+function devicesOf(faults: readonly Fault[]): readonly FaultyDevice[] {
+  return [...groupBy(faults, ({ gpu }) => gpu).values()].flatMap((own) => {
+    const verdict = worst(own.map((fault) => fault.verdict))
+    const first = own.find((fault) => fault.verdict === verdict)
+    return first === undefined ? [] : [{ at: { bus: first.gpu.bus }, verdict, text: first.text }]
+  })
 }
 
 const TOLD_MAX = 3
@@ -53,7 +64,7 @@ function faultOf(gpu: Gpu, rule: Rule): Fault[] {
   const { what, paths, isFine, otherwise, needed } = rule
   const said = gpu.at(...paths)
   const fault = (verdict: VerdictName, text: string): Fault[] => [
-    { verdict, text: `${nameOf(gpu)}: ${what} ${text}` },
+    { gpu, verdict, text: `${nameOf(gpu)}: ${what} ${text}` },
   ]
   if (said.told === 'nothing') return needed(gpu) ? fault('UNKNOWN', 'is not told') : []
   if (said.told === 'error') return fault(GONE.test(said.text) ? 'FAIL' : 'UNKNOWN', said.text)

@@ -6,6 +6,7 @@
  * things: a value, that this GPU has no such thing, or that the GPU itself would not answer.
  */
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { gpuIdentitySchema, type GpuIdentity } from '#shared/model/hardware.ts'
 
 export type Told =
   | { readonly told: 'value'; readonly text: string }
@@ -65,6 +66,17 @@ export function readSmiLog(stdout: string): SmiLog | Unreadable {
   } catch (error) {
     return { unreadable: `its document cannot be read: ${String(error)}` }
   }
+}
+
+/** Those whose UUID can be read; the others have no name to be known by. */
+export function identitiesOf({ gpus }: SmiLog): readonly GpuIdentity[] {
+  return gpus.flatMap(({ index, bus, at }) => {
+    const [uuid, serial] = [at('uuid'), at('serial')]
+    const told = serial.told === 'value' ? { serial: serial.text } : {}
+    const own = { index, bus, uuid: uuid.told === 'value' ? uuid.text : '', ...told }
+    const identity = gpuIdentitySchema.safeParse(own)
+    return identity.success ? [identity.data] : []
+  })
 }
 
 const beforeXml = (text: string): string => text.replace(/<\?xml[^>]*>|<!DOCTYPE[^>]*>/g, '')

@@ -61,7 +61,9 @@ export function judgeXids(log: readonly string[]): Finding {
   if (worst === undefined || worst.action === 'ignore') return found('PASS', '', measures)
   const told = `XID ${String(worst.code)} at ${worst.bus}`
   if (worst.action === 'restart-app') return found('WARN', `${told}: a program's fault`, measures)
-  return found('FAIL', `${told}: ${WANTS[worst.action]}`, measures)
+  const text = `${told}: ${WANTS[worst.action]}`
+  const at = { bus: worst.bus }
+  return { ...found('FAIL', text, measures), devices: [{ at, verdict: 'FAIL', text }] }
 }
 
 const WANTS = {

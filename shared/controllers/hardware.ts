@@ -1,0 +1,84 @@
+/**
+ * The memory of hardware: what a burn-in found out about GPUs, kept beyond their machine's life.
+ *
+ * It is written before the verdict that it follows from, so that no crash in between forgets a bad
+ * device; writing it twice says the same. It is read by key as soon as a machine names its GPUs,
+ * before anything is tested.
+ */
+import type { Clock } from '../cloud/clock.ts'
+import { isAboutGpus } from '../model/burn-in.ts'
+import { hardwareSchema, setIdOf, type GpuIdentity, type Hardware } from '../model/hardware.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Assignment } from '../model/assignment.ts'
+import type { CheckResult, Verdict } from '../model/verdict.ts'
+import { historyKeys } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+
+export type HardwarePorts = {
+  history: Pick<Store, 'get' | 'write'>
+  clock: Pick<Clock, 'now'>
+}
+
+/**
+ * Why a machine is refused before it is tested: one of its GPUs, or all of them together, failed
+ * elsewhere, and not long ago. What failed on this very machine is not held against it: it is
+ * being mended and tested again.
+ */
+export async function whyRefused(
+  { history, clock }: HardwarePorts,
+  { arn, gpus }: { arn: string; gpus: readonly GpuIdentity[] },
+): Promise<CheckResult | undefined> {
+  if (gpus.length === 0) return undefined
+  const ids = [...gpus.map((own) => own.uuid), setIdOf(gpus)]
+  const items = await Promise.all(ids.map((id) => history.get(historyKeys.hardware(id))))
+  const known = items.flatMap((item) => hardwareSchema.safeParse(item).data ?? [])
+  const sinceMs = clock.now() - LIMITS.hardwareRejectedMs
+  const bad = known.find(
+    (own) => own.state === 'rejected' && own.arn !== arn && own.atMs >= sinceMs,
+  )
+  if (bad === undefined) return undefined
+  const what = bad.id.startsWith('set:') ? 'these GPUs together' : bad.id
+  const when = new Date(bad.atMs).toISOString().slice(0, 10)
+  const text = `${what} failed on ${when} in ${bad.node}: ${bad.text}`.slice(0, 500)
+  return { name: 'hardware', verdict: 'FAIL', measures: {}, text }
+}
+
+export type Judged = {
+  readonly verdict: Verdict
+  readonly gpus: readonly GpuIdentity[]
+  readonly assignment: Assignment
+}
+
+/** Certifies every GPU of a machine that passed; rejects those that a failure names. */
+export async function remember({ history }: HardwarePorts, judged: Judged): Promise<void> {
+  for (const item of hardwareOf(judged)) {
+    await history.write({ kind: 'put', item: { ...historyKeys.hardware(item.id), ...item } })
+  }
+}
+
+/** What is to be kept of each device, and of all together. */
+export function hardwareOf({ verdict, gpus, assignment }: Judged): readonly Hardware[] {
+  if (gpus.length === 0) return []
+  const { node, arn, suite, atMs } = verdict
+  const checks = verdict.checks.map(({ name, verdict: own }) => ({ name, verdict: own }))
+  const common = { kind: 'hardware' as const, suite, checks, node, arn, atMs }
+  const own = (id: string, state: Hardware['state'], text: string): Hardware => {
+    const serial = gpus.find((gpu) => gpu.uuid === id)?.serial
+    return { ...common, id, ...(serial === undefined ? {} : { serial }), state, text }
+  }
+  if (verdict.verdict === 'PASS' || verdict.verdict === 'WARN') {
+    return [...gpus.map(({ uuid }) => uuid), setIdOf(gpus)].map((id) => own(id, 'certified', ''))
+  }
+  if (verdict.verdict !== 'FAIL') return []
+  const failed = verdict.checks.filter((check) => check.verdict === 'FAIL')
+  const kindOf = new Map(assignment.burnIn?.checks.map(({ name, check }) => [name, check]))
+  const rejected = new Map<string, string>()
+  for (const { name, text, devices = [] } of failed) {
+    const bad = devices.filter((device) => device.verdict === 'FAIL')
+    for (const device of bad) rejected.set(device.uuid, device.text)
+    // A link that is down or a GPU that is missing is nobody's own: the set has it.
+    const isNobodys = bad.length === 0 && isAboutGpus(kindOf.get(name) ?? '')
+    if (isNobodys) rejected.set(setIdOf(gpus), `${name}: ${text}`)
+  }
+  return [...rejected].map(([id, text]) => own(id, 'rejected', text.slice(0, 500)))
+}
