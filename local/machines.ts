@@ -4,10 +4,13 @@
  * Everything a real node gets from its launch template stands in the agent's environment: which
  * table, which region, where the services answer.
  */
-import { dirname, join } from 'node:path'
+import { devNull } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
 import type { Logger } from '#shared/base/log.ts'
 import type { Ec2Event, Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
 import { dockerSocket } from './ec2/instance-containers.ts'
+import { catalog, typesByName } from '#shared/catalog/catalog.ts'
+import { GPUS_VARIABLE, gpusOf } from './emulated-gpus/gpu.ts'
 import { openJournal } from './ec2/journal.ts'
 import { startLocalEc2, type LocalEc2 } from './ec2/local-ec2.ts'
 import { ec2OptionsOf, type MarketFile } from './ec2/market-file.ts'
@@ -29,6 +32,7 @@ export type MachinesOptions = {
 }
 
 const ROOT = join(import.meta.dirname, '..')
+const GPU_TOOLS = join(import.meta.dirname, 'emulated-gpus', 'bin')
 /** Small, because every emulated machine writes to the same disk. */
 const DISK_CHECK_MIB = 4
 /** A laptop sleeps over the weekend, and the herd must still learn which of its machines ended. */
@@ -68,10 +72,17 @@ function environmentOf(
   { state, pace, tableEndpoint, hardware }: MachinesOptions,
   instance: Ec2Instance,
 ): Record<string, string> {
-  const faults = hardware.faultsOf(instance.instanceType)
+  const { instanceType } = instance
+  const faults = hardware.faultsOf(instanceType)
+  const type = typesByName(catalog).get(instanceType)
+  const gpuFaults = hardware.gpuFaultsOf(instanceType)
+  const gpus = type === undefined ? [] : gpusOf(instance, type, gpuFaults)
   return {
-    // So that `node` in a command is this very Node.
-    PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+    // So that `node` in a command is this very Node, and GPUs are asked what they are here.
+    PATH: [dirname(process.execPath), GPU_TOOLS, process.env['PATH'] ?? ''].join(delimiter),
+    ...(gpus.length === 0 ? {} : { [GPUS_VARIABLE]: JSON.stringify(gpus) }),
+    // Nothing of this machine's own kernel is an emulated machine's fault.
+    DROVER_KERNEL_LOG: devNull,
     NODE_COMPILE_CACHE: state.files.compileCache,
     AWS_REGION: REGION,
     AWS_ENDPOINT_URL_DYNAMODB: tableEndpoint,

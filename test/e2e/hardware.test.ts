@@ -2,6 +2,8 @@
  * Bad hardware for a while: machines fail their burn-in, are set aside, and the herd comes up once
  * new ones are good.
  */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { runCommand, startChild, type DroverChild } from '#local/demo/child.ts'
 import { makeHerd, until, type Herd } from '#local/demo/herd.ts'
@@ -21,17 +23,17 @@ afterAll(async () => {
   sweepDirectory(directory)
 })
 
-async function hardware(rate: number): Promise<void> {
+async function hardware(check: 'cpu' | 'gpu', rate: number): Promise<void> {
   const answer = await fetch(`${child.url}/local/faults`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ hardware: { check: 'cpu', rate } }),
+    body: JSON.stringify({ hardware: { check, rate } }),
   })
   expect(answer.ok).toBe(true)
 }
 
 it('sets bad machines aside, buys sparingly, and recovers', async () => {
-  await hardware(1)
+  await hardware('cpu', 1)
   expect(await runCommand(child.url, ['apply', '-f', QUICKSTART])).toMatchObject({ code: 0 })
   const quarantined = async (): Promise<number> =>
     (await herd.nodes()).filter(({ phase }) => phase === 'quarantined').length
@@ -42,6 +44,52 @@ it('sets bad machines aside, buys sparingly, and recovers', async () => {
   expect(onTrial.length).toBeLessThanOrEqual(4)
   const ready = (await herd.workloads()).map(({ status }) => status.ready)
   expect(ready).toEqual([0, 0, 0])
-  await hardware(0)
+  await hardware('cpu', 0)
   await settled(herd, 150_000)
+})
+
+const GPU_JOB = `
+kind: Pool
+name: checked
+instances: { types: [g4dn.xlarge] }
+burnIn: { checks: [gpu-quick], quarantineSeconds: 0 }
+---
+kind: Workload
+name: checked-job
+replicas: 1
+command: [sh, -c, 'exec sleep 600']
+resources: { cpu: 500m, memory: 128Mi, gpu: 1 }
+placement: { pools: [checked] }
+`
+
+it('remembers a bad GPU, and refuses it when the cloud hands it back', async () => {
+  const path = join(directory, 'gpu-job.yaml')
+  writeFileSync(path, GPU_JOB)
+  await hardware('gpu', 1)
+  expect(await runCommand(child.url, ['apply', '-f', path])).toMatchObject({ code: 0 })
+  const failures = new Map<string, string>()
+  const look = async (): Promise<ReadonlyMap<string, string>> => {
+    for (const { name, pool, burnIn } of await herd.nodes()) {
+      const failed = burnIn?.checks.find((own) => own.verdict === 'FAIL')
+      if (pool === 'checked' && failed !== undefined) failures.set(name, failed.name)
+    }
+    return failures
+  }
+  await until({ what: 'a GPU fails and is refused later', withinMs: 120_000 }, async () => {
+    const seen = new Set((await look()).values())
+    await fetch(`${child.url}/v1/pools/checked/release-brake`, { method: 'POST' })
+    return seen.has('gpu-memory') && seen.has('hardware')
+  })
+  await hardware('gpu', 0)
+  await settled(herd, 150_000)
+  await look()
+  const bad = [...failures.values()]
+  expect(bad.every((own) => own === 'gpu-memory' || own === 'hardware')).toBe(true)
+  const [good] = (await herd.nodes()).filter(
+    (own) => own.pool === 'checked' && own.phase === 'ready',
+  )
+  expect(good?.burnIn).toMatchObject({ verdict: 'PASS' })
+  expect(good?.burnIn?.checks.map((own) => own.name)).toEqual(
+    expect.arrayContaining(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-xid', 'dcgm']),
+  )
 })

@@ -168,6 +168,22 @@ function vcpuInUse(world: World, capacityType: FleetRequest['capacityType']): nu
     .reduce((sum, instance) => sum + vcpuOf(world, instance.instanceType), 0)
 }
 
+/**
+ * Spot and on-demand machines are the same hardware. Every other launch gets what somebody gave up,
+ * if there is any, and the rest what nobody has had so far.
+ */
+function freeHost({ instances, sequence }: World, { instanceType, zone }: FleetOverride): number {
+  const taken = new Set<number>()
+  for (const own of instances.values()) {
+    const isThere = own.instanceType === instanceType && own.zone === zone
+    const isFree = own.state === 'terminated' && sequence % 2 === 1
+    if (isThere && !isFree) taken.add(own.host)
+  }
+  let host = 0
+  while (taken.has(host)) host += 1
+  return host
+}
+
 function launchOne(
   world: World,
   request: FleetRequest,
@@ -184,6 +200,7 @@ function launchOne(
     sequence: world.sequence,
     instanceType: override.instanceType,
     zone: override.zone,
+    host: freeHost(world, override),
     capacityType: request.capacityType,
     priceUsdPerHour: price,
     imageId: override.imageId ?? options.imageId,

@@ -87,6 +87,10 @@ export type Ec2Instance = {
   readonly sequence: number
   readonly instanceType: string
   readonly zone: string
+  /**
+   * Which of the physical machines of its type and zone it sits on: what was given up comes back.
+   */
+  readonly host: number
   readonly capacityType: CapacityType
   /** At launch. */
   readonly priceUsdPerHour: number

@@ -325,7 +325,7 @@ function instanceOf(instanceId: string, atMs: number, more: Partial<Ec2Instance>
     ...{ capacityType: 'spot', priceUsdPerHour: 0.1, imageId: 'ami-1', privateIp: '10.0.0.1' },
     tags: { 'drover:launch': 'l-1/1', 'drover:table': 'test', 'drover:pool': 'general' },
     ...{ launchedAtMs: atMs, visibleAtMs: atMs, boots: true, state: 'running', up: true },
-    ...{ bootNumber: 1, impaired: false },
+    ...{ host: 0, bootNumber: 1, impaired: false },
     ...more,
   }
 }
