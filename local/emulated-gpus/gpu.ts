@@ -1,6 +1,7 @@
 /**
  * The GPUs of an emulated instance. They are the host's, not the instance's: whoever gets the same
- * host later finds the same devices, and the same faults, as a cloud hands back what others gave up.
+ * host later finds the same devices with the same faults, as a cloud hands back what others gave
+ * up.
  */
 import { hash } from 'node:crypto'
 import { z } from 'zod'

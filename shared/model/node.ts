@@ -106,6 +106,8 @@ export const nodeSchema = z.object({
       tries: z.int().min(1).default(1),
       /** Of those, how often nobody could tell what the answer meant. */
       unknowns: z.int().min(0).default(0),
+      /** When it was found fit for work: the age of its certificate counts from there. */
+      admittedAtMs: z.int().optional(),
       /** After an INFRA: when it is tried again. */
       retryAtMs: z.int().optional(),
       suite: z.string(),

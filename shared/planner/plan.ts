@@ -23,6 +23,7 @@ import { shortagesFound } from './provision/place-history.ts'
 import type { Reclaim } from './preempt.ts'
 import { repack, type Repacked } from './repack.ts'
 import { settleGroups, type Failed } from './repack/groups.ts'
+import { retest, retestsAfter } from './retest.ts'
 import { retire } from './retire.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
@@ -70,9 +71,11 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
   const needed = new Set([...used, ...repacked.reserved])
   take(retire({ facts: factsOf(draft), nowMs, used: needed, blocked }))
+  const idle = { facts: factsOf(draft), nowMs, used: new Set([...needed, ...keptNodes(supplied)]) }
+  take(retest(idle))
 
   const failed = [...settled.failed, ...repacked.failed]
-  const found = { refusals, coming, reclaim, gangs, repacked, failed }
+  const found = { refusals, coming, reclaim, gangs, repacked, failed, tests: retestsAfter(idle) }
   const rest = conclude({ snapshot, draft, targets: admitted, brakes, ...found })
   const { suspects } = swept
   return {
@@ -97,6 +100,8 @@ type Conclusion = {
   readonly coming: ReadonlyMap<string, number>
   readonly brakes: BrakeBook
   readonly repacked: Repacked
+  /** Moments at which machines that stand idle are to be tested again. */
+  readonly tests: readonly number[]
   /** Groups of a repack that came to nothing in this pass. */
   readonly failed: readonly Failed[]
 }
@@ -115,7 +120,7 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
   const teams = teamStatuses({ snapshot, targets: found.targets, draft })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
   const ofGangs = [...gangs.values()].flatMap((own) => own.moments)
-  const moments = [...brakes.endsMs(), ...repacked.moments, ...ofGangs]
+  const moments = [...brakes.endsMs(), ...repacked.moments, ...ofGangs, ...found.tests]
   const statuses = { statuses: workloads, teamStatuses: teams }
   const next = nextAtMs({ snapshot, draft, ...statuses, moments, isCutOff })
   return {

@@ -95,12 +95,12 @@ type Conclusion = (
   burnIn: NonNullable<NodeFacts['node']['burnIn']>,
 ) => readonly Action[]
 
-const admit: Conclusion = ({ node }, _context, burnIn) => [
+const admit: Conclusion = ({ node }, { snapshot }, burnIn) => [
   {
     kind: 'advance',
     node: node.name,
     to: 'ready',
-    changes: { burnIn, reason: undefined },
+    changes: { burnIn: { ...burnIn, admittedAtMs: snapshot.nowMs }, reason: undefined },
     reason: { code: 'Admitted', text: `burn-in ${burnIn.suite}: ${String(burnIn.verdict)}` },
   },
 ]

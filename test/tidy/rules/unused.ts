@@ -9,6 +9,9 @@ export const ENTRY_POINTS: readonly RegExp[] = [
   /^functions\/[^/]+\.ts$/,
   /^(local|cli|agent)\/main\.ts$/,
   /^infra\/app\.ts$/,
+  /^local\/burn-in-here\.ts$/,
+  // Programs of emulated machines.
+  /^local\/emulated-gpus\/(nvidia-smi|dcgmi)\.ts$/,
   /^bench\/[^/]+\.ts$/,
   /^test\/.*\.test\.ts$/,
   /^test\/engines\/setup\.ts$/,
