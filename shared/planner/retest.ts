@@ -42,7 +42,7 @@ const oldestFirst = inOrder<NodeFacts>(
   (a, b) => byText(a.node.name, b.node.name),
 )
 
-/** Moments still to come at which somebody is due; who only waits for a turn is woken by the others. */
+/** Moments still to come at which somebody is due; who waits for a turn is woken by the others. */
 export function retestsAfter({ facts, nowMs, used }: RetestContext): readonly number[] {
   return facts
     .map((own) => dueAtMs(own, used))
