@@ -107,7 +107,11 @@ function onNewNode(board: Board, demand: Demand): number {
 }
 
 /** How many more one spot storm may take with this bin, wherever of its places it comes up. */
-export function stormRoom(board: Board, bin: Bin, demand: Demand): number {
+export function stormRoom(
+  board: Board,
+  bin: Pick<Bin, 'capacityType' | 'places'>,
+  demand: Demand,
+): number {
   if (bin.capacityType !== 'spot' || demand.spotPoolCap === Infinity) return Infinity
   const { uid } = demand.target.workload
   let most = 0

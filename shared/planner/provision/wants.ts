@@ -12,10 +12,11 @@ import { onceFor } from '../../base/remembered.ts'
 import { demandKey, expect, type Board, type Slot } from '../place/board.ts'
 import { topologyRules, type Demand } from '../demand.ts'
 import { deviceFit } from '../place/devices.ts'
-import type { Want } from '../place/fill.ts'
+import { stormRoom, type Bin, type Want } from '../place/fill.ts'
 import { slotSuits, type Suitor } from '../place/slot-suits.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { isZoned } from '../place/topology.ts'
+import { placeOf } from './claims.ts'
 import { asksKey, makeOfferTest, type Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
 
@@ -36,6 +37,7 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
   const sortOf = openSorts(context)
   const spotHasFailed = openSpotHistory(context.snapshot)
   const slots = slotsByZone(context.board)
+  const calm = openCalm(context.board)
   expect(context.board, demands)
   const wants = demands.map((demand) => {
     const { shunsGpus, any, spot, sold } = sortOf(demand)
@@ -43,7 +45,9 @@ export function wantsOf(demands: readonly Demand[], context: WantContext): Wants
     const want: Want = {
       demand,
       shunsGpus,
-      zones: isZoned(demand) ? zonesFor({ demand, shunsGpus }, sold(offers), slots) : [],
+      zones: isZoned(demand)
+        ? zonesFor({ demand, shunsGpus }, sold(calm(offers, demand)), { slots, calm })
+        : [],
       key: demandKey(demand),
       ...rulesFor(demand),
       left: demand.count,
@@ -144,6 +148,21 @@ function openSpotHistory({ workloadStatuses, nowMs }: Snapshot): (demand: Demand
   }
 }
 
+type Places = Pick<Bin, 'capacityType' | 'places'>
+type Calm = <T extends Offer | Slot>(own: readonly T[], demand: Demand) => readonly T[]
+
+/** Of those, where a storm would not take more of the workload than it may. */
+function openCalm(board: Board): Calm {
+  return (all, demand) => {
+    if (demand.spotPoolCap === Infinity) return all
+    return all.filter((own) => stormRoom(board, placesOf(own), demand) > 0)
+  }
+}
+
+function placesOf(own: Offer | Slot): Places {
+  return 'places' in own ? own : { capacityType: own.capacityType, places: [placeOf(own)] }
+}
+
 type SlotsByZone = ReadonlyMap<string, readonly Slot[]>
 
 /** A claim that may still come up in several zones stands in none. */
@@ -158,11 +177,12 @@ function slotsByZone({ slots }: Board): SlotsByZone {
 function zonesFor(
   suitor: Suitor,
   sold: ReadonlySet<string>,
-  slots: SlotsByZone,
+  { slots, calm }: { slots: SlotsByZone; calm: Calm },
 ): readonly string[] {
   const zones = new Set(sold)
   for (const [zone, own] of slots) {
-    if (!zones.has(zone) && own.some((slot) => slotSuits(slot, suitor))) zones.add(zone)
+    const isOpen = (slot: Slot): boolean => slotSuits(slot, suitor)
+    if (!zones.has(zone) && calm(own, suitor.demand).some(isOpen)) zones.add(zone)
   }
   return [...zones].sort(byText)
 }
