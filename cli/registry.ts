@@ -3,6 +3,7 @@
  */
 import type { Command } from './command.ts'
 import { apply } from './commands/apply.ts'
+import { burnInHistory } from './commands/burn-in.ts'
 import { cost } from './commands/cost.ts'
 import { remove } from './commands/delete.ts'
 import { describe } from './commands/describe.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   events,
   cost,
   ...repack,
+  burnInHistory,
   wait,
   version,
   ...node,

@@ -12,9 +12,12 @@ import { describeError, DroverError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { Clock } from '../cloud/clock.ts'
 import { assignmentSchema } from '../model/assignment.ts'
+import { eventId } from '../model/event.ts'
+import type { GpuIdentity } from '../model/hardware.ts'
 import { LIMITS } from '../model/limits.ts'
 import { reportSchema } from '../model/report.ts'
 import { VERDICT_ORDER, verdictNameSchema, verdictSchema, type Verdict } from '../model/verdict.ts'
+import { appendBurnIn } from '../store/history.ts'
 import { keys } from '../store/keys.ts'
 import { absent, equal, type Change, type Store } from '../store/store.ts'
 import { remember, whyRefused, type HardwarePorts } from './hardware.ts'
@@ -112,13 +115,35 @@ export async function judgeReport(ports: BurnInPorts, arn: string): Promise<Burn
   const { gpus = [] } = report.data
   if (judgement.judged) {
     const judged = { verdict: judgement.verdict, gpus, assignment: assignment.data }
-    return keepVerdict(ports, judgement.verdict, () => remember(ports, judged))
+    return keepVerdict(ports, judgement.verdict, async () => {
+      await remember(ports, judged)
+      await record(ports, judged)
+    })
   }
   const refusal = await whyRefused(ports, { arn, gpus })
   const refused = refusal === undefined ? undefined : refuse(facts, refusal)
   if (refused === undefined) return { outcome: 'none', reason: judgement.reason }
-  return keepVerdict(ports, refused, () => Promise.resolve())
+  return keepVerdict(ports, refused, () => record(ports, { verdict: refused, gpus }))
 }
+
+type Recorded = { readonly verdict: Verdict; readonly gpus: readonly GpuIdentity[] }
+
+/** For people who look for what became of machines that are long gone. */
+async function record({ store, history }: BurnInPorts, { verdict, gpus }: Recorded): Promise<void> {
+  const { node, arn, suite, attempt, checks, atMs } = verdict
+  const known = recordedNodeSchema.safeParse(await store.get(keys.node(node))).data
+  await appendBurnIn(history, {
+    ...{ kind: 'burn-in', node, arn, suite, attempt, verdict: verdict.verdict, checks, atMs },
+    ...{ pool: known?.pool, ...known?.machine },
+    id: eventId({ atMs, writer: node, n: attempt }),
+    gpus: gpus.map((own) => own.uuid),
+  })
+}
+
+const recordedNodeSchema = z.object({
+  pool: z.string(),
+  machine: z.object({ instanceType: z.string(), zone: z.string() }).optional(),
+})
 
 /** `before` is done once it is clear that the verdict is new, and before it can be seen. */
 async function keepVerdict(

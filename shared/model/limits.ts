@@ -330,6 +330,8 @@ export const LIMITS = {
    * The node's own item carries the outcome on; the verdict itself may go once nobody re-reads it.
    */
   verdictDays: 30,
+  /** Hardware that fails now and then shows over weeks. */
+  burnInRecordDays: 60,
   eventTextMaxChars: 500,
   /**
    * One read looks at this many events at most, then hands back a cursor: a filter may match few.

@@ -216,6 +216,24 @@ export const burnInAnswerSchema = z
   })
   .meta({ id: 'BurnIn' })
 
+export const burnInRecordAnswerSchema = z
+  .object({
+    id: z.string(),
+    at: instant,
+    node: z.string(),
+    pool: z.string().optional(),
+    arn: z.string(),
+    instanceType: z.string().optional(),
+    zone: z.string().optional(),
+    suite: z.string(),
+    attempt: z.int(),
+    verdict: z.enum(['PASS', 'WARN', 'FAIL', 'UNKNOWN', 'INFRA']),
+    checks: burnInAnswerSchema.shape.checks,
+    gpus: z.array(z.string()).meta({ description: "UUIDs of the machine's GPUs" }),
+  })
+  .meta({ id: 'BurnInRecord', description: 'a verdict as history keeps it' })
+export type BurnInRecordAnswer = z.infer<typeof burnInRecordAnswerSchema>
+
 export const nodeAnswerSchema = z
   .object({
     name: z.string(),
@@ -421,6 +439,7 @@ export const teamPageSchema = page(teamObjectSchema, 'TeamPage')
 export const nodePageSchema = page(nodeAnswerSchema, 'NodePage')
 export const replicaPageSchema = page(replicaAnswerSchema, 'ReplicaPage')
 export const eventPageSchema = page(eventAnswerSchema, 'EventPage')
+export const burnInPageSchema = page(burnInRecordAnswerSchema, 'BurnInPage')
 export type Page<T> = { items: T[]; next?: string }
 
 // --- requests --------------------------------------------------------------

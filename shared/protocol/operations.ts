@@ -250,6 +250,20 @@ const herd: readonly Operation[] = [
     answers: { 200: api.eventPageSchema },
     problems: [400],
   },
+  {
+    id: 'listBurnIns',
+    method: 'get',
+    path: '/v1/burn-ins',
+    summary: 'Verdicts of the last two months, oldest first; a page may be short',
+    query: [
+      { name: 'pool', text: 'only of this pool', schema: text },
+      { name: 'node', text: 'only of this node', schema: text },
+      { name: 'gpu', text: 'only of machines with this GPU, by its UUID', schema: text },
+      ...page,
+    ],
+    answers: { 200: api.burnInPageSchema },
+    problems: [400],
+  },
 ]
 
 export const OPERATIONS: readonly Operation[] = [

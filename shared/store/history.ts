@@ -1,65 +1,121 @@
 /**
- * The herd's events: written once, read oldest first, forgotten after two weeks.
+ * What happened: events and burn-ins, written once, read oldest first, forgotten after some weeks.
  *
- * Each UTC day is a partition, and an event's id starts with its time, so reading on from any event
- * is a query in its day and then in the days after it. The table is never scanned: a reader looks
- * at a bounded number of days and events and hands back where it stopped.
+ * Each UTC day of a log is a partition, and a line's id starts with its time, so reading on from any
+ * line is a query in its day and then in the days after it. The table is never scanned: a reader
+ * looks at a bounded number of days and lines and hands back where it stopped.
  */
 import { assert } from '../base/assert.ts'
+import { burnInRecordSchema, type BurnInRecord } from '../model/burn-in-record.ts'
 import { eventSchema, type DroverEvent } from '../model/event.ts'
 import { LIMITS } from '../model/limits.ts'
 import { historyKeys } from './keys.ts'
-import type { Item, Store } from './store.ts'
+import type { Item, Key, Store } from './store.ts'
 
 const DAY_MS = 86_400_000
-/** The digits of an event's id that are its time. */
+/** The digits of an id that are its time. */
 const ID_TIME_CHARS = 15
 
-export type EventsRequest = {
-  /** Read on after this event; any text is a cursor, read as a place in the order of ids. */
+export type LogRequest<T> = {
+  /** Read on after this line; any text is a cursor, read as a place in the order of ids. */
   readonly afterId?: string
-  /** Only events about this object, like `workload/web`. */
-  readonly object?: string
+  /** Only lines for which it holds; without it, all. */
+  readonly where?: (line: T) => boolean
   readonly limit: number
   readonly nowMs: number
 }
-export type EventsPage = {
-  readonly items: readonly DroverEvent[]
+export type LogPage<T> = {
+  readonly items: readonly T[]
   /** Set when more may follow; a page may be short, or empty, and still have a `next`. */
   readonly next?: string
 }
 
-/** Writes events; the same event written again changes nothing. Throws StoreError. */
-export async function appendEvents(store: Store, events: readonly DroverEvent[]): Promise<void> {
-  for (let at = 0; at < events.length; at += LIMITS.eventPutsInFlight) {
-    const batch = events.slice(at, at + LIMITS.eventPutsInFlight)
-    await Promise.all(batch.map((event) => store.write({ kind: 'put', item: itemOf(event) })))
-  }
+type Line = { readonly id: string; readonly atMs: number }
+
+/** One log: where its days are, how long they are kept, and what a line of it is. */
+type Log<T extends Line> = {
+  readonly keyOf: (day: string, id: string) => Key
+  readonly days: number
+  readonly parse: (item: Item) => T | undefined
 }
 
-function itemOf(event: DroverEvent): Item {
-  const timeMs = timeOfId(event.id)
-  assert(timeMs === event.atMs, 'an event id starts with its time', event.id)
-  const ttl = Math.ceil((event.atMs + LIMITS.eventDays * DAY_MS) / 1000)
-  return { ...event, ...historyKeys.event(dayOf(event.atMs), event.id), ttl }
+const EVENTS: Log<DroverEvent> = {
+  keyOf: historyKeys.event,
+  days: LIMITS.eventDays,
+  parse: (item) => eventSchema.safeParse(item).data,
+}
+
+const BURN_INS: Log<BurnInRecord> = {
+  keyOf: historyKeys.burnIn,
+  days: LIMITS.burnInRecordDays,
+  parse: (item) => burnInRecordSchema.safeParse(item).data,
+}
+
+/** Writes events; the same event written again changes nothing. Throws StoreError. */
+export function appendEvents(store: Writable, events: readonly DroverEvent[]): Promise<void> {
+  return append(store, EVENTS, events)
+}
+
+/** Keeps the record of a burn-in. Throws StoreError. */
+export function appendBurnIn(store: Writable, record: BurnInRecord): Promise<void> {
+  return append(store, BURN_INS, [record])
 }
 
 /** Events of the last two weeks, oldest first. Throws StoreError. */
-export async function readEvents(store: Store, request: EventsRequest): Promise<EventsPage> {
-  const items: DroverEvent[] = []
+export function readEvents(store: Store, request: LogRequest<DroverEvent>): Promise<EventsPage> {
+  return read(store, EVENTS, request)
+}
+export type EventsPage = LogPage<DroverEvent>
+
+/** Burn-ins of the last two months, oldest first. Throws StoreError. */
+export function readBurnIns(
+  store: Store,
+  request: LogRequest<BurnInRecord>,
+): Promise<LogPage<BurnInRecord>> {
+  return read(store, BURN_INS, request)
+}
+
+type Writable = Pick<Store, 'write'>
+
+async function append<T extends Line>(
+  store: Writable,
+  log: Log<T>,
+  lines: readonly T[],
+): Promise<void> {
+  for (let at = 0; at < lines.length; at += LIMITS.eventPutsInFlight) {
+    const batch = lines.slice(at, at + LIMITS.eventPutsInFlight)
+    await Promise.all(batch.map((line) => store.write({ kind: 'put', item: itemOf(log, line) })))
+  }
+}
+
+function itemOf<T extends Line>({ keyOf, days }: Log<T>, line: T): Item {
+  assert(timeOfId(line.id) === line.atMs, 'an id starts with its time', line.id)
+  const ttl = Math.ceil((line.atMs + days * DAY_MS) / 1000)
+  return { ...line, ...keyOf(dayOf(line.atMs), line.id), ttl }
+}
+
+async function read<T extends Line>(
+  store: Store,
+  log: Log<T>,
+  request: LogRequest<T>,
+): Promise<LogPage<T>> {
+  const { limit, where } = request
+  const items: T[] = []
   let examined = 0
   let cursor = request.afterId
-  for (const day of daysToRead(request)) {
+  for (const day of daysToRead(log.days, request)) {
     for (let more = true; more;) {
-      const room = Math.min(request.limit - items.length, LIMITS.eventsExaminedMax - examined)
+      const room = Math.min(limit - items.length, LIMITS.eventsExaminedMax - examined)
       if (room <= 0) return { items, ...(cursor !== undefined && { next: cursor }) }
-      const page = await store.query(historyKeys.event(day, '').pk, {
-        limit: request.object === undefined ? room : LIMITS.pageMaxItems,
+      const page = await store.query(log.keyOf(day, '').pk, {
+        limit: where === undefined ? room : LIMITS.pageMaxItems,
         ...(cursor !== undefined && { after: cursor }),
       })
       for (const item of page.items) {
-        if (items.length === request.limit) return { items, next: cursor ?? item.sk }
-        items.push(...eventsIn(item, request.object))
+        if (items.length === limit) return { items, next: cursor ?? item.sk }
+        // A line that cannot be read must not hide the rest.
+        const line = log.parse(item)
+        if (line !== undefined && (where?.(line) ?? true)) items.push(line)
         examined += 1
         cursor = item.sk
       }
@@ -69,18 +125,11 @@ export async function readEvents(store: Store, request: EventsRequest): Promise<
   return { items }
 }
 
-/**
- * The item's event, if it is one and is about `object`: an unreadable line must not hide the rest.
- */
-function eventsIn(item: Item, object: string | undefined): readonly DroverEvent[] {
-  const { data: event } = eventSchema.safeParse(item)
-  const isWanted = event !== undefined && (object === undefined || event.object === object)
-  return isWanted ? [event] : []
-}
+type Since = { readonly afterId?: string; readonly nowMs: number }
 
 /** The days, oldest first, from the cursor's (or from the oldest that is kept) to today. */
-function daysToRead({ afterId, nowMs }: EventsRequest): readonly string[] {
-  const oldestMs = nowMs - LIMITS.eventDays * DAY_MS
+function daysToRead(kept: number, { afterId, nowMs }: Since): readonly string[] {
+  const oldestMs = nowMs - kept * DAY_MS
   const fromMs = Math.max(oldestMs, timeOfId(afterId ?? '') ?? oldestMs)
   const days: string[] = []
   for (let day = Math.floor(fromMs / DAY_MS); day <= Math.floor(nowMs / DAY_MS); day += 1) {

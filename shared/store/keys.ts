@@ -34,6 +34,8 @@ export const keys = {
 export const historyKeys = {
   /** One partition a UTC day; the sort key is the event's id. */
   event: (dayUtc: string, id: string) => key(`event#${dayUtc}`, id),
+  /** One partition a UTC day, like the events'. */
+  burnIn: (dayUtc: string, id: string) => key(`burn-in#${dayUtc}`, id),
   goneNode: (name: string) => key('gone-node', name),
   /** Read by key alone, and never forgotten. */
   hardware: (id: string) => key(`hardware#${id}`, 'hardware'),

@@ -3,13 +3,14 @@
  * on-demand one that is being drained, a GPU node still booting, and what runs on them.
  */
 import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
+import type { BurnInRecord } from '#shared/model/burn-in-record.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
 import { eventId } from '#shared/model/event.ts'
 import { nodeSchema, type Condition, type Node } from '#shared/model/node.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import type { TeamStatus, WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
-import { appendEvents } from '#shared/store/history.ts'
+import { appendBurnIn, appendEvents } from '#shared/store/history.ts'
 import type { Item } from '#shared/store/store.ts'
 import { specItemSchema } from '#shared/model/spec-item.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
@@ -232,6 +233,24 @@ export async function tellEvents(
       type: warning === true ? 'Warning' : 'Normal',
     })),
   )
+}
+
+/** What became of two machines: a good one, and one whose GPU was known. */
+export async function tellBurnIns(api: Api): Promise<void> {
+  const record = (agoMs: number, node: string, rest: Partial<BurnInRecord>): BurnInRecord => ({
+    ...{ kind: 'burn-in', id: eventId({ atMs: ago(agoMs), writer: node, n: 1 }), node },
+    ...{ atMs: ago(agoMs), arn: arnOf(node), zone: 'us-east-1a', attempt: 1, gpus: [] },
+    ...{ suite: 'basic#0a1b2c3d', verdict: 'PASS', checks: [] },
+    ...rest,
+  })
+  const cpu = { name: 'cpu', verdict: 'PASS', measures: {}, text: '', durationMs: 1_240 } as const
+  const text = 'GPU-1 failed on 2026-11-20 in gpu-2-1: row remap failure is Yes'
+  const known = { name: 'hardware', verdict: 'FAIL', measures: {}, text } as const
+  const general = { pool: 'general', instanceType: 'm7a.large', checks: [cpu] }
+  const gpu = { pool: 'gpu', instanceType: 'g5.xlarge', suite: 'gpu-quick#4d5e6f70', attempt: 2 }
+  await appendBurnIn(api.history, record(9 * MINUTE_MS, 'general-4-1', general))
+  const bad = { ...gpu, verdict: 'FAIL' as const, checks: [known], gpus: ['GPU-1'] }
+  await appendBurnIn(api.history, record(4 * MINUTE_MS, 'gpu-6-2', bad))
 }
 
 /** The template of a workload that stands in the store. */

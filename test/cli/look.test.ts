@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RepackAnswer } from '#shared/protocol/api.ts'
 import { keys } from '#shared/store/keys.ts'
 import { drover, NOW_MS, startApi, type Api } from './kit.ts'
-import { setTeamStatus, settleHerd, tellEvents } from './herd.ts'
+import { setTeamStatus, settleHerd, tellBurnIns, tellEvents } from './herd.ts'
 
 const PLACES = ['m7a.large/us-east-1a', 'm7a.large/us-east-1b']
 const ONE = { pool: 'general', capacityType: 'spot', places: PLACES, usdPerHour: 0.0491 }
@@ -46,6 +46,7 @@ beforeAll(async () => {
   })
   await drover(['apply', '-f', 'test/cli/herd.yaml'], api.url)
   await settleHerd(api)
+  await tellBurnIns(api)
 })
 afterAll(() => api.close())
 
@@ -289,6 +290,51 @@ describe('drover describe', () => {
       "! error: NAME is missing
       ! next: drover describe node NAME
       [exit 2]"
+    `)
+  })
+})
+
+describe('drover burn-in history', () => {
+  it('shows what became of the machines that were tested, or of some of them', async () => {
+    expect(await run('burn-in history')).toMatchInlineSnapshot(`
+      "AGE  NODE         POOL     TYPE       ZONE        SUITE      TRY  TOOK  VERDICT  WHY
+       9m  general-4-1  general  m7a.large  us-east-1a  basic        1  1.2s  PASS     -
+       4m  gpu-6-2      gpu      g5.xlarge  us-east-1a  gpu-quick    2     -  FAIL     hardware: GPU-1 failed on 2026-11-20 in gpu-2-1: row remap failure is Yes
+      [exit 0]"
+    `)
+    expect(await run('burn-in history --pool gpu --json')).toMatchInlineSnapshot(`
+      "{
+        "items": [
+          {
+            "id": "001795341360000-gpu-6-2-0001",
+            "node": "gpu-6-2",
+            "pool": "gpu",
+            "arn": "arn:aws:ec2:us-east-1:a-version-id:instance/i-gpu-6-2",
+            "instanceType": "g5.xlarge",
+            "zone": "us-east-1a",
+            "suite": "gpu-quick#4d5e6f70",
+            "attempt": 2,
+            "verdict": "FAIL",
+            "checks": [
+              {
+                "name": "hardware",
+                "verdict": "FAIL",
+                "measures": {},
+                "text": "GPU-1 failed on 2026-11-20 in gpu-2-1: row remap failure is Yes"
+              }
+            ],
+            "gpus": [
+              "GPU-1"
+            ],
+            "at": "2026-11-22T09:56:00.000Z"
+          }
+        ]
+      }
+      [exit 0]"
+    `)
+    expect(await run('burn-in history --gpu GPU-1 --since 1m')).toMatchInlineSnapshot(`
+      "! no machine was tested in that time
+      [exit 0]"
     `)
   })
 })

@@ -7,6 +7,7 @@ import { hardwareSchema, setIdOf, type GpuIdentity } from '#shared/model/hardwar
 import { LIMITS } from '#shared/model/limits.ts'
 import { reportSchema } from '#shared/model/report.ts'
 import { verdictSchema, type CheckResult } from '#shared/model/verdict.ts'
+import { readBurnIns } from '#shared/store/history.ts'
 import { historyKeys, keys } from '#shared/store/keys.ts'
 import { makeMemoryStore } from '#shared/store/memory-store.ts'
 import { asked } from '../asked.ts'
@@ -65,6 +66,9 @@ async function known({ history }: World, id: string) {
   return found === undefined ? undefined : [found.state, found.text, found.node]
 }
 
+const hardwareIn = async ({ history }: World) =>
+  (await history.scan()).filter((own) => own['kind'] === 'hardware')
+
 const first: Machine = { id: 'i-01', gpus: [gpu(0, 1), gpu(1, 2)] }
 const bad = (n: number): Told => ({
   'gpu-memory': {
@@ -96,7 +100,7 @@ describe('a machine that passes', () => {
     await assign(world, plain)
     await report(world, plain, {})
     expect(await verdictOf(world, plain)).toMatchObject({ verdict: 'PASS' })
-    expect(await world.history.scan()).toEqual([])
+    expect(await hardwareIn(world)).toEqual([])
   })
 })
 
@@ -156,7 +160,7 @@ describe('a GPU that failed', () => {
     await assign(world, first)
     await report(world, first, { cpu: { verdict: 'FAIL', text: 'wrong sum' } })
     expect(await verdictOf(world, first)).toMatchObject({ verdict: 'FAIL' })
-    expect(await world.history.scan()).toEqual([])
+    expect(await hardwareIn(world)).toEqual([])
   })
 })
 
@@ -195,7 +199,8 @@ test('a bad device is remembered before its verdict can be seen', async () => {
     history: noted('hardware', world.history),
   }
   await report({ ...world, ports }, first, bad(2))
-  expect(order).toEqual(['hardware', 'verdict'])
+  // The device, then the record for people.
+  expect(order).toEqual(['hardware', 'hardware', 'verdict'])
 })
 
 test('a first report is looked at as soon as the stream tells of it', async () => {
@@ -215,4 +220,24 @@ test('a first report is looked at as soon as the stream tells of it', async () =
   await world.store.write({ kind: 'put', item: after })
   await judgeChanges(world.ports, [{ key, after, expired: false }])
   expect(await verdictOf(world, again)).toMatchObject({ verdict: 'FAIL' })
+})
+
+test('every verdict is kept for people, with the machine it was about', async () => {
+  const world = open()
+  await assign(world, first)
+  const node = { pool: 'gpu', machine: { instanceType: 'g5.xlarge', zone: 'us-east-1a' } }
+  await world.store.write({ kind: 'put', item: { ...keys.node('gpu-i-01'), ...node } })
+  await report(world, first, bad(2))
+  const again: Machine = { id: 'i-03', gpus: [gpu(0, 2)] }
+  await assign(world, again)
+  await report(world, again)
+  await report(world, again)
+  const { items } = await readBurnIns(world.history, { limit: 10, nowMs: NOW_MS })
+  expect(items).toMatchObject([
+    {
+      ...{ node: 'gpu-i-01', pool: 'gpu', instanceType: 'g5.xlarge', zone: 'us-east-1a' },
+      ...{ verdict: 'FAIL', attempt: 1, gpus: [uuid(1), uuid(2)] },
+    },
+    { node: 'gpu-i-03', verdict: 'FAIL', checks: [{ name: 'hardware' }] },
+  ])
 })

@@ -18,7 +18,7 @@ function event(agoMs: number, object = 'workload/web', n = 0): DroverEvent {
 
 async function readAll(
   store: Store,
-  request: { object?: string; limit: number; afterId?: string },
+  request: { where?: typeof isOfN1; limit: number; afterId?: string },
 ) {
   const events: DroverEvent[] = []
   let pages = 0
@@ -48,6 +48,8 @@ async function behaves(store: Store): Promise<void> {
   const read = await readEvents(store, { afterId: events[1]!.id, limit: 2, nowMs })
   expect(read).toEqual({ items: events.slice(2, 4), next: events[3]!.id })
 }
+
+const isOfN1 = ({ object }: { object: string }): boolean => object === 'node/n1'
 
 describe('the history of events', () => {
   it('reads oldest first across days, page by page', () => behaves(makeMemoryStore()))
@@ -81,7 +83,7 @@ describe('the history of events', () => {
     await appendEvents(store, events)
     const wanted = events.filter(({ object }) => object === 'node/n1')
     for (const limit of [1, 2, 5, 100]) {
-      expect((await readAll(store, { object: 'node/n1', limit })).events).toEqual(wanted)
+      expect((await readAll(store, { where: isOfN1, limit })).events).toEqual(wanted)
     }
   })
 
@@ -92,10 +94,10 @@ describe('the history of events', () => {
     )
     const last = event(0, 'node/n1')
     await appendEvents(store, [...many, last])
-    const first = await readEvents(store, { object: 'node/n1', limit: 5, nowMs })
+    const first = await readEvents(store, { where: isOfN1, limit: 5, nowMs })
     expect(first.items).toEqual([])
     expect(first.next).toBeDefined()
-    const { events, pages } = await readAll(store, { object: 'node/n1', limit: 5 })
+    const { events, pages } = await readAll(store, { where: isOfN1, limit: 5 })
     expect(events).toEqual([last])
     expect(pages).toBe(2)
   })

@@ -5,6 +5,7 @@
  */
 import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
 import { templateKey } from '#shared/model/assignment.ts'
+import type { BurnInRecord } from '#shared/model/burn-in-record.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
 import type { NodeOrder } from '#shared/model/facts.ts'
 import type { Condition, Node } from '#shared/model/node.ts'
@@ -12,6 +13,7 @@ import { addResources, formatMilli, NOTHING, type Resources } from '#shared/mode
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import { resourcesOf } from '#shared/model/workload.ts'
 import type {
+  BurnInRecordAnswer,
   ConditionAnswer,
   EventAnswer,
   NodeAnswer,
@@ -42,6 +44,11 @@ export function conditionAnswer({ sinceMs, ...condition }: Condition): Condition
 
 export function eventAnswer({ atMs, ...event }: DroverEvent): EventAnswer {
   return { ...event, at: isoOf(atMs) }
+}
+
+export function burnInRecordAnswer(record: BurnInRecord): BurnInRecordAnswer {
+  const { kind: _, atMs, ...told } = record
+  return { ...told, at: isoOf(atMs) }
 }
 
 /** One node with what stands beside it in the table. */

@@ -8,8 +8,8 @@ import { planRequestSchema } from '#shared/protocol/api.ts'
 import { identify, parseDocument, type Document } from '#shared/protocol/documents.ts'
 import { faultsOf, isNotYet } from '#shared/protocol/faults.ts'
 import { buildOpenApi } from '#shared/protocol/openapi.ts'
-import { readEvents } from '#shared/store/history.ts'
-import { eventAnswer } from './answers.ts'
+import { readBurnIns, readEvents } from '#shared/store/history.ts'
+import { burnInRecordAnswer, eventAnswer } from './answers.ts'
 import { readSpec } from './change-spec.ts'
 import { isDeleted } from './objects.ts'
 import type { AdminApiPorts } from './ports.ts'
@@ -33,6 +33,7 @@ export function addHerdRoutes(app: Hono, ports: AdminApiPorts): void {
   route(app, '/v1/cost', { GET: async () => Response.json(await ports.cost()) })
   route(app, '/v1/repack', { GET: async () => Response.json(await ports.repack()) })
   route(app, '/v1/events', { GET: (context) => events(ports, context) })
+  route(app, '/v1/burn-ins', { GET: (context) => burnIns(ports, context) })
 }
 
 async function plan(ports: AdminApiPorts, context: Context): Promise<Response> {
@@ -86,12 +87,30 @@ async function events(ports: AdminApiPorts, context: Context): Promise<Response>
   const page = readPage((name) => context.req.query(name))
   if (!page.ok) return page.response
   const { limit, after } = page.value
-  const object = context.req.query('object')
+  const object = context.req.query('object') ?? ''
   const { items, next } = await readEvents(ports.history, {
     limit,
     nowMs: ports.clock.now(),
     ...(after !== undefined && { afterId: after }),
-    ...(object !== undefined && object !== '' && { object }),
+    ...(object !== '' && { where: (own) => own.object === object }),
   })
   return Response.json({ items: items.map(eventAnswer), ...(next !== undefined && { next }) })
+}
+
+async function burnIns(ports: AdminApiPorts, context: Context): Promise<Response> {
+  const page = readPage((name) => context.req.query(name))
+  if (!page.ok) return page.response
+  const { limit, after } = page.value
+  const [pool, node, gpu] = ['pool', 'node', 'gpu'].map((name) => context.req.query(name) ?? '')
+  const { items, next } = await readBurnIns(ports.history, {
+    limit,
+    nowMs: ports.clock.now(),
+    ...(after !== undefined && { afterId: after }),
+    where: (own) =>
+      (pool === '' || own.pool === pool) &&
+      (node === '' || own.node === node) &&
+      (gpu === '' || own.gpus.includes(gpu ?? '')),
+  })
+  const answers = items.map(burnInRecordAnswer)
+  return Response.json({ items: answers, ...(next !== undefined && { next }) })
 }
