@@ -1,9 +1,9 @@
 /**
  * What happened: events and burn-ins, written once, read oldest first, forgotten after some weeks.
  *
- * Each UTC day of a log is a partition, and a line's id starts with its time, so reading on from any
- * line is a query in its day and then in the days after it. The table is never scanned: a reader
- * looks at a bounded number of days and lines and hands back where it stopped.
+ * Each UTC day of a log is a partition, and a line's id starts with its time, so reading on from
+ * any line is a query in its day and then in the days after it. The table is never scanned: a
+ * reader looks at a bounded number of days and lines and hands back where it stopped.
  */
 import { assert } from '../base/assert.ts'
 import { burnInRecordSchema, type BurnInRecord } from '../model/burn-in-record.ts'

@@ -244,7 +244,7 @@ export async function tellBurnIns(api: Api): Promise<void> {
     ...rest,
   })
   const cpu = { name: 'cpu', verdict: 'PASS', measures: {}, text: '', durationMs: 1_240 } as const
-  const text = 'GPU-1 failed on 2026-11-20 in gpu-2-1: row remap failure is Yes'
+  const text = 'GPU-1 failed in gpu-2-1'
   const known = { name: 'hardware', verdict: 'FAIL', measures: {}, text } as const
   const general = { pool: 'general', instanceType: 'm7a.large', checks: [cpu] }
   const gpu = { pool: 'gpu', instanceType: 'g5.xlarge', suite: 'gpu-quick#4d5e6f70', attempt: 2 }

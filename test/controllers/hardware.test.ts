@@ -41,8 +41,11 @@ async function assign({ store }: World, { id }: Machine, attempt = 1): Promise<v
 
 type Told = Partial<Record<'cpu' | 'gpu-memory' | 'gpu-link', Partial<CheckResult>>>
 
-/** A report: at boot without `told`, of a finished run with it. */
-async function report(world: World, { id, gpus }: Machine, told?: Told, attempt = 1) {
+type Run = { readonly told: Told; readonly attempt?: number }
+
+/** A report: at boot without a run, of a finished one with it. */
+async function report(world: World, { id, gpus }: Machine, run?: Run): Promise<void> {
+  const { told, attempt = 1 } = run ?? {}
   const arn = arnOf(id)
   const checks = CHECKS.map(({ name }) => ({
     ...{ name, verdict: 'PASS', measures: {}, text: '' },
@@ -82,7 +85,7 @@ describe('a machine that passes', () => {
   test('certifies each of its GPUs, and all of them together', async () => {
     const world = open()
     await assign(world, first)
-    await report(world, first, {})
+    await report(world, first, { told: {} })
     expect(await verdictOf(world, first)).toMatchObject({ verdict: 'PASS' })
     const certified = ['certified', '', 'gpu-i-01']
     expect(await known(world, uuid(1))).toEqual(certified)
@@ -98,7 +101,7 @@ describe('a machine that passes', () => {
     const world = open()
     const plain = { id: 'i-02', gpus: [] }
     await assign(world, plain)
-    await report(world, plain, {})
+    await report(world, plain, { told: {} })
     expect(await verdictOf(world, plain)).toMatchObject({ verdict: 'PASS' })
     expect(await hardwareIn(world)).toEqual([])
   })
@@ -108,7 +111,7 @@ describe('a GPU that failed', () => {
   test('is refused at its first report under another instance, before it is tested', async () => {
     const world = open()
     await assign(world, first)
-    await report(world, first, bad(2))
+    await report(world, first, { told: bad(2) })
     expect(await known(world, uuid(1))).toBeUndefined()
     expect(await known(world, uuid(2))).toEqual([
       ...['rejected', 'row remap failure is Yes', 'gpu-i-01'],
@@ -127,7 +130,7 @@ describe('a GPU that failed', () => {
       ],
     })
     // It finishes its checks all the same, and finds nothing: it stays refused, and uncertified.
-    await report(world, again, {})
+    await report(world, again, { told: {} })
     expect(await verdictOf(world, again)).toMatchObject({ verdict: 'FAIL' })
     expect(await known(world, uuid(3))).toBeUndefined()
   })
@@ -135,11 +138,11 @@ describe('a GPU that failed', () => {
   test('may be mended on its own machine, and is certified then', async () => {
     const world = open()
     await assign(world, first)
-    await report(world, first, bad(2))
+    await report(world, first, { told: bad(2) })
     await assign(world, first, 2)
     await report(world, first)
     expect(await verdictOf(world, first)).toMatchObject({ attempt: 1 })
-    await report(world, first, {}, 2)
+    await report(world, first, { told: {}, attempt: 2 })
     expect(await verdictOf(world, first)).toMatchObject({ verdict: 'PASS', attempt: 2 })
     expect(await known(world, uuid(2))).toEqual(['certified', '', 'gpu-i-01'])
   })
@@ -147,7 +150,7 @@ describe('a GPU that failed', () => {
   test('is tested again after a month', async () => {
     const world = open()
     await assign(world, first)
-    await report(world, first, bad(2))
+    await report(world, first, { told: bad(2) })
     world.clock.advance(LIMITS.hardwareRejectedMs + 1)
     const again: Machine = { id: 'i-03', gpus: [gpu(0, 2)] }
     await assign(world, again)
@@ -158,7 +161,7 @@ describe('a GPU that failed', () => {
   test('is not blamed for what is no GPU’s fault', async () => {
     const world = open()
     await assign(world, first)
-    await report(world, first, { cpu: { verdict: 'FAIL', text: 'wrong sum' } })
+    await report(world, first, { told: { cpu: { verdict: 'FAIL', text: 'wrong sum' } } })
     expect(await verdictOf(world, first)).toMatchObject({ verdict: 'FAIL' })
     expect(await hardwareIn(world)).toEqual([])
   })
@@ -168,7 +171,9 @@ describe('what no single GPU has done', () => {
   test('is held against all of them together, in whatever order they are counted', async () => {
     const world = open()
     await assign(world, first)
-    await report(world, first, { 'gpu-link': { verdict: 'FAIL', text: 'NVLink 3 is inactive' } })
+    await report(world, first, {
+      told: { 'gpu-link': { verdict: 'FAIL', text: 'NVLink 3 is inactive' } },
+    })
     const again: Machine = { id: 'i-04', gpus: [gpu(0, 2), gpu(1, 1)] }
     await assign(world, again)
     await report(world, again)
@@ -198,7 +203,7 @@ test('a bad device is remembered before its verdict can be seen', async () => {
     store: noted('verdict', world.store),
     history: noted('hardware', world.history),
   }
-  await report({ ...world, ports }, first, bad(2))
+  await report({ ...world, ports }, first, { told: bad(2) })
   // The device, then the record for people.
   expect(order).toEqual(['hardware', 'hardware', 'verdict'])
 })
@@ -206,7 +211,7 @@ test('a bad device is remembered before its verdict can be seen', async () => {
 test('a first report is looked at as soon as the stream tells of it', async () => {
   const world = open()
   await assign(world, first)
-  await report(world, first, bad(2))
+  await report(world, first, { told: bad(2) })
   const again: Machine = { id: 'i-06', gpus: [gpu(0, 2)] }
   await assign(world, again)
   const arn = arnOf(again.id)
@@ -227,7 +232,7 @@ test('every verdict is kept for people, with the machine it was about', async ()
   await assign(world, first)
   const node = { pool: 'gpu', machine: { instanceType: 'g5.xlarge', zone: 'us-east-1a' } }
   await world.store.write({ kind: 'put', item: { ...keys.node('gpu-i-01'), ...node } })
-  await report(world, first, bad(2))
+  await report(world, first, { told: bad(2) })
   const again: Machine = { id: 'i-03', gpus: [gpu(0, 2)] }
   await assign(world, again)
   await report(world, again)
