@@ -6,7 +6,6 @@
  */
 import { z } from 'zod'
 import { LIMITS } from './limits.ts'
-import type { WorkloadSpec } from './workload.ts'
 
 export const gangSchema = z
   .union([
@@ -22,25 +21,32 @@ export const gangSchema = z
 
 export const gangDeadlineSchema = z.int().min(1).max(604_800)
 
-type Ganging = Pick<WorkloadSpec, 'gang' | 'gangDeadlineSeconds'>
+type Gang = { readonly gang?: z.infer<typeof gangSchema> | undefined }
+type Deadline = { readonly gangDeadlineSeconds?: number | undefined }
+/** Of a workload's spec, what a gang has to do with. */
+type Ganged = Gang &
+  Deadline & {
+    readonly availability: { readonly minAvailable?: string | number | undefined }
+    readonly rollout: Readonly<Record<'maxSurge' | 'maxUnavailable', string | number>>
+  }
 
 /** True where the replicas run all together or not at all. */
-export function isGang({ spec: { gang } }: { readonly spec: Pick<WorkloadSpec, 'gang'> }): boolean {
+export function isGang({ spec: { gang } }: { readonly spec: Gang }): boolean {
   return gang !== undefined && gang !== false
 }
 
 /** True where losing one of the gang's replicas restarts them all. */
-export function restartsWhole({ gang }: Pick<WorkloadSpec, 'gang'>): boolean {
+export function restartsWhole({ gang }: Gang): boolean {
   return gang === true || (typeof gang === 'object' && gang.restart === 'all')
 }
 
 /** How long a gang may hold machines and quota until all of it is ready. */
-export function gangDeadlineMs({ gangDeadlineSeconds }: Ganging): number {
+export function gangDeadlineMs({ gangDeadlineSeconds }: Deadline): number {
   return (gangDeadlineSeconds ?? LIMITS.gangDeadlineSeconds) * 1000
 }
 
 /** What the spec says beside `gang` that cannot be true of a gang. */
-export function refuseContradictions(spec: WorkloadSpec, context: z.RefinementCtx): void {
+export function refuseContradictions(spec: Ganged, context: z.RefinementCtx): void {
   const refuse = (path: readonly string[], message: string, input: unknown): void => {
     context.addIssue({ code: 'custom', path: [...path], message, input })
   }
