@@ -7,6 +7,7 @@
  */
 import { describeError } from '#shared/base/errors.ts'
 import { LIMITS } from '#shared/model/limits.ts'
+import type { CheckResult } from '#shared/model/verdict.ts'
 import type { AgentEffect, EffectOf } from './effects.ts'
 import { MetadataError } from './errors.ts'
 import type { AgentEvent } from './events.ts'
@@ -194,10 +195,16 @@ const carriers: CarryOut = {
     })
   },
   'run-check': ({ attempt, check }, ports, tell) => {
-    void ports.runCheck(check).then((result) => {
-      ports.log.info('a check finished', { attempt, result })
-      tell({ kind: 'check-finished', attempt, result })
-    })
+    void ports
+      .runCheck(check)
+      .catch((error: unknown): CheckResult => {
+        const text = describeError(error).slice(0, 500)
+        return { name: check.name, verdict: 'INFRA', measures: {}, text }
+      })
+      .then((result) => {
+        ports.log.info('a check finished', { attempt, result })
+        tell({ kind: 'check-finished', attempt, result })
+      })
   },
   'write-report': ({ report }, ports, tell) => {
     ports.table.writeReport(report).then(

@@ -12,6 +12,7 @@ import { describeError } from '#shared/base/errors.ts'
 import { makeLogger, type Logger } from '#shared/base/log.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { readGpus } from './adapters/checks/gpu.ts'
+import { adoptTools, endTools } from './adapters/checks/run-tool.ts'
 import { makeChecks } from './adapters/checks/checks.ts'
 import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
 import { isRootless, waitForEngine } from './adapters/docker/engine.ts'
@@ -29,6 +30,7 @@ import { joinRuntimes } from './adapters/runtimes.ts'
 import { openTable } from './adapters/table.ts'
 import { realTimers } from './adapters/timers.ts'
 import { runAgent } from './driver.ts'
+import type { AgentTable } from './ports.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 const AGENT_VERSION = readVersion()
@@ -49,11 +51,16 @@ async function main(): Promise<void> {
   const { directory } = settings
   const node = { instanceId, directory, environment: process.env }
   const shared = { ...node, address, ports: openPortBook(), log }
-  const gpus = await readGpus()
+  adoptTools(settings.directory)
+  // Drivers and engines take their time to answer, and a machine that waits for them is not lost.
+  const stopBeats = beatMeanwhile(table, { arn, bootId })
+  const gpus = await readGpus(log)
   const docker = await openDocker(shared, settings.dockerSocket)
   const runtime = joinRuntimes(openProcessRuntime({ ...shared, bootId }), docker)
+  stopBeats()
   const end = (code: number): void => {
     agent.stop()
+    endTools()
     runtime.close()
     table.close()
     process.exit(code)
@@ -99,6 +106,17 @@ async function main(): Promise<void> {
       log.info('the agent ends; its replicas run on', { signal })
       end(0)
     })
+  }
+}
+
+function beatMeanwhile(table: AgentTable, whose: { arn: string; bootId: string }): () => void {
+  const beat = (): void => {
+    table.writeBeat(whose).catch(() => undefined)
+  }
+  beat()
+  const timer = setInterval(beat, LIMITS.beatEveryMs)
+  return () => {
+    clearInterval(timer)
   }
 }
 

@@ -11,7 +11,7 @@
  * | `DROVER_ADDRESS` | `local-ipv4` of metadata | what replicas are reached at |
  * | `DROVER_BOOT_ID` | `/proc/sys/kernel/random/boot_id` | names this boot of the machine |
  * | `DROVER_POWER_OFF_AFTER_SECONDS` | never | end all after such silence of metadata |
- * | `DROVER_CHECK_DISK_MIB` | 64 | how much the disk check writes |
+ * | `DROVER_CHECK_DISK_MIB` | no limit | the most that a disk check writes, whatever a suite says |
  * | `DROVER_DOCKER_SOCKET` | `/var/run/docker.sock` | of the engine that runs containers, if any |
  * | `DROVER_KERNEL_LOG` | `/dev/kmsg` | where the kernel's messages are read |
  * | `DROVER_FAULTY_CHECKS` | `[]` | hardware faults to inject: see faults.ts |
@@ -51,7 +51,7 @@ export function readSettings(environment: Environment): Settings {
     metadataUrl: metadataUrl(environment),
     metadataPollMs: number(environment, 'DROVER_METADATA_POLL_MS', LIMITS.metadataPollMs),
     headPollMs: number(environment, 'DROVER_HEAD_POLL_MS', LIMITS.headPollMs),
-    diskMib: number(environment, 'DROVER_CHECK_DISK_MIB', LIMITS.diskCheckMib),
+    diskMib: number(environment, 'DROVER_CHECK_DISK_MIB', Number.MAX_SAFE_INTEGER),
     dockerSocket: text(environment, 'DROVER_DOCKER_SOCKET') ?? '/var/run/docker.sock',
     kernelLog: text(environment, 'DROVER_KERNEL_LOG') ?? '/dev/kmsg',
     faults: faults(environment),

@@ -29,6 +29,7 @@ import { textOfFrames, type Engine } from './docker/engine.ts'
 import { openImages, type CredentialsFor, type Images } from './docker/images.ts'
 import { agentFiles, type AgentFiles } from './files.ts'
 import { expandCommand, type NodeFacts } from './launch.ts'
+import { rotateLog } from './logs.ts'
 import type { PortBook } from './ports-in-use.ts'
 import { probeNetwork } from './probes.ts'
 
@@ -83,11 +84,7 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
     },
     start: (launch, ports) => start(shared, launch, ports),
     signal: (target, signal) => {
-      const call = { query: { signal }, expect: [404, 409] }
-      engine.ask('POST', `/containers/${idOf(target)}/kill`, call).catch((error: unknown) => {
-        // The step says it again until it is heard.
-        options.log.warn(`a container was not told to end: ${describeError(error)}`)
-      })
+      void tell(shared, idOf(target), signal)
     },
     onExit: (listener) => {
       shared.tellExit = listener
@@ -100,6 +97,21 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
     close: () => {
       shared.over.abort()
     },
+  }
+}
+
+/** Until it is heard: an engine that restarts just then must not cost the replica its grace. */
+async function tell({ options, over }: Shared, id: string, signal: string): Promise<void> {
+  const call = { query: { signal }, expect: [404, 409] }
+  for (let tried = 1; !over.signal.aborted; tried += 1) {
+    try {
+      await options.engine.ask('POST', `/containers/${id}/kill`, call)
+      return
+    } catch (error) {
+      options.log.warn(`a container was not told to end: ${describeError(error)}`)
+      if (tried === LIMITS.dockerSignalTries) return
+      await sleep(LIMITS.agentRetryFirstMs)
+    }
   }
 }
 
@@ -121,7 +133,7 @@ async function findContainers(options: DockerRuntimeOptions): Promise<AdoptedPro
       continue
     }
     log.info('a container that has ended is removed', { container: Id.slice(0, 12) })
-    await engine.ask('DELETE', `/containers/${Id}`, { query: FORCE, expect: [404, 409] })
+    await remove({ options, files: agentFiles(options.directory) }, Id, facts?.replicaId ?? Id)
   }
   return found
 }
@@ -228,7 +240,11 @@ async function run(shared: Shared, { name, launch, ports }: Run): Promise<Runnin
 }
 
 /** Removes the container, if it is there, and keeps the end of what it said. */
-async function remove({ options, files }: Shared, name: string, replicaId: string): Promise<void> {
+async function remove(
+  { options, files }: Pick<Shared, 'options' | 'files'>,
+  name: string,
+  replicaId: string,
+): Promise<void> {
   const { engine, log } = options
   const query = { stdout: '1', stderr: '1', tail: String(LIMITS.keptLogLines) }
   const chunks: Buffer[] = []
@@ -240,6 +256,7 @@ async function remove({ options, files }: Shared, name: string, replicaId: strin
     .then(() => {
       mkdirSync(files.logs, { recursive: true })
       writeFileSync(files.log(replicaId), textOfFrames(Buffer.concat(chunks)), { flag: 'a' })
+      return rotateLog(files.log(replicaId), LOG_LIMITS)
     })
     .catch((error: unknown) => {
       if (!isMissing(error)) log.warn(`a container's log is lost: ${describeError(error)}`)
@@ -250,6 +267,8 @@ async function remove({ options, files }: Shared, name: string, replicaId: strin
     await sleep(LIMITS.dockerRemovePollMs)
   }
 }
+
+const LOG_LIMITS = { maxBytes: LIMITS.logFileMaxBytes, keptFiles: LIMITS.logFilesKept }
 
 const isMissing = (error: unknown): boolean => error instanceof DockerError && error.status === 404
 

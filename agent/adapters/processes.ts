@@ -58,6 +58,15 @@ export function processesOf(whose: WhoseProcesses): readonly FoundProcess[] {
   return found
 }
 
+/** Live processes that have a variable so in their environment; none where /proc is missing. */
+export function pidsWith(variable: string, value: string): readonly number[] {
+  if (!hasProc) return []
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
+    .filter((pid) => environmentOfPid(pid)?.[variable] === value)
+}
+
 /** Sends to a whole group; false when there is no such group. */
 export function signalGroup(leaderPid: number, signal: NodeJS.Signals): boolean {
   return signalPid(-leaderPid, signal)

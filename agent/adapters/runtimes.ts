@@ -28,8 +28,9 @@ export function joinRuntimes(
       (request.launch.template.image === undefined ? processes : docker).probe(request),
     // Whose it was is forgotten by then; what is not there costs nothing to remove.
     cleanUp: async (replicaId) => {
-      await processes.cleanUp(replicaId)
-      await docker.cleanUp(replicaId)
+      const done = [processes.cleanUp(replicaId), docker.cleanUp(replicaId)]
+      const failed = (await Promise.allSettled(done)).find((own) => own.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
     },
     close: () => {
       processes.close()

@@ -12,42 +12,71 @@ import { found, type Finding } from './finding.ts'
 
 type Pattern = { readonly what: string; readonly line: RegExp; readonly verdict: VerdictName }
 
+/**
+ * Where a message begins: behind its time, if that is told. Further on it may hold the name of a
+ * process, which anybody may choose.
+ */
+const begins = (...messages: readonly string[]): RegExp =>
+  new RegExp(`^(?:<\\d+>)?(?:\\[[^\\]]*\\] ?)*(?:${messages.join('|')})`)
+
+const HARDWARE_ERROR = String.raw`(?:mce: |\{\d+\})?\[Hardware Error\]: event severity: `
+/** Disks that are none of this machine's own. */
+const DISK = String.raw`(?!loop|fd|sr)\w+`
+
 const PATTERNS: readonly Pattern[] = [
   {
     what: 'an uncorrected memory error',
-    line: /\bEDAC MC\d+: \d+ UE\b|\[Hardware Error\]: event severity: (?:recoverable|fatal)/,
+    line: begins(String.raw`EDAC MC\d+: \d+ UE\b`, `${HARDWARE_ERROR}(?:recoverable|fatal)`),
     verdict: 'FAIL',
   },
   {
     what: 'corrected memory errors',
-    line: /\bEDAC MC\d+: \d+ CE\b|\[Hardware Error\]: event severity: corrected/,
+    line: begins(String.raw`EDAC MC\d+: \d+ CE\b`, `${HARDWARE_ERROR}corrected`),
     verdict: 'WARN',
   },
-  { what: 'a broken page of memory', line: /\bMemory failure: 0x[0-9a-f]+:/, verdict: 'FAIL' },
+  {
+    what: 'a broken page of memory',
+    line: begins('Memory failure: 0x[0-9a-f]+:'),
+    verdict: 'FAIL',
+  },
   {
     what: 'a disk that gave up',
-    line: /\bnvme\S*: Disabling device after reset failure|no available path - failing I\/O/,
+    line: begins(
+      String.raw`nvme \S+: Disabling device after reset failure`,
+      String.raw`block \S+: no available path - failing I/O`,
+    ),
     verdict: 'FAIL',
   },
   {
     what: 'a disk that had to be reset',
-    line: /\bnvme\S*: I\/O .*timeout, reset controller/,
+    line: begins(String.raw`nvme \S+: I/O .*timeout, reset controller`),
     verdict: 'WARN',
   },
   {
     what: 'an I/O error',
-    line: /\bI\/O error, dev (?!loop|fd|sr)\w+, sector \d+|\bBuffer I\/O error on dev/,
+    line: begins(
+      String.raw`(?:blk_update_request: )?I/O error, dev ${DISK}, sector \d+`,
+      `Buffer I/O error on dev(?:ice)? ${DISK}`,
+    ),
     verdict: 'FAIL',
   },
   {
     what: 'a file system that gave up',
-    line: /Remounting filesystem read-only|\bXFS .*[Ss]hutting down filesystem|\bEXT4-fs error/,
+    line: begins(
+      String.raw`EXT4-fs \(\S+\): Remounting filesystem read-only`,
+      String.raw`XFS \(\S+\): .*[Ss]hutting down filesystem`,
+      String.raw`EXT4-fs error \(device`,
+    ),
     verdict: 'FAIL',
   },
-  { what: 'a processor that hung', line: /\bsoft lockup - CPU#\d+ stuck for/, verdict: 'FAIL' },
+  {
+    what: 'a processor that hung',
+    line: begins(String.raw`(?:watchdog: )?(?:BUG: )?soft lockup - CPU#\d+ stuck for`),
+    verdict: 'FAIL',
+  },
   {
     what: 'a fault of the kernel',
-    line: /\bBUG: (?:unable to handle|kernel NULL pointer)|\bKernel panic\b/,
+    line: begins('BUG: (?:unable to handle|kernel NULL pointer)', 'Kernel panic'),
     verdict: 'FAIL',
   },
 ]

@@ -111,19 +111,23 @@ export async function judgeReport(ports: BurnInPorts, arn: string): Promise<Burn
   if (!assignment.success) return { outcome: 'none', reason: 'nothing is assigned to it' }
 
   const facts = { arn, report: report.data, assignment: assignment.data, nowMs: clock.now() }
-  const judgement = judge(facts)
   const { gpus = [] } = report.data
+  // Before anything else: a suite that asks nothing of GPUs must not clear one that is known.
+  const refusal = await whyRefused(ports, { arn, gpus })
+  const refused = refusal === undefined ? undefined : refuse(facts, refusal)
+  if (refused !== undefined) {
+    return keepVerdict(ports, refused, () => record(ports, { verdict: refused, gpus }))
+  }
+  const judgement = judge(facts)
   if (judgement.judged) {
-    const judged = { verdict: judgement.verdict, gpus, assignment: assignment.data }
+    const told = report.data.burnIn?.checks ?? []
+    const judged = { verdict: judgement.verdict, told, gpus, assignment: assignment.data }
     return keepVerdict(ports, judgement.verdict, async () => {
       await remember(ports, judged)
       await record(ports, judged)
     })
   }
-  const refusal = await whyRefused(ports, { arn, gpus })
-  const refused = refusal === undefined ? undefined : refuse(facts, refusal)
-  if (refused === undefined) return { outcome: 'none', reason: judgement.reason }
-  return keepVerdict(ports, refused, () => record(ports, { verdict: refused, gpus }))
+  return { outcome: 'none', reason: judgement.reason }
 }
 
 type Recorded = { readonly verdict: Verdict; readonly gpus: readonly GpuIdentity[] }

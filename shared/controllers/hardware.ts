@@ -45,6 +45,8 @@ export async function whyRefused(
 
 export type Judged = {
   readonly verdict: Verdict
+  /** The checks as the agent told them, before limits were held against their measures. */
+  readonly told: readonly CheckResult[]
   readonly gpus: readonly GpuIdentity[]
   readonly assignment: Assignment
 }
@@ -57,7 +59,7 @@ export async function remember({ history }: HardwarePorts, judged: Judged): Prom
 }
 
 /** What is to be kept of each device, and of all together. */
-export function hardwareOf({ verdict, gpus, assignment }: Judged): readonly Hardware[] {
+export function hardwareOf({ verdict, told, gpus, assignment }: Judged): readonly Hardware[] {
   if (gpus.length === 0) return []
   const { node, arn, suite, atMs } = verdict
   const checks = verdict.checks.map(({ name, verdict: own }) => ({ name, verdict: own }))
@@ -70,14 +72,17 @@ export function hardwareOf({ verdict, gpus, assignment }: Judged): readonly Hard
     return [...gpus.map(({ uuid }) => uuid), setIdOf(gpus)].map((id) => own(id, 'certified', ''))
   }
   if (verdict.verdict !== 'FAIL') return []
-  const failed = verdict.checks.filter((check) => check.verdict === 'FAIL')
+  // A limit may be wrong, and is mended by whoever wrote it: no device is blamed for a breach.
+  const failed = told.filter((check) => check.verdict === 'FAIL')
   const kindOf = new Map(assignment.burnIn?.checks.map(({ name, check }) => [name, check]))
+  // A machine speaks for its own devices alone.
+  const uuids = new Set(gpus.map((own) => own.uuid))
   const rejected = new Map<string, string>()
   for (const { name, text, devices = [] } of failed) {
-    const bad = devices.filter((device) => device.verdict === 'FAIL')
+    const bad = devices.filter((own) => own.verdict === 'FAIL' && uuids.has(own.uuid))
     for (const device of bad) rejected.set(device.uuid, device.text)
     // A link that is down or a GPU that is missing is nobody's own: the set has it.
-    const isNobodys = bad.length === 0 && isAboutGpus(kindOf.get(name) ?? '')
+    const isNobodys = devices.length === 0 && isAboutGpus(kindOf.get(name) ?? '')
     if (isNobodys) rejected.set(setIdOf(gpus), `${name}: ${text}`)
   }
   return [...rejected].map(([id, text]) => own(id, 'rejected', text.slice(0, 500)))

@@ -7,7 +7,7 @@
  */
 import { groupBy } from '../base/order.ts'
 import type { Assignment } from '../model/assignment.ts'
-import type { AskedCheck } from '../model/burn-in.ts'
+import { isAboutGpus, type AskedCheck } from '../model/burn-in.ts'
 import { breachesOf } from '../model/measures.ts'
 import type { Report } from '../model/report.ts'
 import { worst, type CheckResult, type Verdict } from '../model/verdict.ts'
@@ -48,7 +48,7 @@ export function judge(facts: Facts): Judgement {
   if (run.suite !== asked.suite) return no(`suite ${run.suite} is not suite ${asked.suite}`)
   if (run.state !== 'finished') return no('the burn-in is still running')
   const { attempt, suite } = asked
-  const checks = settle(asked.checks, run.checks)
+  const checks = [...settle(asked.checks, run.checks), ...namelessGpus(asked.checks, report)]
   const verdict = worst(checks.map((check) => check.verdict))
   return {
     judged: true,
@@ -88,6 +88,13 @@ function held(result: CheckResult, limits: AskedCheck['limits']): CheckResult {
 
 /** A check that could not run has measured nothing, and is no better known for it. */
 const canMeasure = ({ verdict }: CheckResult): boolean => verdict === 'PASS' || verdict === 'WARN'
+
+/** Checks about GPUs are worth nothing where nobody knows which: they could not be remembered. */
+function namelessGpus(asked: readonly AskedCheck[], { gpus = [] }: Report): CheckResult[] {
+  if (gpus.length > 0 || !asked.some(({ check }) => isAboutGpus(check))) return []
+  const text = 'the agent names no GPU; was the driver up when it started?'
+  return [{ name: 'hardware', verdict: 'UNKNOWN', measures: {}, text }]
+}
 
 function no(reason: string): Judgement {
   return { judged: false, reason }

@@ -54,6 +54,10 @@ const cpu = z
     ...common(60),
     seconds: z.number().min(0.1).max(3_600).default(0.4).describe('how long every core computes'),
   })
+  .refine(({ seconds: own, timeoutSeconds }) => own < timeoutSeconds, {
+    error: 'must be less than timeoutSeconds',
+    path: ['seconds'],
+  })
   .meta({ id: 'CpuCheck' })
 
 const memory = z

@@ -195,12 +195,16 @@ export const LIMITS = {
   replicaPortLast: 31_999,
   replicaPortTries: 200,
   // Containers
+  /** After so long a pool without an engine is tried once more: images change under their name. */
+  poolRuntimesMs: 21_600_000,
   /** An engine that is asked for nothing heavy answers in milliseconds. */
   dockerCallMs: 30_000,
   /** To make a container and to start it: a full disk or a slow hook takes its time. */
   dockerStartMs: 120_000,
   /** An engine starts with its machine; who does not wait would not find its containers. */
   dockerWaitMs: 60_000,
+  /** A second apart, more or less: longer than an engine takes to restart. */
+  dockerSignalTries: 30,
   dockerRemoveTries: 50,
   dockerRemovePollMs: 100,
   /** Of a container's log, what is kept when it is removed. */
@@ -216,6 +220,9 @@ export const LIMITS = {
   diskCheckMib: 64,
   /** Records of the kernel's log that are read at a time; its ring has room for fewer. */
   kernelRecordsMax: 200_000,
+  /** A driver that loads with its machine is up within seconds. */
+  gpuReadTries: 3,
+  gpuReadPauseMs: 5_000,
   /** What SIGKILL has not ended by then hangs in the kernel. */
   toolKillMs: 2_000,
   /** Of what a tool prints, the end of it. */

@@ -157,8 +157,8 @@ export const poolStatusSchema = z.object({
   observedGeneration: z.int(),
   nodes: z.int(),
   conditions: z.array(conditionSchema),
-  /** What its newest machine told that replicas can run in; absent until one has. */
-  runtimes: z.array(z.string()).optional(),
+  /** What its newest machine told that replicas can run in, and when that was bought. */
+  runtimes: z.object({ names: z.array(z.string()), sinceMs: z.int() }).optional(),
   /** The last few, the newest first; absent where all went well. */
   repackFailures: z.array(repackFailureSchema).optional(),
 })

@@ -87,6 +87,10 @@ const folds = {
   },
   advance: (edit, { node, to, changes }) => {
     changeNode(edit, node, { ...changes, phase: to, phaseSinceMs: edit.nowMs })
+    // Once it is over nobody is to run it again, beside the work that is there by then.
+    if (to === 'ready' && edit.assignments.get(node)?.burnIn !== undefined) {
+      changeAssignment(edit, node, ({ burnIn: _, ...own }) => own)
+    }
   },
   test: (edit, { node, attempt, tries, unknowns, suite, checks, deadlineMs, changes }) => {
     const own = must(edit.nodes.get(node), `node ${node}`)

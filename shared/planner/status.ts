@@ -333,7 +333,7 @@ export function poolStatuses(context: StatusContext): readonly PoolStatus[] {
   })
 }
 
-type PoolSeen = { readonly nodes: number; readonly runtimes: readonly string[] | undefined }
+type PoolSeen = { readonly nodes: number; readonly runtimes: PoolStatus['runtimes'] }
 
 function poolStatus(
   pool: PoolItem,
@@ -356,7 +356,7 @@ function poolStatus(
     observedGeneration: pool.generation,
     nodes,
     conditions: found.map((own) => withSince(own, old?.conditions ?? [], snapshot.nowMs)),
-    ...(runtimes === undefined ? {} : { runtimes: [...runtimes] }),
+    ...(runtimes === undefined ? {} : { runtimes }),
     ...(failures.length === 0 ? {} : { repackFailures: [...failures] }),
   }
 }

@@ -362,6 +362,12 @@ describe('dcgmi diag', () => {
     ['a failure of no severity known', failed(9), 2, 'FAIL memory on GPU 0: DBE'],
     ['something to watch', failed(1), 2, 'WARN memory on GPU 0: DBE'],
     [
+      'a test that could not be made as the machine is set up',
+      failed(5),
+      2,
+      'INFRA memory on GPU 0',
+    ],
+    [
       'a failure as DCGM 3 tells it',
       changed(
         three,
@@ -423,6 +429,9 @@ describe("the kernel's log", () => {
     ['I/O error, dev loop0, sector 0', 'PASS'],
     ['nvme nvme0: I/O 978 QID 3 timeout, completion polled', 'PASS'],
     ['Out of memory: Killed process 123 (httpd)', 'PASS'],
+    ['Buffer I/O error on dev fd0, logical block 0, async page read', 'PASS'],
+    ['EXT4-fs error (device nvme0n1p1): ext4_find_entry:1455', 'FAIL'],
+    ['python[7]: Kernel panic: segfault at 0', 'PASS'],
   ])('%s: %s', (line, verdict) => {
     expect(judgeKernelLog([line]).verdict).toBe(verdict)
   })

@@ -12,7 +12,7 @@ describe('the environment', () => {
       metadataUrl: 'http://169.254.169.254',
       metadataPollMs: 5_000,
       headPollMs: 2_000,
-      diskMib: 64,
+      diskMib: Number.MAX_SAFE_INTEGER,
       dockerSocket: '/var/run/docker.sock',
       kernelLog: '/dev/kmsg',
       faults: [],

@@ -30,11 +30,17 @@ type World = ReturnType<typeof open>
 
 type Machine = { readonly id: string; readonly gpus: readonly GpuIdentity[] }
 
-async function assign({ store }: World, { id }: Machine, attempt = 1): Promise<void> {
+type Asked = { readonly attempt?: number; readonly checks?: typeof CHECKS }
+
+async function assign(
+  { store }: World,
+  { id }: Machine,
+  { attempt = 1, checks = CHECKS }: Asked = {},
+): Promise<void> {
   const arn = arnOf(id)
   const assignment = assignmentSchema.parse({
     ...{ kind: 'assignment', arn, node: `gpu-${id}`, generation: 1, templates: {}, replicas: [] },
-    burnIn: { attempt, suite: 'gpu', checks: CHECKS },
+    burnIn: { attempt, suite: 'gpu', checks },
   })
   await store.write({ kind: 'put', item: { ...keys.assignment(arn), ...assignment } })
 }
@@ -100,7 +106,7 @@ describe('a machine that passes', () => {
   test('is not remembered at all where it has no GPU: EC2 shows no identity of it', async () => {
     const world = open()
     const plain = { id: 'i-02', gpus: [] }
-    await assign(world, plain)
+    await assign(world, plain, { checks: asked('cpu') })
     await report(world, plain, { told: {} })
     expect(await verdictOf(world, plain)).toMatchObject({ verdict: 'PASS' })
     expect(await hardwareIn(world)).toEqual([])
@@ -135,11 +141,40 @@ describe('a GPU that failed', () => {
     expect(await known(world, uuid(3))).toBeUndefined()
   })
 
+  test('is refused though its run is over, and no other suite clears it', async () => {
+    const world = open()
+    await assign(world, first)
+    await report(world, first, { told: bad(2) })
+    const again: Machine = { id: 'i-07', gpus: [gpu(0, 2)] }
+    await assign(world, again, { checks: asked('cpu') })
+    await report(world, again, { told: {} })
+    expect(await verdictOf(world, again)).toMatchObject({
+      ...{ verdict: 'FAIL', checks: [{ name: 'hardware' }] },
+    })
+    expect((await known(world, uuid(2)))?.[0]).toBe('rejected')
+  })
+
+  test('is its own machine’s to tell of: nobody has another’s devices refused', async () => {
+    const world = open()
+    await assign(world, first)
+    await report(world, first, { told: bad(9) })
+    expect(await known(world, uuid(9))).toBeUndefined()
+  })
+
+  test('is not one that a limit was too strict for', async () => {
+    const world = open()
+    const limits = { uncorrectedErrors: { max: -1 } }
+    await assign(world, first, { checks: asked({ check: 'gpu-memory', limits }) })
+    await report(world, first, { told: { 'gpu-memory': { measures: { uncorrectedErrors: 0 } } } })
+    expect(await verdictOf(world, first)).toMatchObject({ verdict: 'FAIL' })
+    expect(await hardwareIn(world)).toEqual([])
+  })
+
   test('may be mended on its own machine, and is certified then', async () => {
     const world = open()
     await assign(world, first)
     await report(world, first, { told: bad(2) })
-    await assign(world, first, 2)
+    await assign(world, first, { attempt: 2 })
     await report(world, first)
     expect(await verdictOf(world, first)).toMatchObject({ attempt: 1 })
     await report(world, first, { told: {}, attempt: 2 })
@@ -245,4 +280,12 @@ test('every verdict is kept for people, with the machine it was about', async ()
     },
     { node: 'gpu-i-03', verdict: 'FAIL', checks: [{ name: 'hardware' }] },
   ])
+})
+
+test('checks about GPUs prove nothing where nobody knows which', async () => {
+  const world = open()
+  const nameless: Machine = { id: 'i-08', gpus: [] }
+  await assign(world, nameless)
+  await report(world, nameless, { told: {} })
+  expect(await verdictOf(world, nameless)).toMatchObject({ verdict: 'UNKNOWN' })
 })

@@ -45,13 +45,16 @@ type Check<K extends CheckKind> = (spec: CheckOf<K>, corrupted: boolean) => Prom
 
 export function makeChecks(options: CheckOptions): RunCheck {
   const { endpoint, path, diskMib, kernelLog } = options
+  let files = 0
+  // A run that was overtaken may still write: the next one has a file of its own.
+  const nextFile = (): string => `${path}.${String((files += 1) % 2)}`
   const withKernelLog = (judge: (log: readonly string[]) => Finding): Promise<Finding> =>
     Promise.resolve(judgeLog(judge, kernelLog))
   const checks: { readonly [K in CheckKind]: Check<K> } = {
     cpu: checkCpu,
     memory: checkMemory,
     disk: ({ mib, timeoutSeconds }, corrupted) =>
-      checkDisk({ corrupted, path, timeoutSeconds, mib: Math.min(mib, diskMib) }),
+      checkDisk({ corrupted, path: nextFile(), timeoutSeconds, mib: Math.min(mib, diskMib) }),
     clock: () => options.clockOffsetMs().then(judgeClock, couldNot),
     network: (spec) => checkNetwork(spec, endpoint),
     kernel: () => withKernelLog(judgeKernelLog),

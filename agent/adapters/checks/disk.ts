@@ -32,6 +32,7 @@ export async function checkDisk(options: DiskCheckOptions): Promise<Finding> {
     if (corrupted) await flipOneBit(path, mib)
     const read = await readPattern(job)
     const measures = {
+      testedMib: mib,
       writeMibPerSecond: rate(mib, writeSeconds),
       readMibPerSecond: rate(mib, read.seconds),
       readDirect: read.direct ? 1 : 0,

@@ -4,8 +4,11 @@
  * A tool that is missing or finds no driver is INFRA: the image is at fault. One that hangs is
  * UNKNOWN: the driver waits for a GPU that does not answer, and a second look will tell.
  */
-import type { CheckOf } from '#shared/model/burn-in.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from '#shared/base/log.ts'
+import type { CheckOf, CheckSpec } from '#shared/model/burn-in.ts'
 import type { GpuIdentity } from '#shared/model/hardware.ts'
+import { LIMITS } from '#shared/model/limits.ts'
 import { worst } from '#shared/model/verdict.ts'
 import type { Ended } from '../../checks/command.ts'
 import { couldNot, found, type Finding } from '../../checks/finding.ts'
@@ -21,26 +24,39 @@ const SMI_TIMEOUT_MS = 30_000
 
 /** Never throws, nor does any below. */
 export const checkDevices = (spec: CheckOf<'gpu-devices'>): Promise<Finding> =>
-  withSmi((log) => judgeDevices(log, spec))
+  withSmi(spec, (log) => judgeDevices(log, spec))
 
 export const checkGpuMemory = (spec: CheckOf<'gpu-memory'>): Promise<Finding> =>
-  withSmi((log) => judgeMemory(log, spec))
+  withSmi(spec, (log) => judgeMemory(log, spec))
 
 export const checkHeat = (spec: CheckOf<'gpu-heat'>): Promise<Finding> =>
-  withSmi((log) => judgeHeat(log, spec))
+  withSmi(spec, (log) => judgeHeat(log, spec))
 
-async function withSmi(judge: (log: SmiLog) => Finding): Promise<Finding> {
-  const ended = await ask(SMI, SMI_TIMEOUT_MS)
+async function withSmi(
+  { timeoutSeconds }: Pick<CheckSpec, 'timeoutSeconds'>,
+  judge: (log: SmiLog) => Finding,
+): Promise<Finding> {
+  const ended = await ask(SMI, timeoutSeconds * 1000)
   if ('verdict' in ended) return ended
   const log = readSmiLog(ended.stdout)
   return 'unreadable' in log ? judgeSilence(ended, log.unreadable) : judge(log)
 }
 
-/** GPUs that nvidia-smi shows on this machine; none where it is not there. */
-export async function readGpus(): Promise<readonly GpuIdentity[]> {
-  const ended = await ask(SMI, SMI_TIMEOUT_MS)
-  const log = 'verdict' in ended ? undefined : readSmiLog(ended.stdout)
-  return log === undefined || 'unreadable' in log ? [] : identitiesOf(log)
+/**
+ * GPUs that nvidia-smi shows on this machine; none where it is not there. A driver that is still
+ * waking up is asked a few times.
+ */
+export async function readGpus(log?: Logger): Promise<readonly GpuIdentity[]> {
+  for (let tried = 1; ; tried += 1) {
+    const ended = await ask(SMI, SMI_TIMEOUT_MS)
+    const isMissing = 'verdict' in ended && ended.text.includes('ENOENT')
+    if (isMissing) return []
+    const seen = 'verdict' in ended ? undefined : readSmiLog(ended.stdout)
+    const gpus = seen === undefined || 'unreadable' in seen ? [] : identitiesOf(seen)
+    if (gpus.length > 0 || tried === LIMITS.gpuReadTries) return gpus
+    log?.warn('nvidia-smi is here and shows no GPU', { tried })
+    await sleep(LIMITS.gpuReadPauseMs)
+  }
 }
 
 /** How long a load runs before the links are looked at. */
@@ -48,15 +64,24 @@ const WARM_UP_MS = 5_000
 
 /** PCIe under load, where the suite names one, and NVLink. */
 export async function checkLink(spec: CheckOf<'gpu-link'>): Promise<Finding> {
+  // Two questions, and a load that needs its time.
+  const half = { timeoutSeconds: Math.max(1, (spec.timeoutSeconds - WARM_UP_MS / 1000) / 2) }
   const pcie = await underLoad(spec.load, () =>
-    withSmi((log) => judgeLink(log, spec, spec.load !== undefined)),
+    withSmi(half, (log) => judgeLink(log, spec, spec.load !== undefined)),
   )
-  const ended = await ask(['nvidia-smi', 'nvlink', '-s'], SMI_TIMEOUT_MS)
-  const nvlink = 'verdict' in ended ? ended : judgeNvlink(ended.stdout, spec.minNvlinks)
+  const ended = await ask(['nvidia-smi', 'nvlink', '-s'], half.timeoutSeconds * 1000)
+  const nvlink = 'verdict' in ended ? ended : linksOf(ended, spec)
   const verdict = worst([pcie.verdict, nvlink.verdict])
   const text = [pcie, nvlink].find((own) => own.verdict === verdict)?.text
   const finding = found(verdict, text, { ...pcie.measures, ...nvlink.measures })
   return { ...finding, devices: [...(pcie.devices ?? []), ...(nvlink.devices ?? [])] }
+}
+
+/** A tool that fails and shows no GPU has shown no link either. */
+function linksOf(ended: Ended, { minNvlinks }: CheckOf<'gpu-link'>): Finding {
+  const isSilent = ended.code !== 0 && !/^GPU \d+:/m.test(ended.stdout)
+  if (isSilent) return judgeSilence(ended, 'it told of no links')
+  return judgeNvlink(ended.stdout, minNvlinks)
 }
 
 async function underLoad(

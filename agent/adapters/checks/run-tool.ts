@@ -1,10 +1,35 @@
 /**
  * Runs a program to its end, or to the end of its time, and keeps what it said.
  */
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Ended } from '../../checks/command.ts'
-import { signalGroup } from '../processes.ts'
+import { pidsWith, signalGroup, signalPid } from '../processes.ts'
+
+/** By process id: tools that run now. */
+const running = new Set<number>()
+
+/** Says in a tool's environment whose it is, so that an agent that comes back can end it. */
+const MARK = 'DROVER_CHECK_OF'
+let owner = ''
+
+/** Ends what an earlier agent of this directory has left: nobody waits for it any more. */
+export function adoptTools(directory: string): void {
+  owner = directory
+  for (const pid of pidsWith(MARK, directory)) signalPid(pid, 'SIGKILL')
+}
+
+/** Ends every tool that runs; for an agent that is about to end itself. */
+export function endTools(): void {
+  for (const pid of running) signalGroup(pid, 'SIGKILL')
+}
+
+function note(child: ChildProcess): void {
+  const { pid } = child
+  if (pid === undefined) return
+  running.add(pid)
+  child.once('close', () => running.delete(pid))
+}
 
 export type ToolRun = {
   readonly words: readonly string[]
@@ -17,10 +42,11 @@ export function runTool({ words, timeoutMs, environment }: ToolRun): Promise<End
   const [program = '', ...rest] = words
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, {
-      env: { ...process.env, ...environment },
+      env: { ...process.env, ...environment, [MARK]: owner },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     })
+    note(child)
     const [stdout, stderr] = [keep(child.stdout), keep(child.stderr)]
     let isLate = false
     const over = (end: Pick<Ended, 'code' | 'signal'>): void => {
@@ -70,7 +96,9 @@ export type RunningTool = {
 export function startTool(words: readonly string[], warmUpMs: number): Promise<RunningTool> {
   const [program = '', ...rest] = words
   return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { stdio: 'ignore', detached: true })
+    const env = { ...process.env, [MARK]: owner }
+    const child = spawn(program, rest, { stdio: 'ignore', detached: true, env })
+    note(child)
     const end = (): void => {
       if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
     }

@@ -130,10 +130,21 @@ function faultOf({ name }: Test, result: Result): Fault | undefined {
   const text = `${name}${where}: ${said[0] ?? result.status}`
   if (!isA(result, 'fail') && !isA(result, 'warn')) return { ...which, verdict: 'UNKNOWN', text }
   const known = warnings.flatMap(({ severity: own }) => (own === undefined ? [] : [own]))
-  const verdicts = known.map((own) => VERDICT_BY_SEVERITY[own] ?? 'FAIL')
+  const verdicts = known.map((own) => verdictOf(own, name))
   const otherwise = isA(result, 'warn') ? 'WARN' : 'FAIL'
   return { ...which, verdict: verdicts.length === 0 ? otherwise : worst(verdicts), text }
 }
 
-/** 1 says to watch, 5 that the machine is set up badly; all the others blame the hardware. */
-const VERDICT_BY_SEVERITY: Readonly<Record<number, VerdictName>> = { 1: 'WARN', 5: 'WARN' }
+const WATCH = 1
+const SET_UP_BADLY = 5
+const SOFTWARE = /^(software|persistence mode|environment variables|graphics processes)$/i
+
+/**
+ * All but two blame the hardware. What is set up badly, like a driver that forgets between runs,
+ * may be lived with; a test that could not be made for it has shown nothing.
+ */
+function verdictOf(severity: number, test: string): VerdictName {
+  if (severity === WATCH) return 'WARN'
+  if (severity !== SET_UP_BADLY) return 'FAIL'
+  return SOFTWARE.test(test) ? 'WARN' : 'INFRA'
+}

@@ -78,7 +78,7 @@ export function nameOf({ index, bus }: Gpu): string {
   return `GPU ${String(index)} at ${bus === '' ? 'no bus address' : bus}`
 }
 
-/** Of all that the GPUs say there, the least, the most or the sum; NaN where none says anything. */
+/** What the GPUs say there, of those that say anything. */
 export function measured(
   gpus: readonly Gpu[],
   paths: readonly string[],

@@ -37,9 +37,9 @@ export function runBurnIn(
   if (report !== undefined && report.bootId !== node.bootId) {
     return tryAgain(facts, { snapshot, brakes }, 'it booted anew during its burn-in')
   }
-  const { retryAtMs, tries } = node.burnIn
+  const { retryAtMs, tries, unknowns } = node.burnIn
   if (retryAtMs !== undefined) {
-    return nowMs < retryAtMs ? [] : [testOf(facts, { nowMs, tries: tries + 1 })]
+    return nowMs < retryAtMs ? [] : [testOf(facts, { nowMs, tries: tries + 1, unknowns })]
   }
   const verdict = verdictOn(facts)
   if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
