@@ -101,6 +101,10 @@ async function main(): Promise<void> {
       ...(persisted === undefined ? {} : { persisted }),
     },
   )
+  endOnSignals(end, log)
+}
+
+function endOnSignals(end: (code: number) => void, log: Logger): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       log.info('the agent ends; its replicas run on', { signal })
