@@ -1,11 +1,14 @@
+import { spawn, type ChildProcess } from 'node:child_process'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeChecks } from '#agent/adapters/checks/checks.ts'
+import { adoptTools } from '#agent/adapters/checks/run-tool.ts'
 import { readKernelLog } from '#agent/adapters/kernel-log.ts'
+import { pidsWith } from '#agent/adapters/processes.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import { asked } from '../asked.ts'
-import { temporaryDirectory } from './world.ts'
+import { temporaryDirectory, until } from './world.ts'
 
 const captures = join(import.meta.dirname, 'captures')
 const searchPath = process.env['PATH'] ?? ''
@@ -116,6 +119,20 @@ describe('tools that do not do', () => {
       verdict: 'UNKNOWN',
       text: 'dcgmi did not end within 1 s',
     })
+  })
+})
+
+describe('tools of an agent that is gone', () => {
+  it.skipIf(process.platform !== 'linux')('are ended by the next one, and no others', async () => {
+    const sleeper = (owner: string): ChildProcess =>
+      spawn('sleep', ['60'], { env: { PATH: searchPath, DROVER_CHECK_OF: owner }, detached: true })
+    const [left, other] = [sleeper(directory.path), sleeper('/elsewhere')]
+    const ended = new Promise((resolve) => left.once('exit', (_, signal) => resolve(signal)))
+    await until('both run', () => pidsWith('DROVER_CHECK_OF', '/elsewhere').length === 1)
+    adoptTools(directory.path)
+    expect(await ended).toBe('SIGKILL')
+    expect(other.exitCode ?? other.signalCode).toBeNull()
+    other.kill('SIGKILL')
   })
 })
 
