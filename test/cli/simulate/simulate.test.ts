@@ -56,7 +56,7 @@ describe('drover simulate', () => {
       Time:             3h
       Workloads:        4, at most 12 replicas at once
       Cost:             $1.07, 100.0% of it for spot
-      Over the bound:   142.2% on average, 241.0% at worst
+      Over the bound:   142.6% on average, 241.0% at worst
       All on-demand:    $1.66; 35.6% of it is saved
       A static fleet:   $3.48; 69.2% of it is saved
       Until ready:      2m 7s for one in two, 2m 7s for 99 in 100
