@@ -77,9 +77,10 @@ function environmentOf(
   const type = typesByName(catalog).get(instanceType)
   const gpuFaults = hardware.gpuFaultsOf(instanceType)
   const gpus = type === undefined ? [] : gpusOf(instance, type, gpuFaults)
+  const tools = gpus.length === 0 ? [] : [GPU_TOOLS]
   return {
     // So that `node` in a command is this very Node, and GPUs are asked what they are here.
-    PATH: [dirname(process.execPath), GPU_TOOLS, process.env['PATH'] ?? ''].join(delimiter),
+    PATH: [dirname(process.execPath), ...tools, process.env['PATH'] ?? ''].join(delimiter),
     ...(gpus.length === 0 ? {} : { [GPUS_VARIABLE]: JSON.stringify(gpus) }),
     // Nothing of this machine's own kernel is an emulated machine's fault.
     DROVER_KERNEL_LOG: devNull,

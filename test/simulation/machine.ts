@@ -5,11 +5,14 @@
  * see, its probes until the answer changes, and its beats are written when somebody is about to
  * read them; so a machine on which nothing happens costs nothing.
  */
+import { hash } from 'node:crypto'
 import type { AdoptedProcess } from '#agent/events.ts'
 import type { ReplicaLaunch } from '#agent/effects.ts'
 import type { Exit } from '#agent/ports.ts'
 import type { Persisted } from '#agent/persisted.ts'
 import { runAgent, type Agent } from '#agent/driver.ts'
+import { catalog, typesByName } from '#shared/catalog/catalog.ts'
+import type { GpuIdentity } from '#shared/model/hardware.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
 import type { Item, Key } from '#shared/store/store.ts'
@@ -53,6 +56,7 @@ export type Machine = {
   readonly name: string
   readonly processes: Map<string, Process>
   readonly hardwareIsGood: boolean
+  readonly gpus: GpuIdentity[]
   bootId: string
   persisted: Persisted | undefined
   /** The agent's run under way. */
@@ -82,10 +86,21 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
     hardwareIsGood: !setup.faults.strikes('badHardware', name),
+    gpus: gpusOf(instance),
     ...{ bootId: '', persisted: undefined, run: undefined, isHung: false, deferred: [] },
     ...{ beating: undefined, pids: 100, checks: 0, restarts: 0 },
     ...{ onHead: undefined, onMetadata: undefined, onExit: undefined, onHealth: new Map() },
   }
+}
+
+/** The host's own, whoever is on it. */
+function gpusOf({ instanceType, zone, host }: Ec2Instance): GpuIdentity[] {
+  const count = typesByName(catalog).get(instanceType)?.gpuCount ?? 0
+  return Array.from({ length: count }, (_, index) => {
+    const seed = hash('sha256', `${instanceType}/${zone}/${String(host)}/${String(index)}`)
+    const uuid = `GPU-00000000-0000-0000-0000-${seed.slice(0, 12)}`
+    return { index, uuid, bus: `0000:0${String(index)}:00` }
+  })
 }
 
 /** The operating system is up: the agent starts, unless luck has it that there is none. */
@@ -129,7 +144,10 @@ function startAgent(machine: Machine): void {
   const ports = makeAgentPorts(machine, invocation)
   const { persisted } = machine
   const agent = runAgent(ports, {
-    settings: { arn, bootId, agentVersion: 'simulated', runtimes: ['process'] },
+    settings: {
+      ...{ arn, bootId, agentVersion: 'simulated', runtimes: ['process'] },
+      ...(machine.gpus.length === 0 ? {} : { gpus: machine.gpus }),
+    },
     ...(persisted === undefined ? {} : { persisted }),
     headPollMs: LIMITS.headPollMs,
     metadataPollMs: LIMITS.metadataPollMs,

@@ -21,6 +21,8 @@ import { runTool, startTool } from './run-tool.ts'
 
 const SMI = ['nvidia-smi', '-q', '-x'] as const
 const SMI_TIMEOUT_MS = 30_000
+/** How nvidia-smi ends where the driver is up and finds none. */
+const NO_DEVICES = 6
 
 /** Never throws, nor does any below. */
 export const checkDevices = (spec: CheckOf<'gpu-devices'>): Promise<Finding> =>
@@ -50,7 +52,9 @@ export async function readGpus(log?: Logger): Promise<readonly GpuIdentity[]> {
   for (let tried = 1; ; tried += 1) {
     const ended = await ask(SMI, SMI_TIMEOUT_MS)
     const isMissing = 'verdict' in ended && ended.text.includes('ENOENT')
-    if (isMissing) return []
+    // Whether there should be any is for `gpu-devices` to say.
+    const isNone = !('verdict' in ended) && ended.code === NO_DEVICES
+    if (isMissing || isNone) return []
     const seen = 'verdict' in ended ? undefined : readSmiLog(ended.stdout)
     const gpus = seen === undefined || 'unreadable' in seen ? [] : identitiesOf(seen)
     if (gpus.length > 0 || tried === LIMITS.gpuReadTries) return gpus
