@@ -149,14 +149,11 @@ export async function removeContainers(engine: Engine, owner: Owner): Promise<vo
 }
 
 const inspectedSchema = z.object({
-  Id: z.string(),
-  Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
   State: z.object({
     Running: z.boolean(),
     Pid: z.int(),
     ExitCode: z.int(),
     OOMKilled: z.boolean().default(false),
-    Error: z.string().default(''),
     StartedAt: z.string(),
   }),
 })
@@ -276,6 +273,10 @@ const isMissing = (error: unknown): boolean => error instanceof DockerError && e
 function watch(shared: Shared, replicaId: string, { pid, startTime }: RunningProcess): void {
   const { options, over } = shared
   const id = idOf({ startTime })
+  const say = (seen: Inspected | undefined): void => {
+    options.ports.letGo(replicaId)
+    shared.tellExit({ replicaId, pid, ...howEnded(seen) })
+  }
   const ended = async (): Promise<void> => {
     for (let failures = 0; ;) {
       try {
@@ -286,13 +287,12 @@ function watch(shared: Shared, replicaId: string, { pid, startTime }: RunningPro
         const seen = await inspect(options.engine, id)
         if (seen?.State.Running === true) continue
         if (over.signal.aborted) return
-        options.ports.letGo(replicaId)
-        shared.tellExit({ replicaId, pid, ...howEnded(seen) })
+        say(seen)
         return
       } catch (error) {
         if (over.signal.aborted) return
         if (isMissing(error)) {
-          shared.tellExit({ replicaId, pid })
+          say(undefined)
           return
         }
         if (failures === 0) options.log.warn(`a container is not seen: ${describeError(error)}`)
