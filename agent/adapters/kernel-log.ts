@@ -13,6 +13,18 @@ const RECORD_MAX_BYTES = 8_192
 
 /** The messages, oldest first; throws where the log may not be read. */
 export function readKernelLog(path = '/dev/kmsg'): readonly string[] {
+  return messagesOf(readRecords(path))
+}
+
+/** The number of its last record; undefined where records have none. Throws as above. */
+export function lastRecordOf(path: string): number | undefined {
+  const numbers = readRecords(path)
+    .split('\n')
+    .flatMap((line) => numberOf(line) ?? [])
+  return numbers.at(-1)
+}
+
+function readRecords(path: string): string {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const buffer = Buffer.alloc(RECORD_MAX_BYTES)
   const parts: string[] = []
@@ -25,7 +37,7 @@ export function readKernelLog(path = '/dev/kmsg'): readonly string[] {
   } finally {
     closeSync(file)
   }
-  return messagesOf(parts.join(''))
+  return parts.join('')
 }
 
 /** Overrun: the record was overwritten while we came to it; the next read goes on behind. */
@@ -40,11 +52,33 @@ function readRecord(file: number, buffer: Buffer): number | 'end' | 'overrun' {
   }
 }
 
+const RECORD = /^\d+,(\d+),\d+,[^;]*;(.*)$/
+
+function numberOf(line: string): number | undefined {
+  const digits = RECORD.exec(line)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/** What was there up to the record, and what came behind it; all of it where none is named. */
+export function readKernelLogAround(
+  path: string,
+  record: number | undefined,
+): readonly [before: readonly string[], after: readonly string[]] {
+  const lines = readRecords(path).split('\n')
+  const isBefore = (line: string): boolean => (numberOf(line) ?? Infinity) <= (record ?? -1)
+  const behind = lines.findLastIndex(isBefore) + 1
+  return [messagesOfLines(lines.slice(0, behind)), messagesOfLines(lines.slice(behind))]
+}
+
 /** Records as `/dev/kmsg` gives them, or plain lines. */
 export function messagesOf(text: string): readonly string[] {
-  return text.split('\n').flatMap((line) => {
+  return messagesOfLines(text.split('\n'))
+}
+
+function messagesOfLines(lines: readonly string[]): readonly string[] {
+  return lines.flatMap((line) => {
     if (line === '' || line.startsWith(' ')) return []
-    const message = /^\d+,\d+,\d+,[^;]*;(.*)$/.exec(line)?.[1]
+    const message = RECORD.exec(line)?.[2]
     return [(message ?? line).replaceAll('\\x0a', ' ')]
   })
 }

@@ -7,7 +7,7 @@
 import { describeError } from '#shared/base/errors.ts'
 import type { CheckResult, VerdictName } from '#shared/model/verdict.ts'
 
-export type Finding = Pick<CheckResult, 'verdict' | 'measures' | 'text'> & {
+export type Finding = Pick<CheckResult, 'verdict' | 'measures' | 'text' | 'needs'> & {
   /** GPUs with a fault of their own, by where they sit or by how the driver counts them. */
   readonly devices?: readonly FaultyDevice[]
 }

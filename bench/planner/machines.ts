@@ -66,6 +66,7 @@ export function standUp(claim: Node, { nowMs, assignment: known }: Moment): Rise
           attempt: 1,
           tries: 1,
           unknowns: 0,
+          mended: [],
           suite,
           startedAtMs: nowMs,
           deadlineMs: nowMs + 300_000,

@@ -39,11 +39,13 @@ ${gpus.map(gpuXml).join('\n')}
 }
 
 const gpus = gpusHere()
-const isNvlink = process.argv[2] === 'nvlink'
+const asked = process.argv[2]
 if (gpus.length === 0) {
   console.log('No devices were found')
   process.exitCode = 6
-} else if (isNvlink) {
+} else if (asked === '--gpu-reset') {
+  for (const { bus } of gpus) console.log(`GPU ${bus} was successfully reset.`)
+} else if (asked === 'nvlink') {
   gpus.forEach(({ model, uuid }, i) => {
     console.log(`GPU ${String(i)}: ${model} (UUID: ${uuid})`)
   })

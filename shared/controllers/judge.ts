@@ -31,7 +31,7 @@ export function refuse(facts: Facts, why: CheckResult): Verdict | undefined {
   const { attempt, suite } = asked
   return {
     ...{ kind: 'verdict', node, arn, bootId: report.bootId, attempt, suite },
-    ...{ verdict: why.verdict, checks: [why], atMs: nowMs },
+    ...{ verdict: why.verdict, checks: [why], refused: true, atMs: nowMs },
   }
 }
 

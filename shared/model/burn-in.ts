@@ -38,9 +38,15 @@ export type MeasureLimit = z.infer<typeof measureLimitSchema>
 
 const seconds = (most: number): z.ZodInt => z.int().min(1).max(most)
 
+/** What results are called that nobody asked for by that name. */
+const RESERVED: readonly string[] = ['gpu-reset', 'hardware']
+const ownNameSchema = nameSchema.refine((name) => !RESERVED.includes(name), {
+  error: `must not be one of ${RESERVED.join(', ')}: drover calls results of its own so`,
+})
+
 /** What every check has, whatever it asks. */
 const common = (timeoutSeconds: number) => ({
-  name: nameSchema.optional().describe('what it is called; without it, as its check'),
+  name: ownNameSchema.optional().describe('what it is called; without it, as its check'),
   timeoutSeconds: seconds(21_600).default(timeoutSeconds).describe('the time it may take'),
   limits: z
     .record(measureNameSchema, measureLimitSchema)
@@ -174,7 +180,7 @@ const command = z
   .strictObject({
     check: z.literal('command'),
     ...common(600),
-    name: nameSchema.describe('what it is called'),
+    name: ownNameSchema.describe('what it is called'),
     command: z
       .array(z.string().min(1).max(1_024))
       .min(1)
@@ -184,10 +190,9 @@ const command = z
   })
   .meta({ id: 'CommandCheck' })
 
-const KINDS = [
-  ...[cpu, memory, disk, clock, network, kernel],
-  ...[devices, gpuMemory, gpuLink, gpuHeat, gpuXid, dcgm, command],
-] as const
+const ABOUT_MACHINES = [cpu, memory, disk, clock, network, kernel] as const
+const ABOUT_GPUS = [devices, gpuMemory, gpuLink, gpuHeat, gpuXid, dcgm] as const
+const KINDS = [...ABOUT_MACHINES, ...ABOUT_GPUS, command] as const
 
 export const checkSpecSchema = z
   .discriminatedUnion('check', KINDS, {
@@ -210,16 +215,25 @@ export const askedCheckSchema = z.looseObject({
 })
 export type AskedCheck = z.infer<typeof askedCheckSchema>
 
+const kindsOf = <S extends { shape: { check: { value: CheckKind } } }>(
+  schemas: readonly S[],
+): readonly S['shape']['check']['value'][] => schemas.map(({ shape }) => shape.check.value)
+
+/**
+ * What mends rather than asks: every GPU of the machine is reset before its checks are run again.
+ * No pool asks for it; it is a rung of the ladder (`onFailure`).
+ */
+export const GPU_RESET = {
+  ...{ name: 'gpu-reset', check: 'gpu-reset', timeoutSeconds: 180, limits: {} },
+} as const satisfies AskedCheck
+
 /** Checks that can be asked for by their name alone. */
-const PLAIN = [
-  ...(['cpu', 'memory', 'disk', 'clock', 'network', 'kernel'] as const),
-  ...(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-heat', 'gpu-xid', 'dcgm'] as const),
-] as const
+const PLAIN = kindsOf([...ABOUT_MACHINES, ...ABOUT_GPUS])
 
 const BASIC = ['cpu', 'memory', 'disk', 'clock', 'network'] as const
 const GPU = ['kernel', 'gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-heat', 'gpu-xid'] as const
 
-type PresetEntry = (typeof PLAIN)[number] | z.input<typeof checkSpecSchema>
+type PresetEntry = Exclude<CheckKind, 'command'> | z.input<typeof checkSpecSchema>
 
 /** What most people want of any machine, of one with GPUs in minutes, and of one in an hour. */
 const PRESETS = {
@@ -276,10 +290,7 @@ export const burnInSchema = z.strictObject({
   onFailure: z
     .enum(['reset', 'reboot', 'replace'])
     .default('replace')
-    .superRefine((value, context) => {
-      if (value !== 'replace') notYet.refuse(context, 'mending a machine before it is replaced')
-    })
-    .describe('how far drover goes to mend a failed machine; only replace is supported yet'),
+    .describe('how far drover goes to mend a failed machine before it replaces it'),
 })
 export type BurnInSpec = z.infer<typeof burnInSchema>
 
@@ -290,16 +301,16 @@ export type Suite = {
   readonly timeoutSeconds: number
 }
 
-/** What is known of a machine before anybody has looked. */
-export type Hardware = { readonly gpuCount: number }
+/** What the catalogue knows of a machine before anybody has looked. */
+export type Known = { readonly gpuCount: number }
 
 /**
  * The suite spelt out for a machine, in the order in which it is run; for any machine of the pool
  * without one, and the default suite without a pool. A machine without GPUs is asked nothing about
  * them.
  */
-export function suiteOf(burnIn: BurnInSpec = DEFAULT, hardware?: Hardware): Suite {
-  return speller(burnIn)(hardware?.gpuCount)
+export function suiteOf(burnIn: BurnInSpec = DEFAULT, known?: Known): Suite {
+  return speller(burnIn)(known?.gpuCount)
 }
 
 const DEFAULT = frozen(burnInSchema.parse({}))
@@ -327,13 +338,11 @@ function spell(burnIn: BurnInSpec, gpuCount: number | undefined): Suite {
   }
 }
 
-const ABOUT_GPUS: ReadonlySet<string> = new Set<CheckKind>([
-  ...(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-heat', 'gpu-xid', 'dcgm'] as const),
-])
+const GPU_KINDS: ReadonlySet<string> = new Set(kindsOf(ABOUT_GPUS))
 
 /** True for a check whose failure is a GPU's, or of all of them together. */
 export function isAboutGpus(check: string): boolean {
-  return ABOUT_GPUS.has(check)
+  return GPU_KINDS.has(check)
 }
 
 const LABEL_MAX_CHARS = 40

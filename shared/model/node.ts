@@ -57,6 +57,10 @@ export const drainSchema = z.object({
   generation: z.int(),
 })
 
+/** What is tried of a machine that failed its burn-in: the suite again, after a reset, a reboot. */
+export const rungSchema = z.enum(['again', 'reset', 'reboot'])
+export type Rung = z.infer<typeof rungSchema>
+
 export const nodeSchema = z.object({
   kind: z.literal('node'),
   name: z.string(),
@@ -110,6 +114,10 @@ export const nodeSchema = z.object({
       admittedAtMs: z.int().optional(),
       /** After an INFRA: when it is tried again. */
       retryAtMs: z.int().optional(),
+      /** Rungs of the pool's ladder that were tried in the present test, in their order. */
+      mended: z.array(rungSchema).default([]),
+      /** While it is being rebooted: since when, and when EC2 was asked last. */
+      reboot: z.object({ sinceMs: z.int(), lastTryMs: z.int() }).optional(),
       suite: z.string(),
       startedAtMs: z.int(),
       deadlineMs: z.int(),

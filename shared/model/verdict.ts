@@ -19,6 +19,11 @@ export function worst(verdicts: readonly VerdictName[]): VerdictName {
   return VERDICT_ORDER[Math.max(-1, ...ranks)] ?? 'UNKNOWN'
 }
 
+/** What may mend a machine, from the least to the most. */
+export const mendSchema = z.enum(['reset', 'reboot', 'replace'])
+export type Mend = z.infer<typeof mendSchema>
+export const MENDS: readonly Mend[] = mendSchema.options
+
 export const checkResultSchema = z.object({
   name: z.string().max(63),
   verdict: verdictNameSchema,
@@ -38,6 +43,8 @@ export const checkResultSchema = z.object({
     )
     .max(64)
     .optional(),
+  /** Of a failed one: the least that would mend it, where the check can tell. */
+  needs: mendSchema.optional(),
   /** By measure: what it was held against. Written by whoever judges, never by an agent. */
   limits: z.record(measureNameSchema, measureLimitSchema).optional(),
 })
@@ -52,6 +59,8 @@ export const verdictSchema = z.object({
   suite: z.string(),
   verdict: verdictNameSchema,
   checks: z.array(checkResultSchema),
+  /** It was refused untested, for what is known of its hardware. */
+  refused: z.boolean().optional(),
   atMs: z.int(),
 })
 export type Verdict = z.infer<typeof verdictSchema>

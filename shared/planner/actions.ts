@@ -9,7 +9,7 @@ import type { AskedCheck } from '../model/burn-in.ts'
 import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
 import type { Noun } from '../model/names.ts'
-import type { DrainReason, Node, NodePhase } from '../model/node.ts'
+import type { DrainReason, Node, NodePhase, Rung } from '../model/node.ts'
 import type { RepackRefusal } from '../model/proposal.ts'
 import type { PoolStatus, Reason, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Template } from '../model/version.ts'
@@ -58,10 +58,19 @@ export type Action =
       readonly tries: number
       /** Of the tries before, how often nobody could tell what the answer meant. */
       readonly unknowns: number
+      /** What was done to mend it since this test began. */
+      readonly mended: readonly Rung[]
       readonly suite: string
       readonly checks: readonly AskedCheck[]
       readonly deadlineMs: number
       readonly changes: NodeChanges
+      readonly reason: Reason
+    }
+  /** A machine that failed its burn-in boots anew; the same again where EC2 did not do it. */
+  | {
+      readonly kind: 'reboot'
+      readonly node: string
+      readonly burnIn: NonNullable<Node['burnIn']>
       readonly reason: Reason
     }
   /** Stamps and facts of a node; what it does stays the same. */

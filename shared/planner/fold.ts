@@ -92,7 +92,7 @@ const folds = {
       changeAssignment(edit, node, ({ burnIn: _, ...own }) => own)
     }
   },
-  test: (edit, { node, attempt, tries, unknowns, suite, checks, deadlineMs, changes }) => {
+  test: (edit, { node, attempt, tries, unknowns, mended, suite, checks, deadlineMs, changes }) => {
     const own = must(edit.nodes.get(node), `node ${node}`)
     giveAssignment(edit, own)
     changeNode(edit, node, {
@@ -100,7 +100,7 @@ const folds = {
       phase: 'testing',
       phaseSinceMs: own.phase === 'testing' ? own.phaseSinceMs : edit.nowMs,
       burnIn: {
-        ...{ attempt, tries, unknowns, suite },
+        ...{ attempt, tries, unknowns, suite, mended: [...mended] },
         ...{ startedAtMs: edit.nowMs, deadlineMs, checks: [] },
       },
     })
@@ -108,6 +108,11 @@ const folds = {
       ...assignment,
       burnIn: { attempt, suite, checks: [...checks] },
     }))
+  },
+  reboot: (edit, { node, burnIn }) => {
+    changeNode(edit, node, { burnIn })
+    // Its next boot waits for the next attempt, and does not begin the last one again.
+    changeAssignment(edit, node, ({ burnIn: _, ...own }) => own)
   },
   note: (edit, { node, changes }) => {
     changeNode(edit, node, changes)

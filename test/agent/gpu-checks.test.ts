@@ -6,6 +6,7 @@ import { makeChecks } from '#agent/adapters/checks/checks.ts'
 import { adoptTools } from '#agent/adapters/checks/run-tool.ts'
 import { readKernelLog } from '#agent/adapters/kernel-log.ts'
 import { pidsWith } from '#agent/adapters/processes.ts'
+import { GPU_RESET } from '#shared/model/burn-in.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import { asked } from '../asked.ts'
 import { temporaryDirectory, until } from './world.ts'
@@ -36,16 +37,24 @@ const installSmi = (capture = 'nvidia-smi-h100-580.xml'): void => {
   )
 }
 
-async function look(check: unknown, kernelLog = '/dev/null'): Promise<CheckResult> {
+type Look = (check: unknown) => Promise<CheckResult>
+
+/** The checks of one agent's life. */
+function makeAgentChecks(kernelLog: string): Look {
   const run = makeChecks({
     ...{ instanceId: 'i-0abc', path: '', faults: [], gpus: [], diskMib: 1, kernelLog },
     endpoint: 'localhost:1',
     clockOffsetMs: () => Promise.resolve(0),
   })
-  const [spec] = asked(check)
-  if (spec === undefined) throw new Error('no check')
-  return run(spec)
+  return (check) => {
+    const [spec] = check === GPU_RESET ? [GPU_RESET] : asked(check)
+    if (spec === undefined) throw new Error('no check')
+    return run(spec)
+  }
 }
+
+const look = (check: unknown, kernelLog = '/dev/null'): Promise<CheckResult> =>
+  makeAgentChecks(kernelLog)(check)
 
 const GPU_CHECKS = ['gpu-devices', 'gpu-memory', 'gpu-heat', 'gpu-link'] as const
 
@@ -133,6 +142,44 @@ describe('tools of an agent that is gone', () => {
     expect(await ended).toBe('SIGKILL')
     expect(other.exitCode ?? other.signalCode).toBeNull()
     other.kill('SIGKILL')
+  })
+})
+
+describe('a reset of the GPUs', () => {
+  const xid = (record: number, code: number): string =>
+    `4,${String(record)},1,-;NVRM: Xid (PCI:0000:53:00): ${String(code)}, pid=1, name=x, told\n`
+  const kernelLog = (text: string): string => {
+    const path = join(directory.path, 'kmsg')
+    writeFileSync(path, text)
+    return path
+  }
+  const done = 'echo "GPU 00000000:53:00.0 was successfully reset."'
+
+  it('ends what it mends, and no more', async () => {
+    install('nvidia-smi', `[ "$1" = --gpu-reset ] && ${done}`)
+    const agent = makeAgentChecks(kernelLog(xid(7, 95)))
+    expect(await agent('gpu-xid')).toMatchObject({ verdict: 'FAIL', needs: 'reset' })
+    expect(await agent(GPU_RESET)).toMatchObject({ name: 'gpu-reset', verdict: 'PASS' })
+    expect(await agent('gpu-xid')).toMatchObject({ verdict: 'PASS', measures: { xids: 0 } })
+    kernelLog(xid(7, 95) + xid(8, 119))
+    expect(await agent('gpu-xid')).toMatchObject({ verdict: 'FAIL', measures: { xids: 1 } })
+  })
+
+  it('does not end what needs more than that', async () => {
+    install('nvidia-smi', done)
+    const agent = makeAgentChecks(kernelLog(xid(7, 74)))
+    expect((await agent(GPU_RESET)).verdict).toBe('PASS')
+    expect(await agent('gpu-xid')).toMatchObject({ verdict: 'FAIL', needs: 'replace' })
+  })
+
+  it('is a warning where it cannot be done', async () => {
+    install('nvidia-smi', 'echo "GPU 00000000:53:00.0 is in use by one process."; exit 1')
+    const agent = makeAgentChecks(kernelLog(xid(7, 95)))
+    expect(await agent(GPU_RESET)).toMatchObject({
+      verdict: 'WARN',
+      text: expect.stringContaining('is in use') as string,
+    })
+    expect((await agent('gpu-xid')).verdict).toBe('FAIL')
   })
 })
 

@@ -72,6 +72,7 @@ export function nodeItem(words: NodeWords): Item {
       attempt: 1,
       tries: 1,
       unknowns: 0,
+      mended: [],
       suite: 'basic',
       startedAtMs: ago(ageMs - 2_000),
       deadlineMs: ago(ageMs - 300_000),

@@ -97,7 +97,10 @@ const tell = {
     `${launchId} ${instances.map((own) => own.instanceId).join(' ')}`,
   'give-up': ({ launchId }) => launchId,
   advance: ({ node, to }) => `${node} → ${to}`,
-  test: ({ node, attempt, suite }) => `${node} ${suite} #${String(attempt)}`,
+  test: ({ node, attempt, suite, mended }) =>
+    `${node} ${suite} #${String(attempt)}` +
+    (mended.length === 0 ? '' : ` after ${mended.join(', ')}`),
+  reboot: ({ node }) => node,
   note: ({ node, changes }) => `${node} ${Object.keys(changes).join(' ')}`,
   bind: ({ node, replica }) =>
     `${replica.id} → ${node}` +

@@ -218,7 +218,9 @@ const verbs: Readonly<Record<string, Verb>> = {
     const target = verb === 'release-brake' ? 'pool' : 'node'
     world.orders.push({ ...common, target, verb, ...documentOf(rest) } as never)
   },
-  verdict: (world, [name = '', verdict = 'PASS', text = '']) => {
+  /** Of one check; with `needs=reset` and the like, `refused=true`. */
+  verdict: (world, [name = '', verdict = 'PASS', text = '', ...rest]) => {
+    const { check = 'cpu', refused, ...more } = documentOf(rest)
     const node = must(
       world.nodes.find((own) => own.name === name),
       `node ${name}`,
@@ -232,7 +234,8 @@ const verbs: Readonly<Record<string, Verb>> = {
       attempt: burnIn.attempt,
       suite: burnIn.suite,
       verdict: verdict as 'PASS',
-      checks: [{ name: 'cpu', verdict: verdict as 'PASS', measures: {}, text }],
+      checks: [{ name: String(check), verdict: verdict as 'PASS', measures: {}, text, ...more }],
+      ...(refused === undefined ? {} : { refused: true }),
       atMs: world.nowMs,
     })
   },
@@ -325,7 +328,8 @@ function addNode(world: World, line: NodeLine): void {
   const place = { instanceType: type, zone, capacityType, pool } as const
   const priceUsdPerHour = must(priceOf(world, place), `a price for ${type} in ${zone}`)
   const arn = `arn:aws:ec2:us-east-1:1:instance/i-${name}`
-  const suite = suiteOf(world.pools.find((own) => own.name === pool)?.spec.burnIn, shape).name
+  const asked = suiteOf(world.pools.find((own) => own.name === pool)?.spec.burnIn, shape)
+  const { name: suite, checks } = asked
   const started = phase !== 'booting'
   const node: Node = nodeSchema.parse({
     kind: 'node',
@@ -368,7 +372,9 @@ function addNode(world: World, line: NodeLine): void {
       : {}),
   })
   world.nodes.push(node)
-  world.assignments.push(emptyAssignment(name, arn))
+  const isTesting = phase === 'testing'
+  const burnIn = isTesting ? { burnIn: { attempt: 1, suite, checks: [...checks] } } : {}
+  world.assignments.push({ ...emptyAssignment(name, arn), ...burnIn })
   if (!started) return
   const common = { arn, bootId: `boot-${name}`, atMs: world.nowMs }
   world.beats.push({ kind: 'beat', ...common })

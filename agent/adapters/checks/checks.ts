@@ -4,6 +4,7 @@
  */
 import {
   checkSpecSchema,
+  GPU_RESET,
   type AskedCheck,
   type CheckKind,
   type CheckOf,
@@ -16,11 +17,11 @@ import { judgeKernelLog } from '../../checks/kernel-log.ts'
 import { judgeXids } from '../../checks/nvidia/xid-log.ts'
 import { isCorrupted, type Faults } from '../../faults.ts'
 import type { RunCheck } from '../../ports.ts'
-import { readKernelLog } from '../kernel-log.ts'
+import { lastRecordOf, readKernelLog, readKernelLogAround } from '../kernel-log.ts'
 import { checkCommand } from './command.ts'
 import { checkCpu } from './cpu.ts'
 import { checkDisk } from './disk.ts'
-import { checkDcgm, checkDevices, checkGpuMemory, checkHeat, checkLink } from './gpu.ts'
+import { checkDcgm, checkDevices, checkGpuMemory, checkHeat, checkLink, resetGpus } from './gpu.ts'
 import { checkMemory } from './memory.ts'
 import { checkNetwork } from './network.ts'
 
@@ -48,8 +49,9 @@ export function makeChecks(options: CheckOptions): RunCheck {
   let files = 0
   // A run that was overtaken may still write: the next one has a file of its own.
   const nextFile = (): string => `${path}.${String((files += 1) % 2)}`
-  const withKernelLog = (judge: (log: readonly string[]) => Finding): Promise<Finding> =>
-    Promise.resolve(judgeLog(judge, kernelLog))
+  // An agent that starts anew has forgotten it, and takes old XIDs for new: too strict, never too
+  // mild.
+  let resetAtRecord: number | undefined
   const checks: { readonly [K in CheckKind]: Check<K> } = {
     cpu: checkCpu,
     memory: checkMemory,
@@ -57,12 +59,16 @@ export function makeChecks(options: CheckOptions): RunCheck {
       checkDisk({ corrupted, path: nextFile(), timeoutSeconds, mib: Math.min(mib, diskMib) }),
     clock: () => options.clockOffsetMs().then(judgeClock, couldNot),
     network: (spec) => checkNetwork(spec, endpoint),
-    kernel: () => withKernelLog(judgeKernelLog),
+    kernel: () => fromLog(() => judgeKernelLog(readKernelLog(kernelLog))),
     'gpu-devices': checkDevices,
     'gpu-memory': checkGpuMemory,
     'gpu-link': checkLink,
     'gpu-heat': checkHeat,
-    'gpu-xid': () => withKernelLog(judgeXids),
+    'gpu-xid': () =>
+      fromLog(() => {
+        const [before, after] = readKernelLogAround(kernelLog, resetAtRecord)
+        return judgeXids(after, before)
+      }),
     dcgm: checkDcgm,
     command: checkCommand,
   }
@@ -71,10 +77,22 @@ export function makeChecks(options: CheckOptions): RunCheck {
     const which = { check: spec.check, instanceId: options.instanceId }
     return check(spec, isCorrupted(options.faults, which, Math.random))
   }
+  const reset = async (): Promise<Finding> => {
+    const finding = await resetGpus(GPU_RESET)
+    if (finding.verdict !== 'PASS') return finding
+    return fromLog(() => {
+      resetAtRecord = lastRecordOf(kernelLog)
+      return finding
+    })
+  }
+  const answer = (asked: AskedCheck): Promise<Finding> => {
+    if (asked.check === GPU_RESET.check) return reset()
+    const spec = checkSpecSchema.safeParse(asked)
+    return spec.success ? run(spec.data) : Promise.resolve(unknownTo(asked))
+  }
   return async (asked) => {
     const startMs = performance.now()
-    const spec = checkSpecSchema.safeParse(asked)
-    const { devices, ...finding } = spec.success ? await run(spec.data) : unknownTo(asked)
+    const { devices, ...finding } = await answer(asked)
     const durationMs = Math.round(performance.now() - startMs)
     const faulty = named(devices ?? [], options.gpus)
     const told = faulty.length === 0 ? {} : { devices: faulty }
@@ -93,11 +111,12 @@ function named(
   })
 }
 
-function judgeLog(judge: (log: readonly string[]) => Finding, path: string): Finding {
+/** The kernel's log may not be there, or not for this user. */
+function fromLog(judge: () => Finding): Promise<Finding> {
   try {
-    return judge(readKernelLog(path))
+    return Promise.resolve(judge())
   } catch (error) {
-    return couldNot(error)
+    return Promise.resolve(couldNot(error))
   }
 }
 

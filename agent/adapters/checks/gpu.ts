@@ -112,6 +112,18 @@ export async function checkDcgm({ level, timeoutSeconds }: CheckOf<'dcgm'>): Pro
   return 'verdict' in ended ? ended : judgeDcgm(ended.stdout, level)
 }
 
+/**
+ * Resets every GPU. Where that cannot be done, a vGPU for one or a GPU that somebody holds, it is a
+ * warning: the checks behind it say whether the machine is sound.
+ */
+export async function resetGpus({ timeoutSeconds }: { timeoutSeconds: number }): Promise<Finding> {
+  const ended = await ask(['nvidia-smi', '--gpu-reset'], timeoutSeconds * 1000)
+  if ('verdict' in ended) return { ...ended, verdict: 'WARN' }
+  if (ended.code === 0) return found('PASS')
+  const said = [ended.stdout, ended.stderr].join('\n').trim().split('\n')[0] ?? ''
+  return found('WARN', `the GPUs could not be reset: ${said}`)
+}
+
 async function ask(words: readonly string[], timeoutMs: number): Promise<Ended | Finding> {
   try {
     const ended = await runTool({ words, timeoutMs })

@@ -6,7 +6,7 @@
  * value condemns the GPU where the words say that it is gone, and is UNKNOWN otherwise.
  */
 import { groupBy } from '#shared/base/order.ts'
-import { worst, type VerdictName } from '#shared/model/verdict.ts'
+import { MENDS, worst, type Mend, type VerdictName } from '#shared/model/verdict.ts'
 import { found, type FaultyDevice, type Finding, type Measures } from '../finding.ts'
 import type { Gpu } from './smi-log.ts'
 
@@ -19,6 +19,8 @@ export type Rule = {
   readonly isFine: (text: string) => boolean | undefined
   /** What it comes to where it is not fine. */
   readonly otherwise: VerdictName
+  /** What that needs at least, where it is known. */
+  readonly needs?: Mend
   readonly needed: (gpu: Gpu) => boolean
 }
 
@@ -32,7 +34,12 @@ export function says(fine: string, bad: string): Rule['isFine'] {
 
 const GONE = /^gpu (is lost|requires reset|is inaccessible)$/i
 
-type Fault = { readonly gpu: Gpu; readonly verdict: VerdictName; readonly text: string }
+type Fault = {
+  readonly gpu: Gpu
+  readonly verdict: VerdictName
+  readonly text: string
+  readonly needs?: Mend | undefined
+}
 
 /** What the rules make of all the GPUs; the text names the first of the worst. */
 export function judgeGpus(
@@ -46,7 +53,14 @@ export function judgeGpus(
   const told = faults.filter((own) => own.verdict === verdict).map((own) => own.text)
   const more = told.length > TOLD_MAX ? `; and ${String(told.length - TOLD_MAX)} more` : ''
   const finding = found(verdict, `${told.slice(0, TOLD_MAX).join('; ')}${more}`, measures)
-  return { ...finding, devices: devicesOf(faults) }
+  return { ...finding, ...needsOf(faults), devices: devicesOf(faults) }
+}
+
+/** The most that any of the failures needs. */
+function needsOf(faults: readonly Fault[]): { needs?: Mend } {
+  const needs = faults.flatMap((own) => (own.verdict === 'FAIL' ? (own.needs ?? []) : []))
+  const most = MENDS.findLast((own) => needs.includes(own))
+  return most === undefined ? {} : { needs: most }
 }
 
 /** Each GPU once, with the first of its worst. */
@@ -61,7 +75,7 @@ function devicesOf(faults: readonly Fault[]): readonly FaultyDevice[] {
 const TOLD_MAX = 3
 
 function faultOf(gpu: Gpu, rule: Rule): Fault[] {
-  const { what, paths, isFine, otherwise, needed } = rule
+  const { what, paths, isFine, otherwise, needs, needed } = rule
   const said = gpu.at(...paths)
   const fault = (verdict: VerdictName, text: string): Fault[] => [
     { gpu, verdict, text: `${nameOf(gpu)}: ${what} ${text}` },
@@ -70,7 +84,7 @@ function faultOf(gpu: Gpu, rule: Rule): Fault[] {
   if (said.told === 'error') return fault(GONE.test(said.text) ? 'FAIL' : 'UNKNOWN', said.text)
   const fine = isFine(said.text)
   if (fine === undefined) return fault('UNKNOWN', `cannot be read: ${said.text.slice(0, 40)}`)
-  return fine ? [] : fault(otherwise, `is ${said.text}`)
+  return fine ? [] : fault(otherwise, `is ${said.text}`).map((own) => ({ ...own, needs }))
 }
 
 /** The GPU, as a person finds it again: by its place, and in the kernel's log. */

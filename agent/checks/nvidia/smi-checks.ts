@@ -120,16 +120,26 @@ const MEMORY_RULES: readonly Rule[] = [
     ['SRAM threshold exceeded', 'ecc_errors/aggregate/sram_threshold_exceeded'],
     ['channel repair pending', 'ecc_errors/channel_repair_pending'],
     ['TPC repair pending', 'ecc_errors/tpc_repair_pending'],
-    ['unrepairable memory', 'ecc_errors/unrepairable_memory'],
     ['page retirement pending', 'retired_pages/pending_blacklist'],
     ['page retirement pending', 'retired_pages/pending_retirement'],
     ['row remap pending', 'remapped_rows/remapped_row_pending'],
+  ].map(([what = '', path = '']) => ({
+    what,
+    paths: [path],
+    isFine: no,
+    otherwise: 'FAIL' as const,
+    needed: ifSaid,
+  })),
+  // Nothing is left to repair it with.
+  ...[
+    ['unrepairable memory', 'ecc_errors/unrepairable_memory'],
     ['row remap failure', 'remapped_rows/remapped_row_failure'],
   ].map(([what = '', path = '']) => ({
     what,
     paths: [path],
     isFine: no,
     otherwise: 'FAIL' as const,
+    needs: 'replace' as const,
     needed: ifSaid,
   })),
 ]

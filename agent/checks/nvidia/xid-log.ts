@@ -25,7 +25,7 @@ const PLACE = String.raw`([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-
 /** With the instances of a GPU that is cut up, where it is. */
 const WHERE = String.raw`\((?:PCI:)?${PLACE}(?: GPU-[A-Z]+:\d+)*\)`
 const LINE = new RegExp(String.raw`^[^(]*NVRM: Xid ${WHERE}: (\d{1,4})(?:,(.*)|\s*)$`)
-const OFF_THE_BUS = new RegExp(`NVRM: GPU ${PLACE}: GPU has fallen off the bus`)
+const OFF_THE_BUS = new RegExp(String.raw`^[^(]*NVRM: GPU ${PLACE}: GPU has fallen off the bus`)
 
 /** Every XID of the log, oldest first. A GPU that fell off the bus without one counts as 79. */
 export function xidsOf(log: readonly string[]): readonly Xid[] {
@@ -44,10 +44,12 @@ export function xidsOf(log: readonly string[]): readonly Xid[] {
 
 /**
  * The worst of what the XIDs ask for. What the driver advises replaces what it advised before, so
- * of 154 only the last of each GPU counts.
+ * of 154 only the last of each GPU counts. `mended`: the log before the GPUs were reset; of that,
+ * what a reset mends is over.
  */
-export function judgeXids(log: readonly string[]): Finding {
-  const all = xidsOf(log)
+export function judgeXids(log: readonly string[], mended: readonly string[] = []): Finding {
+  const before = xidsOf(mended).filter(({ action }) => !MENDED_BY_RESET.includes(action))
+  const all = [...before, ...xidsOf(log)]
   const last = new Map(all.map((own) => [`${own.bus}/${String(own.code)}`, own]))
   const counted = all.filter(
     (own) => own.code !== RECOVERY_CHANGED || last.get(`${own.bus}/${String(own.code)}`) === own,
@@ -63,8 +65,11 @@ export function judgeXids(log: readonly string[]): Finding {
   if (worst.action === 'restart-app') return found('WARN', `${told}: a program's fault`, measures)
   const text = `${told}: ${WANTS[worst.action]}`
   const at = { bus: worst.bus }
-  return { ...found('FAIL', text, measures), devices: [{ at, verdict: 'FAIL', text }] }
+  const finding = { ...found('FAIL', text, measures), needs: worst.action }
+  return { ...finding, devices: [{ at, verdict: 'FAIL', text }] }
 }
+
+const MENDED_BY_RESET: readonly XidAction[] = ['ignore', 'restart-app', 'reset']
 
 const WANTS = {
   reset: 'the GPU wants a reset',

@@ -8,7 +8,7 @@ import { templateKey } from '#shared/model/assignment.ts'
 import type { BurnInRecord } from '#shared/model/burn-in-record.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
 import type { NodeOrder } from '#shared/model/facts.ts'
-import type { Condition, Node } from '#shared/model/node.ts'
+import type { Condition, Node, Rung } from '#shared/model/node.ts'
 import { addResources, formatMilli, NOTHING, type Resources } from '#shared/model/quantities.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import { resourcesOf } from '#shared/model/workload.ts'
@@ -129,13 +129,20 @@ export function nodeConditions(node: Node): Condition[] {
     reason: 'Confirmed',
     text: 'its silence is confirmed; its replicas are being replaced',
   })
-  const { verdict, checks = [], atMs, startedAtMs, retryAtMs } = node.burnIn ?? {}
+  const { verdict, checks = [], atMs, startedAtMs, retryAtMs, mended = [] } = node.burnIn ?? {}
   if (verdict === 'WARN' || retryAtMs !== undefined) {
     const told = checks.filter((own) => own.verdict === verdict)
     add(atMs ?? startedAtMs, {
       type: verdict === 'WARN' ? 'BurnInWarning' : 'BurnInRetry',
       reason: titled((verdict ?? 'UNKNOWN').toLowerCase()),
       text: told.map((own) => `${own.name}: ${own.text}`).join('; '),
+    })
+  }
+  const rung = mended.at(-1)
+  if (node.phase === 'testing' && rung !== undefined) {
+    add(node.burnIn?.reboot?.sinceMs ?? startedAtMs, {
+      type: 'BurnInRepair',
+      ...REPAIRS[rung],
     })
   }
   if (node.interruption !== undefined) {
@@ -156,6 +163,12 @@ export function nodeConditions(node: Node): Condition[] {
   }
   return conditions
 }
+
+const REPAIRS = {
+  again: { reason: 'Again', text: 'it failed its burn-in and is looked at once more' },
+  reset: { reason: 'GpuReset', text: 'it failed its burn-in; its GPUs are reset' },
+  reboot: { reason: 'Reboot', text: 'it failed its burn-in and boots anew' },
+} as const satisfies Record<Rung, { reason: string; text: string }>
 
 const titled = (phase: string): string => phase.charAt(0).toUpperCase() + phase.slice(1)
 

@@ -3,7 +3,8 @@
  *
  * The order is the promise. All items of the plan are written first: new claims with their launch
  * intents, drains, bindings, `terminating`. Then EC2 is asked to end machines, which frees limits,
- * and last to launch. No launch starts so late that its answer could outlive the pass.
+ * to reboot some, and last to launch. No launch starts so late that its answer could outlive the
+ * pass.
  */
 import { describeError } from '../../base/errors.ts'
 import { sameJson } from '../../base/equal.ts'
@@ -50,6 +51,7 @@ export async function carryOut(context: CarryOutContext): Promise<CarriedOut> {
   const complete = await fence.write(itemWrites(context, launches))
   if (!complete) return { again: true, events: [] }
   const terminated = await terminate(context, toTerminate(plan.actions, context.draft))
+  await reboot(context, toReboot(plan.actions, context.draft))
   const launched = await launchAll(context, [...launches.replayed, ...launches.fresh])
   return {
     again: terminated.again || launched.again || launches.postponed.size > 0,
@@ -137,6 +139,27 @@ async function terminate(
   } catch (error) {
     ports.log.warn('EC2 could not be asked to terminate', { error: describeError(error) })
     return { again: true, events: [] }
+  }
+}
+
+function toReboot(actions: readonly Action[], draft: Draft): readonly string[] {
+  return actions.flatMap((action) => {
+    const machine = action.kind === 'reboot' ? draft.nodes.get(action.node)?.machine : undefined
+    return machine === undefined ? [] : [machine.instanceId]
+  })
+}
+
+/** Asked once; the plan asks again where the machine has not come up anew by then. */
+async function reboot(
+  { ports, fence }: CarryOutContext,
+  instanceIds: readonly string[],
+): Promise<void> {
+  if (instanceIds.length === 0 || fence.isLate()) return
+  try {
+    const { failed } = await ports.fleet.reboot(instanceIds)
+    for (const own of failed) ports.log.warn('EC2 did not reboot', { ...own })
+  } catch (error) {
+    ports.log.warn('EC2 could not be asked to reboot', { error: describeError(error) })
   }
 }
 

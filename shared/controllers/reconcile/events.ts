@@ -72,6 +72,8 @@ const told = {
   'give-up': ({ launchId, reason }) => [about(`launch/${launchId}`, reason)],
   advance: ({ node, reason }) => [about(`node/${node}`, reason)],
   test: ({ node, reason }) => [about(`node/${node}`, reason)],
+  reboot: ({ node, reason }) =>
+    reason.code === 'StillThere' ? [] : [about(`node/${node}`, reason)],
   note: ({ node, reason }) => (reason.code === 'Noted' ? [] : [about(`node/${node}`, reason)]),
   bind: ({ node, replica }) => [
     about(

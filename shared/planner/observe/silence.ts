@@ -8,18 +8,24 @@
  * before.
  */
 import { LIMITS } from '../../model/limits.ts'
+import type { Node } from '../../model/node.ts'
 import type { Action } from '../actions.ts'
 import type { NodeFacts, ObserveContext } from '../facts.ts'
 
 /** Phases in which an agent is known to be there and must be heard of. */
-export const BEATING: readonly string[] = ['testing', 'ready', 'draining']
+const BEATING: readonly string[] = ['testing', 'ready', 'draining']
+
+/** One that is being rebooted cannot; what becomes of it is for its burn-in to say. */
+export function mustBeat({ phase, burnIn }: Node): boolean {
+  return BEATING.includes(phase) && burnIn?.reboot === undefined
+}
 
 export function judgeSilence(
   all: readonly NodeFacts[],
   { snapshot, brakes }: ObserveContext,
 ): readonly Action[] {
   const { nowMs, settings, pass } = snapshot
-  const watched = all.filter(({ node }) => BEATING.includes(node.phase))
+  const watched = all.filter(({ node }) => mustBeat(node))
   const quietMs = ({ beat, machine }: NodeFacts): number =>
     nowMs - Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)
   const silent = watched.filter((own) => quietMs(own) > settings.lostAfterMs)

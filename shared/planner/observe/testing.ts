@@ -5,13 +5,14 @@
  * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
  * fails closed: the absence of a verdict is never a pass.
  */
-import { suiteOf } from '../../model/burn-in.ts'
+import { GPU_RESET, suiteOf } from '../../model/burn-in.ts'
 import { LIMITS } from '../../model/limits.ts'
-import type { Node } from '../../model/node.ts'
+import type { Node, Rung } from '../../model/node.ts'
 import type { CheckResult, VerdictName } from '../../model/verdict.ts'
 import type { Action } from '../actions.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
 import type { NodeFacts, ObserveContext } from '../facts.ts'
+import { nextRung, rebootAgain, rebootOf } from './mending.ts'
 
 /** Tries of one test that may end in INFRA before the machine is replaced. */
 const TRIES_MAX = 3
@@ -34,12 +35,13 @@ export function runBurnIn(
     return [{ kind: 'terminate', node: node.name, reason: { code: 'BootDeadline', text } }]
   }
   if (node.phase !== 'testing' || node.burnIn === undefined) return []
+  if (node.burnIn.reboot !== undefined) return awaitReboot(facts, { snapshot, brakes })
   if (report !== undefined && report.bootId !== node.bootId) {
     return tryAgain(facts, { snapshot, brakes }, 'it booted anew during its burn-in')
   }
-  const { retryAtMs, tries, unknowns } = node.burnIn
+  const { retryAtMs, tries, unknowns, mended } = node.burnIn
   if (retryAtMs !== undefined) {
-    return nowMs < retryAtMs ? [] : [testOf(facts, { nowMs, tries: tries + 1, unknowns })]
+    return nowMs < retryAtMs ? [] : [testOf(facts, { nowMs, tries: tries + 1, unknowns, mended })]
   }
   const verdict = verdictOn(facts)
   if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
@@ -58,21 +60,30 @@ function takeInAdopted(facts: NodeFacts, { snapshot }: ObserveContext): Action[]
   return isIdle ? [testOf(facts, { nowMs: snapshot.nowMs, tries: 1 })] : []
 }
 
-/** The next attempt at the pool's suite: the `tries`-th of this test. */
+type Try = {
+  readonly nowMs: number
+  readonly tries: number
+  readonly unknowns?: number
+  readonly mended?: readonly Rung[]
+}
+
+/** The next attempt at the pool's suite: the `tries`-th of this test since it was mended last. */
 export function testOf(
   { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
-  { nowMs, tries, unknowns = 0 }: { nowMs: number; tries: number; unknowns?: number },
+  { nowMs, tries, unknowns = 0, mended = [] }: Try,
 ): Extract<Action, { kind: 'test' }> {
   const { name: suite, checks, timeoutSeconds } = suiteOf(pool?.spec.burnIn, node.machine)
   const attempt = (node.burnIn?.attempt ?? 0) + 1
+  const first = mended.at(-1) === 'reset' ? [GPU_RESET] : []
+  const allowed = first.reduce((sum, own) => sum + own.timeoutSeconds, timeoutSeconds)
   return {
     kind: 'test',
     node: node.name,
     attempt,
-    ...{ tries, unknowns },
+    ...{ tries, unknowns, mended },
     suite,
-    checks,
-    deadlineMs: nowMs + timeoutSeconds * 1000,
+    checks: [...first, ...checks],
+    deadlineMs: nowMs + allowed * 1000,
     changes: { bootId: report?.bootId, runtimes: [...(report?.runtimes ?? node.runtimes)] },
     reason: { code: 'Testing', text: `burn-in ${suite}, attempt ${String(attempt)}` },
   }
@@ -118,10 +129,10 @@ const retry: Conclusion = (facts, context, burnIn) => {
 
 /** An answer that nobody understands is asked for once more, at once. */
 const askAgain: Conclusion = (facts, context, burnIn) => {
-  const { tries, unknowns } = burnIn
+  const { tries, unknowns, mended } = burnIn
   if (unknowns >= UNKNOWNS_MAX) return retry(facts, context, burnIn)
   const { nowMs } = context.snapshot
-  return [testOf(facts, { nowMs, tries, unknowns: unknowns + 1 })]
+  return [testOf(facts, { nowMs, tries, unknowns: unknowns + 1, mended })]
 }
 
 /** The first check that came to the verdict, and what it said. */
@@ -135,20 +146,60 @@ const conclusions = {
   WARN: admit,
   UNKNOWN: askAgain,
   INFRA: retry,
-  FAIL: ({ node }, { brakes }, burnIn) => {
-    brakes.record(node, BURN_IN_FAILED)
-    const text = `burn-in failed${toldBy(burnIn.checks, 'FAIL')}`
-    return [
-      {
-        kind: 'advance',
-        node: node.name,
-        to: 'quarantined',
-        changes: { burnIn, reason: text },
-        reason: { code: 'Quarantined', text },
-      },
-    ]
-  },
+  FAIL: mend,
 } satisfies Record<VerdictName, Conclusion>
+
+/** The next rung of the ladder; behind the last the machine is set aside. */
+function mend(
+  facts: NodeFacts,
+  context: ObserveContext,
+  burnIn: Parameters<Conclusion>[2],
+): readonly Action[] {
+  const { node, verdict } = facts
+  const why = `burn-in failed${toldBy(burnIn.checks, 'FAIL')}`
+  const rung = verdict === undefined ? undefined : nextRung({ ...facts, verdict })
+  if (rung === undefined) return [setAside(node, context, { burnIn, text: why })]
+  if (rung === 'reboot') return [rebootOf({ node: node.name, burnIn, why }, context.snapshot)]
+  const mended: readonly Rung[] = [...burnIn.mended, rung]
+  const { nowMs } = context.snapshot
+  const reason = { code: 'BurnInRepair', text: `${why}: ${REPAIRS[rung]}` }
+  return [{ ...testOf(facts, { nowMs, tries: 1, mended }), reason }]
+}
+
+const REPAIRS = {
+  again: 'it is looked at once more',
+  reset: 'its GPUs are reset',
+} as const satisfies Record<Exclude<Rung, 'reboot'>, string>
+
+/** It is not mended where it is not back in time; a verdict on its last boot is no news by then. */
+function awaitReboot(facts: NodeFacts, context: ObserveContext): readonly Action[] {
+  const { node, report } = facts
+  const { nowMs } = context.snapshot
+  const { burnIn } = node
+  if (burnIn === undefined) return []
+  if (report !== undefined && report.bootId !== node.bootId) {
+    return [testOf(facts, { nowMs, tries: 1, mended: burnIn.mended })]
+  }
+  if (nowMs <= burnIn.deadlineMs) return rebootAgain(facts, context.snapshot)
+  const { reboot: _, ...rest } = burnIn
+  const text = 'it failed its burn-in and did not come back from a reboot'
+  return [setAside(node, context, { burnIn: rest, text })]
+}
+
+function setAside(
+  node: Node,
+  { brakes }: ObserveContext,
+  { burnIn, text }: { burnIn: NonNullable<Node['burnIn']>; text: string },
+): Action {
+  brakes.record(node, BURN_IN_FAILED)
+  return {
+    kind: 'advance',
+    node: node.name,
+    to: 'quarantined',
+    changes: { burnIn, reason: text },
+    reason: { code: 'Quarantined', text },
+  }
+}
 
 function conclude(
   facts: NodeFacts,
@@ -167,9 +218,9 @@ function tryAgain(
   why: string,
 ): readonly Action[] {
   const { node } = facts
-  const { tries = 0, unknowns = 0 } = node.burnIn ?? {}
+  const { tries = 0, unknowns = 0, mended = [] } = node.burnIn ?? {}
   if (tries >= TRIES_MAX) return giveUp(node, { snapshot, brakes }, why)
-  return [testOf(facts, { nowMs: snapshot.nowMs, tries: tries + 1, unknowns })]
+  return [testOf(facts, { nowMs: snapshot.nowMs, tries: tries + 1, unknowns, mended })]
 }
 
 function giveUp(node: Node, { brakes }: ObserveContext, why: string): readonly Action[] {

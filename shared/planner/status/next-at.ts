@@ -12,13 +12,14 @@ import type { TeamStatus, WorkloadStatus } from '../../model/status.ts'
 import { stopAtMs } from '../drain.ts'
 import { beatsByArn, poolsByName } from '../facts.ts'
 import { failureMoments } from '../observe/failures.ts'
+import { rebootAgainAtMs } from '../observe/mending.ts'
 import type { Draft } from '../fold.ts'
 import { hasHeadroom } from '../provision/headroom.ts'
 import { borrowsAgainAtMs, forgivenAtMs } from '../quota/cool-down.ts'
 import { forgottenAtMs } from '../quota/loans.ts'
 import { NO_REPLICAS, replicasByUid, runningOf } from '../replicas.ts'
 import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from '../retire.ts'
-import { BEATING } from '../observe/silence.ts'
+import { mustBeat } from '../observe/silence.ts'
 import type { Snapshot } from '../snapshot.ts'
 
 export type NextContext = {
@@ -68,8 +69,9 @@ function nodeMoments(
   if (node.phase === 'booting' && node.adoptedAtMs === undefined)
     moments.push(node.phaseSinceMs + snapshot.settings.bootDeadlineMs + 1)
   if (node.phase === 'testing' && node.burnIn !== undefined) {
-    const { retryAtMs, deadlineMs } = node.burnIn
+    const { retryAtMs, deadlineMs, reboot } = node.burnIn
     moments.push(retryAtMs ?? deadlineMs + 1)
+    if (reboot !== undefined) moments.push(rebootAgainAtMs(reboot, snapshot.settings))
   }
   if (node.phase === 'terminating') {
     moments.push((node.terminating?.lastTryMs ?? 0) + TERMINATE_AGAIN_MS)
@@ -102,7 +104,7 @@ function silenceMoments(
     return [node.silentSinceMs + rounds * everyMs]
   }
   const { machine } = node
-  if (machine === undefined || !BEATING.includes(node.phase)) return []
+  if (machine === undefined || !mustBeat(node)) return []
   const heardMs = Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)
   const isQuiet = nowMs - heardMs > 2 * LIMITS.beatEveryMs
   return isQuiet ? [heardMs + settings.lostAfterMs + 1] : []

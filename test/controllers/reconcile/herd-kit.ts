@@ -114,7 +114,7 @@ export function makeHerd(options: HerdOptions = {}): Herd {
     world.settle()
     for (const event of events.splice(0)) await takeInEc2Event(ports, event)
     for (const instance of world.instances()) {
-      if (instance.state !== 'running' || mute.has(instance.instanceId)) continue
+      if (!instance.up || mute.has(instance.instanceId)) continue
       await actAsAgent(store, { instance, agents, nowMs, checks })
     }
     await judgePending(ports)
@@ -203,7 +203,7 @@ async function actAsAgent(store: MemoryStore, acting: Acting): Promise<void> {
   for (const id of state.replicas.keys()) if (!known.has(id)) state.replicas.delete(id)
   state.generation = assignment?.generation ?? state.generation
   state.sequence += 1
-  const bootId = `boot-${instanceId}`
+  const bootId = `boot-${instanceId}-${String(instance.bootNumber)}`
   const verdict = checks.get(instanceId) ?? 'PASS'
   const report: Report = {
     kind: 'report',

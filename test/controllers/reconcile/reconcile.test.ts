@@ -162,21 +162,6 @@ describe('reconcile', () => {
     expect((await herd.store.query('shortage')).items.length).toBeGreaterThan(0)
   })
 
-  it('quarantines a machine that fails its burn-in, and buys another', async () => {
-    const herd = makeHerd()
-    await herd.pool('general', { ...POOL, burnIn: { quarantineSeconds: 30 } })
-    await herd.workload('web', WEB)
-    await herd.run(1)
-    const bad = herd.living()[0]?.instanceId ?? ''
-    herd.checks.set(bad, 'FAIL')
-    await herd.run(25)
-    expect(await running(herd, 'web')).toBe(3)
-    const phases = (await herd.nodes()).map((node) => node.phase)
-    expect(phases.sort()).toEqual(['quarantined', 'ready'])
-    await herd.run(60)
-    expect(herd.living().map((own) => own.instanceId)).not.toContain(bad)
-  })
-
   it('takes a silent node for lost only when its neighbours are heard of', async () => {
     const herd = makeHerd()
     await herd.pool('general', POOL)

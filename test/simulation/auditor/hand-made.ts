@@ -238,7 +238,7 @@ export function node({ instanceId = 'i-1', ...more }: NodeFacts = {}): Item {
     },
     ...{ bootId: 'b-1', runtimes: ['process'], cordoned: false },
     burnIn: {
-      ...{ attempt: 1, tries: 1, unknowns: 0, suite: 'cpu', startedAtMs: START_MS },
+      ...{ attempt: 1, tries: 1, unknowns: 0, mended: [], suite: 'cpu', startedAtMs: START_MS },
       ...{ deadlineMs: START_MS + 300_000, checks: [] },
     },
     ...more,
