@@ -14,11 +14,13 @@ import {
   assignmentSchema,
   type Assignment,
 } from '#shared/model/assignment.ts'
+import { GPU_RESET, type AskedCheck } from '#shared/model/burn-in.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import { agentKeys } from '#shared/protocol/agent-keys.ts'
 import type { Item } from '#shared/store/store.ts'
 import type { Invocation } from './calls.ts'
+import { afterReset, look } from './hardware.ts'
 import {
   adoptedOf,
   isHealthy,
@@ -51,7 +53,7 @@ export function makeAgentPorts(machine: Machine, run: Invocation): AgentPorts {
     table: tableOf(machine, run),
     metadata: metadataOf(machine, run),
     runtime: runtimeOf(machine, run),
-    runCheck: ({ name }) => runCheck(machine, run, name),
+    runCheck: (check) => runCheck(machine, run, check),
     persist: (persisted) => {
       machine.persisted = persisted
     },
@@ -329,22 +331,20 @@ function readyOf(machine: Machine, replicaId: string): boolean {
   return machine.run?.agent.state().replicas[replicaId]?.ready ?? false
 }
 
-/** Honest checks tell what the hardware is; flaky ones say that they could not tell, or nothing. */
-function runCheck(machine: Machine, run: Invocation, name: string): Promise<CheckResult> {
-  const { faults, chance } = machine.setup
+/** The hardware is looked at when the check ends, as a reset takes hold when it ends. */
+function runCheck(machine: Machine, run: Invocation, check: AskedCheck): Promise<CheckResult> {
+  const { setup, name, gpus } = machine
   machine.checks += 1
-  const key = `${machine.name} check ${String(machine.checks)}`
-  const isFlaky = faults.strikes('flakyChecks', key)
-  const odd = isFlaky
-    ? chance.pick(`odd ${key}`, ['UNKNOWN', 'INFRA', 'hangs'] as const)
-    : undefined
-  if (odd === 'hangs') return new Promise(() => undefined)
-  const verdict = odd ?? (machine.hardwareIsGood ? 'PASS' : 'FAIL')
-  const result: CheckResult = { name, verdict, measures: {}, text: verdict.toLowerCase() }
+  const key = `${name} check ${String(machine.checks)}`
+  const seen = look(check, { ...setup, gpus, key, fault: machine.fault })
+  if (seen === 'hangs') return new Promise(() => undefined)
   return call(machine, run, {
     port: 'check',
     method: 'runCheck',
     latencyMs: CHECK_MS,
-    act: () => Promise.resolve(result),
-  }).catch(() => ({ ...result, verdict: 'UNKNOWN' as const, text: 'the check was cut off' }))
+    act: () => {
+      if (check.check === GPU_RESET.check) machine.fault = afterReset(machine.fault)
+      return Promise.resolve(seen)
+    },
+  }).catch(() => ({ ...seen, verdict: 'UNKNOWN' as const, text: 'the check was cut off' }))
 }

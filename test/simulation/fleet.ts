@@ -49,7 +49,12 @@ export function makeUnluckyFleet(fleet: Fleet, { faults, isUnlisted }: Luck): Fl
       const made = fleet.terminate(instanceIds)
       return luck === 'heard' ? made : Promise.resolve(failed(instanceIds, 'the answer was lost'))
     },
-    reboot: (instanceIds) => fleet.reboot(instanceIds),
+    reboot: (instanceIds) => {
+      const luck = fate('reboot')
+      if (luck === 'throttled') return Promise.resolve(failed(instanceIds, THROTTLED))
+      const made = fleet.reboot(instanceIds)
+      return luck === 'heard' ? made : Promise.resolve(failed(instanceIds, 'the answer was lost'))
+    },
     list: (tableUid) =>
       looked('list', async () => {
         const whole = await fleet.list(tableUid)

@@ -157,6 +157,12 @@ const acts: Acts = {
     stage.backends.ec2.rebootInstances([machine.instanceId])
     stage.faults.note()
   },
+  wear: (stage, _, key) => {
+    const machine = pick(stage, key, livingMachines(stage))
+    if (machine === undefined) return
+    machine.fault = 'for ever'
+    stage.faults.note()
+  },
   hang: (stage, { forMs, everybody = false }, key) => {
     const living = livingMachines(stage)
     const machine = pick(stage, key, living)

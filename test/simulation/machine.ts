@@ -5,13 +5,11 @@
  * see, its probes until the answer changes, and its beats are written when somebody is about to
  * read them; so a machine on which nothing happens costs nothing.
  */
-import { hash } from 'node:crypto'
 import type { AdoptedProcess } from '#agent/events.ts'
 import type { ReplicaLaunch } from '#agent/effects.ts'
 import type { Exit } from '#agent/ports.ts'
 import type { Persisted } from '#agent/persisted.ts'
 import { runAgent, type Agent } from '#agent/driver.ts'
-import { catalog, typesByName } from '#shared/catalog/catalog.ts'
 import type { GpuIdentity } from '#shared/model/hardware.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
@@ -20,6 +18,7 @@ import type { Invocation } from './calls.ts'
 import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 import { makeAgentPorts } from './agent-ports.ts'
+import { afterReboot, faultOf, gpusOf, type HardwareFault } from './hardware.ts'
 import { skewOf } from './invocations.ts'
 import type { Backends } from './ports.ts'
 import type { TrueProcess } from './traffic.ts'
@@ -55,7 +54,7 @@ export type Machine = {
   readonly arn: string
   readonly name: string
   readonly processes: Map<string, Process>
-  readonly hardwareIsGood: boolean
+  fault: HardwareFault
   readonly gpus: GpuIdentity[]
   bootId: string
   persisted: Persisted | undefined
@@ -85,7 +84,7 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     setup,
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
-    hardwareIsGood: !setup.faults.strikes('badHardware', name),
+    fault: faultOf(name, instance, setup),
     gpus: gpusOf(instance),
     ...{ bootId: '', persisted: undefined, run: undefined, isHung: false, deferred: [] },
     ...{ beating: undefined, pids: 100, checks: 0, restarts: 0 },
@@ -93,21 +92,12 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
   }
 }
 
-/** The host's own, whoever is on it. */
-function gpusOf({ instanceType, zone, host }: Ec2Instance): GpuIdentity[] {
-  const count = typesByName(catalog).get(instanceType)?.gpuCount ?? 0
-  return Array.from({ length: count }, (_, index) => {
-    const seed = hash('sha256', `${instanceType}/${zone}/${String(host)}/${String(index)}`)
-    const uuid = `GPU-00000000-0000-0000-0000-${seed.slice(0, 12)}`
-    return { index, uuid, bus: `0000:0${String(index)}:00` }
-  })
-}
-
 /** The operating system is up: the agent starts, unless luck has it that there is none. */
 export function boot(machine: Machine, bootNumber: number): void {
   const { setup, name } = machine
   const { scheduler } = setup.backends
   machine.bootId = `boot-${machine.instanceId}-${String(bootNumber)}`
+  if (bootNumber > 1) machine.fault = afterReboot(machine.fault)
   if (setup.faults.strikes('bootsWithoutAgent', name)) return
   const afterMs = setup.chance.int(`agent of ${machine.bootId}`, AGENT_START_MS)
   const { bootId } = machine

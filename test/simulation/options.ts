@@ -47,6 +47,10 @@ export type FaultKnobs = {
 
   // Machines and agents
   readonly badHardware: number
+  /** A GPU, whatever machine it is in. */
+  readonly badGpus: number
+  /** Times a day that a machine in service breaks, unseen until it is tested again. */
+  readonly wearPerDay: number
   readonly flakyChecks: number
   readonly agentHangsPerDay: number
   readonly agentRestartsPerDay: number
@@ -90,6 +94,8 @@ const CALM: FaultKnobs = {
   priceLeapsPerDay: 0,
   straysPerDay: 0,
   badHardware: 0,
+  badGpus: 0,
+  wearPerDay: 0,
   flakyChecks: 0,
   agentHangsPerDay: 0,
   agentRestartsPerDay: 0,
@@ -129,6 +135,8 @@ const ORDINARY: FaultKnobs = {
   priceLeapsPerDay: 4,
   straysPerDay: 0.5,
   badHardware: 0.005,
+  badGpus: 0.01,
+  wearPerDay: 0.1,
   flakyChecks: 0.005,
   agentHangsPerDay: 0.5,
   agentRestartsPerDay: 1,
@@ -167,6 +175,8 @@ const HEAVY: FaultKnobs = {
   priceLeapsPerDay: 48,
   straysPerDay: 1,
   badHardware: 0.08,
+  badGpus: 0.25,
+  wearPerDay: 2,
   flakyChecks: 0.05,
   agentHangsPerDay: 6,
   agentRestartsPerDay: 8,

@@ -254,7 +254,14 @@ function fleetOf({ fleet, ec2, scheduler, see }: Backends, by: Invocation, call:
         },
       }),
     reboot: (instanceIds) =>
-      call('fleet', { method: 'reboot', takes: 'ec2', act: () => fleet.reboot(instanceIds) }),
+      call('fleet', {
+        method: 'reboot',
+        takes: 'ec2',
+        act: () => {
+          see({ kind: 'reboot', ...at(), instanceIds })
+          return fleet.reboot(instanceIds)
+        },
+      }),
     list: (tableUid) =>
       call('fleet', {
         method: 'list',

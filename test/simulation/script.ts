@@ -54,6 +54,8 @@ export type Happening =
   | { readonly kind: 'unlist'; readonly forMs: number }
   | { readonly kind: 'machine-death' }
   | { readonly kind: 'reboot' }
+  /** Hardware breaks, and nobody sees it. */
+  | { readonly kind: 'wear' }
   // Agents and what they run
   | { readonly kind: 'hang'; readonly forMs: number; readonly everybody?: boolean }
   | { readonly kind: 'agent-restart' }
@@ -146,8 +148,12 @@ function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
   const cpu = chance.int('cpus', withTeams ? { min: 4, max: 14 } : { min: 8, max: 40 })
   const limit = isLimited ? { limits: { cpu } } : {}
   const repack = chance.of('repack') < 0.1 ? { repack: { when: 'never' } } : {}
+  const onFailure = chance.pick('on failure', ['replace', 'reset', 'reboot', 'reboot'])
+  const retest = chance.of('retest') < 0.4 ? { retestEverySeconds: 6 * 3_600 } : {}
+  const tested = { onFailure, ...retest }
   const general: Document = {
-    ...{ kind: 'Pool', name: 'general', burnIn: { timeoutSeconds: 120 }, ...limit, ...repack },
+    ...{ kind: 'Pool', name: 'general', ...limit, ...repack },
+    burnIn: { timeoutSeconds: 120, ...tested },
     ...(chance.of('headroom') < 0.3 ? { headroom: headroomOf(chance) } : {}),
     instances: { families: ['m7a', 'c7a', 'r7a', 'm6a', 'c6a', 'm7g'] },
   }
@@ -159,7 +165,10 @@ function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
   const gpu: Document = {
     ...{ kind: 'Pool', name: 'gpu', instances: { families: ['g4dn', 'g5'] } },
     taints: [{ key: 'gpu' }],
-    burnIn: { timeoutSeconds: 180, quarantineSeconds: 600 },
+    burnIn: {
+      ...{ checks: ['cpu', 'gpu-memory'], timeoutSeconds: 180, quarantineSeconds: 600 },
+      ...tested,
+    },
     ...(chance.of('headroom gpu') < 0.15 ? { headroom: { gpu: 1 } } : {}),
   }
   const pools = [general, tainted, ...(withGpus ? [gpu] : [])]
@@ -416,6 +425,7 @@ const strikes: Readonly<Record<string, Strike>> = {
   impair: () => ({ kind: 'impair' }),
   'machine-death': () => ({ kind: 'machine-death' }),
   reboot: () => ({ kind: 'reboot' }),
+  wear: () => ({ kind: 'wear' }),
   hang: (chance, key) => ({ kind: 'hang', forMs: minutes(chance, key, { min: 1, max: 30 }) }),
   'agent-restart': () => ({ kind: 'agent-restart' }),
   nonsense: (chance, key) => ({
@@ -441,6 +451,7 @@ export function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather
     impair: knobs.machineDeathsPerDay / 2,
     'machine-death': knobs.machineDeathsPerDay,
     reboot: knobs.rebootsPerDay,
+    wear: knobs.wearPerDay,
     hang: knobs.agentHangsPerDay,
     'agent-restart': knobs.agentRestartsPerDay,
     nonsense: knobs.nonsensePerDay,

@@ -38,6 +38,7 @@ const tellers: Tellers = {
     `${by.label} launches ${String(request.count)} ${request.capacityType} ` +
     `${request.token.slice(0, 8)}: ${outcome.outcome}, born ${born.join(' ')}`,
   terminate: ({ by, instanceIds }) => `${by.label} terminates ${instanceIds.join(' ')}`,
+  reboot: ({ by, instanceIds }) => `${by.label} reboots ${instanceIds.join(' ')}`,
   list: ({ by, instances }) => `${by.label} lists ${String(instances.length)} instances`,
   impaired: ({ by, instanceIds }) => `${by.label} hears impaired ${instanceIds.join(' ')}`,
   decided: ({ by, events }) =>

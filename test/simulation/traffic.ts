@@ -54,6 +54,7 @@ export type Seen = { readonly atMs: number } & (
       readonly born: readonly string[]
     }
   | { readonly kind: 'terminate'; readonly by: Caller; readonly instanceIds: readonly string[] }
+  | { readonly kind: 'reboot'; readonly by: Caller; readonly instanceIds: readonly string[] }
   | { readonly kind: 'list'; readonly by: Caller; readonly instances: readonly Instance[] }
   | {
       readonly kind: 'impaired'

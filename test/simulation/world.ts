@@ -25,6 +25,7 @@ import { makeChance, type Chance } from './chance.ts'
 import { makeFaults, type Faults } from './faults.ts'
 import { makeUnluckyFleet } from './fleet.ts'
 import type { Stage } from './happen.ts'
+import { isGood } from './hardware.ts'
 import { makeIdle, type Idle } from './idle.ts'
 import { makeInvocations } from './invocations.ts'
 import { boot, makeMachine, refreshBeat, shutDown, trueProcesses, type Machine } from './machine.ts'
@@ -291,7 +292,7 @@ function truthOf({ setup, scheduler, faults }: Base, { ec2, late, mirror }: Know
       const own = machine(instanceId)
       return own === undefined ? [] : trueProcesses(own)
     },
-    hardwareIsGood: (instanceId) => machine(instanceId)?.hardwareIsGood ?? true,
+    hardwareIsGood: (instanceId) => isGood(machine(instanceId)?.fault ?? 'none'),
     agentIsWell: (instanceId) => {
       const own = machine(instanceId)
       return (

@@ -18,11 +18,13 @@ import { makeGangHolds } from './gang-holds.ts'
 import { makeGangs } from './gangs.ts'
 import { makeGenerations } from './generations.ts'
 import { makeHeadroom } from './headroom.ts'
+import { makeKnownHardware } from './known-hardware.ts'
 import { makeLaunchLog } from './launch-log.ts'
 import { makeLaunches } from './launches.ts'
 import { makeLedger } from './ledger.ts'
 import { makeLeftovers } from './leftovers.ts'
 import { makeLiars } from './liars.ts'
+import { makeMending } from './mending.ts'
 import { makeOnDemand } from './on-demand.ts'
 import { makeOrphans } from './orphans.ts'
 import { makePasses } from './passes.ts'
@@ -89,6 +91,8 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeLaunches(knowledge, log),
     makeAdmission(knowledge),
     makeProcesses(knowledge),
+    makeKnownHardware(knowledge),
+    makeMending(knowledge),
     makeRoom(knowledge, liars),
     makeGenerations(knowledge),
     makeLedger(knowledge),
@@ -115,6 +119,7 @@ const KINDS: readonly Seen['kind'][] = [
   'write',
   'launch',
   'terminate',
+  'reboot',
   'list',
   'impaired',
   'decided',

@@ -47,6 +47,7 @@ type Reading = { readonly pass: OpenPass; readonly scan: Scan; readonly lostAfte
 
 function whyNotLost(node: Node, reading: Reading): string | undefined {
   const { pass, scan, lostAfterMs } = reading
+  if (node.burnIn?.reboot !== undefined) return 'it is being rebooted'
   const quiet = quietMs(node, reading)
   if (quiet + CLOCK_SLACK_MS <= lostAfterMs) {
     return `it was silent for ${String(quiet)} ms of ${String(lostAfterMs)}`
@@ -83,9 +84,9 @@ function quietMs({ machine }: Node, { pass, scan }: Reading): number {
   return nowMs - Math.max(beatAtMs, coveredSinceMs, machine?.launchedAtMs ?? 0)
 }
 
-/** Its agent is known to be there, and EC2 has not said that its machine ends. */
-function isWatched({ phase, machine }: Node, { pass, scan }: Reading): boolean {
-  if (machine === undefined || !WATCHED.has(phase)) return false
+/** Its agent is known to be there, nobody reboots it, and EC2 has not said that its machine ends. */
+function isWatched({ phase, machine, burnIn }: Node, { pass, scan }: Reading): boolean {
+  if (machine === undefined || !WATCHED.has(phase) || burnIn?.reboot !== undefined) return false
   const listed = pass.listing?.get(machine.instanceId)?.state
   const signal = scan.get(keys.signal(machine.instanceId))?.['state'] as
     { value?: string } | undefined

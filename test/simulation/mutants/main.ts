@@ -7,11 +7,17 @@
 import { parseArgs } from 'node:util'
 import { DEFAULTS, type SimOptions } from '../options.ts'
 import { runPool } from '#bench/measure/pool.ts'
-import { planHerd } from '../script.ts'
+import { planHerd, type Document } from '../script.ts'
 import { misuse, progressBar, say } from '../terminal.ts'
 import type { Summary, Told } from '../worker.ts'
 import type { Mutant } from './mutant.ts'
 import { MUTANTS } from './mutants.ts'
+
+/** By what a mutant breaks: a document without which nothing can show it. */
+const NEEDS: Readonly<Record<string, (document: Document) => boolean>> = {
+  gang: ({ gang }) => gang !== undefined,
+  'known hardware': ({ resources }) => 'gpu' in Object(resources),
+}
 
 /** As long as a rule's name gets. */
 const CAUGHT_CHARS = 30
@@ -55,11 +61,11 @@ say(
 )
 if (alive > 0) process.exitCode = 1
 
-/** Whoever breaks a gang is not to be caught in the worlds that have none. */
-function hasGangs(options: SimOptions): boolean {
-  return planHerd(options).script.some(
-    (own) => own.kind === 'apply' && own.document['gang'] !== undefined,
-  )
+/** Whoever breaks a gang, or forgets hardware, is not to be caught in worlds that have none. */
+function isWorldFor({ breaks }: Mutant, options: SimOptions): boolean {
+  const isThere = NEEDS[breaks]
+  if (isThere === undefined) return true
+  return planHerd(options).script.some((own) => own.kind === 'apply' && isThere(own.document))
 }
 
 /** The first world that catches it, by seed. */
@@ -68,7 +74,7 @@ async function hunt(mutant: Mutant): Promise<Summary | undefined> {
   const worlds = Array.from({ length: seeds }, (_, i): SimOptions => ({
     ...{ ...DEFAULTS, profile: mutant.profile ?? DEFAULTS.profile, days },
     seed: i + 1,
-  })).filter((own) => mutant.breaks !== 'gang' || hasGangs(own))
+  })).filter((own) => isWorldFor(mutant, own))
   await runPool<SimOptions, Told>({
     jobs: worlds,
     module: new URL('worker.ts', import.meta.url),

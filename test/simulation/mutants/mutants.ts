@@ -25,6 +25,25 @@ export const MUTANTS: readonly Mutant[] = [
       by: `      verdict: 'PASS' as const,`,
     },
   }),
+  mutant('a light suite after a failure', '1', {
+    [planner('observe/testing')]: {
+      replace: `    checks: [...first, ...checks],`,
+      by: `    checks: mended.length > 0 ? first.concat(checks.slice(1) as never) : checks,`,
+    },
+  }),
+  mutant('a reboot before it is meant', '5', {
+    [reconcile('carry-out')]: {
+      replace: `  const complete = await fence.write(itemWrites(context, launches))`,
+      by: `  await reboot(context, toReboot(plan.actions, context.draft))
+  const complete = await fence.write(itemWrites(context, launches))`,
+    },
+  }),
+  mutant('nobody knows a GPU again', 'known hardware', {
+    'shared/controllers/hardware.ts': {
+      replace: `  if (bad === undefined) return undefined`,
+      by: `  if (gpus.length > 0 || bad === undefined) return undefined`,
+    },
+  }),
   mutant('replicas on a node take no room', '2', {
     [planner('place/board')]: {
       replace: `assignment === undefined ? NOTHING : loadOf(assignment)`,
