@@ -18,7 +18,7 @@ import { problem } from '#shared/controllers/admin-api/problem.ts'
 import type { Caller } from '#shared/controllers/admin-api/writers.ts'
 import { makeForesight } from '#shared/controllers/foresight.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
-import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
+import { planSettingsOf, snapshotSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { makeDynamoStore } from '#shared/store/aws/dynamo-store.ts'
@@ -91,10 +91,7 @@ export function bindPorts(environment: Environment): AdminApiPorts {
   const foresight = makeForesight({
     ...{ store, clock, log },
     ...{ solver: loadSolver, budget: BUDGETS['5s'] },
-    settings: {
-      plan: planSettingsOf(environment),
-      zones: Object.keys(launch.subnets),
-    },
+    settings: snapshotSettingsOf(planSettingsOf(environment), launch),
   })
   return {
     store,

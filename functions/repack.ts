@@ -5,7 +5,7 @@ import { requireJson, requireVariable, type Environment } from '#shared/base/env
 import { makeLogger } from '#shared/base/log.ts'
 import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
-import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
+import { planSettingsOf, snapshotSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { repack, type RepackOutcome, type RepackPorts } from '#shared/controllers/repack.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { SEARCH_BUDGET } from '#shared/planner/repack/search.ts'
@@ -29,10 +29,7 @@ export function bindPorts(environment: Environment): RepackPorts {
     tableName: requireVariable(environment, 'DROVER_TABLE'),
     log,
   })
-  const settings = {
-    plan: planSettingsOf(environment),
-    zones: Object.keys(launch.subnets),
-  }
+  const settings = snapshotSettingsOf(planSettingsOf(environment), launch)
   const clock = makeSystemClock()
   const budget = { ...BUDGETS['60s'], ...SEARCH_BUDGET }
   return { store, clock, settings, solver: loadSolver, budget, log }

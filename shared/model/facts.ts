@@ -66,7 +66,21 @@ export const shortageSchema = z.object({
 })
 export type Shortage = z.infer<typeof shortageSchema>
 
-/** Written by reconcile: what was condemned in a pool in the last window. */
+/** How burn-ins of machines of one make ended lately: they have image and suite in common. */
+export const makeRecordSchema = z.object({
+  /** As in the node's machine; absent where nobody knows it. */
+  imageId: z.string().optional(),
+  suite: z.string(),
+  /** The last few, one an instance, the oldest first. */
+  outcomes: z.array(z.object({ instanceId: z.string(), passed: z.boolean(), atMs: z.int() })),
+  /** So long after the last failure the brake lets go: a machine can come up and be tested. */
+  windowMs: z.int(),
+  /** Since when such machines are bought one at a time. */
+  trippedAtMs: z.int().optional(),
+})
+export type MakeRecord = z.infer<typeof makeRecordSchema>
+
+/** Written by reconcile: what was condemned in a pool in the last window, and what failed there. */
 export const brakeSchema = z.object({
   kind: z.literal('brake'),
   pool: z.string(),
@@ -81,6 +95,12 @@ export const brakeSchema = z.object({
   ),
   /** A person's order (identified by its `atMs`), and since when it has lifted the brake. */
   release: z.object({ orderAtMs: z.int(), sinceMs: z.int() }).optional(),
+  /** Absent where no burn-in has ended lately. */
+  makes: z.array(makeRecordSchema).optional(),
+  /** Machines that failed their burn-in in the last hour, the oldest first, at their prices. */
+  failed: z
+    .array(z.object({ instanceId: z.string(), atMs: z.int(), usdPerHour: z.number() }))
+    .optional(),
 })
 export type Brake = z.infer<typeof brakeSchema>
 

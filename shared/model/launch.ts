@@ -6,7 +6,7 @@
  * claims are interchangeable: any instance may become any of them.
  */
 import { z } from 'zod'
-import { capacityTypeSchema } from './machine.ts'
+import { capacityTypeSchema, type InstanceType } from './machine.ts'
 
 /** What the fleet port sends, in drover's own words; adapters translate it and add nothing. */
 export const launchRequestSchema = z.object({
@@ -31,6 +31,18 @@ export const launchRequestSchema = z.object({
   tags: z.record(z.string(), z.string()),
 })
 export type LaunchRequest = z.infer<typeof launchRequestSchema>
+
+/** An installation has a launch template for each, and so an image. */
+export type ImageSort = 'amd64' | 'arm64' | 'gpu'
+
+export function imageSortOf(type: Pick<InstanceType, 'gpuCount' | 'architecture'>): ImageSort {
+  return type.gpuCount > 0 ? 'gpu' : type.architecture
+}
+
+/** What an image is called that a launch template names. A later AMI of its may go by that too. */
+export function imageOfTemplate({ id, version }: { id: string; version: string }): string {
+  return `${id}/${version}`
+}
 
 export const TAGS = {
   launch: 'drover:launch',
@@ -59,6 +71,32 @@ export const launchSchema = z.object({
   unknownText: z.string().optional(),
 })
 export type Launch = z.infer<typeof launchSchema>
+
+type Place = { readonly instanceType: string; readonly zone: string }
+
+/** The image that the launch asked for there; undefined where its request names no such place. */
+export function imageAskedFor({ request }: Launch, place: Place): string | undefined {
+  const asked = storedRequestSchema
+    .safeParse(request)
+    .data?.overrides.find(
+      (own) => own.instanceType === place.instanceType && own.zone === place.zone,
+    )
+  if (asked === undefined) return undefined
+  const { launchTemplateId: id, launchTemplateVersion: version } = asked
+  return asked.imageId ?? imageOfTemplate({ id, version })
+}
+
+const storedRequestSchema = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      context.addIssue('must be JSON')
+      return z.NEVER
+    }
+  })
+  .pipe(launchRequestSchema)
 
 /** What the tag on an instance says of its launch: `<id>/<attempt>`. */
 export function launchTag(launch: { id: string; attempt: number }): string {

@@ -152,6 +152,22 @@ export const LIMITS = {
   lostAloneFactor: 5,
   brakeWindowMs: 600_000,
   brakeShare: 0.2,
+  /** Burn-ins remembered of a make: half of so many is no bad luck. */
+  makeOutcomesKept: 10,
+  /** Machines that must fail before their make is in doubt: two may be bad luck. */
+  makeFailuresLeast: 3,
+  /** What failed the day before says little of what is launched today. */
+  makeMemoryMs: 86_400_000,
+  /** Makes remembered of a pool, the last tested first: images and suites change seldom. */
+  makesKept: 20,
+  /** Failed machines are counted over an hour: so long they are paid for in quarantine. */
+  failedWindowMs: 3_600_000,
+  /** In an hour, of a small pool: what goes one at a time, each coming up in three minutes. */
+  failedPerHour: 20,
+  /** Beyond it nothing more is counted, and nothing bought, however large the pool is. */
+  failedKept: 200,
+  /** Below it failed machines cost nobody a thought, whatever share of a small pool they are. */
+  failedUsdPerHour: 10,
 
   // Agents
   headPollMs: 2_000,
@@ -372,6 +388,10 @@ assert(LIMITS.beatEveryMs * 2 < LIMITS.lostAfterMs, 'two beats may be lost befor
 assert(
   LIMITS.reportRefreshMs * 2 < LIMITS.reportDays * 86_400_000,
   'a refresh may be missed before the report of a living node expires',
+)
+assert(
+  LIMITS.makeFailuresLeast < LIMITS.failedPerHour && LIMITS.failedPerHour < LIMITS.failedKept,
+  'machines are bought one at a time before none are bought at all',
 )
 assert(LIMITS.coverageGapMs === 2 * LIMITS.tickMs, 'coverage ends after two missed ticks')
 assert(

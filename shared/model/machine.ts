@@ -70,4 +70,5 @@ export type ListedInstance = {
   readonly state: 'pending' | 'running' | 'shutting-down' | 'terminated' | 'stopping' | 'stopped'
   readonly launchedAtMs: number
   readonly tags: Readonly<Record<string, string>>
+  readonly imageId?: string
 }

@@ -97,6 +97,8 @@ export const nodeSchema = z.object({
       gpuModel: z.string().optional(),
       priceUsdPerHour: z.number(),
       launchedAtMs: z.int(),
+      /** The AMI that was asked for, or the launch template that names it (`lt-1/3`). */
+      imageId: z.string().optional(),
     })
     .optional(),
   /** Of the agent's first report, and of its latest boot. */

@@ -147,6 +147,9 @@ export type Action =
 
 export type ActionKind = Action['kind']
 
+/** What people should hear of that is no action. */
+export type Notice = { readonly object: string; readonly reason: Reason }
+
 /** How many replicas of a workload found no place, and why. */
 export type Refusal = {
   readonly workload: string
@@ -172,6 +175,7 @@ export type Plan = {
   readonly shortages: readonly Shortage[]
   /** Brake items that changed. */
   readonly brakes: readonly Brake[]
+  readonly notices: readonly Notice[]
   /** Proposed or begun repacks that go no further in this pass. */
   readonly repackRefusals: readonly RepackRefusal[]
   /** Instances nobody claims, and when a sweep first saw them; undefined without a listing. */

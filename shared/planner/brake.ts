@@ -5,11 +5,16 @@
  * a fifth of a pool, a zone or an instance type (and always one node) is given up in any sliding
  * window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what a
  * person ordered and what stands empty is not counted. A machine that fails its burn-in carries
- * nothing, so it is let go at once; there the brake slows the buying instead.
+ * nothing, so it is let go at once; there brakes slow the buying instead (`brake/`).
  */
+import { sameJson } from '../base/equal.ts'
+import { groupBy } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Brake } from '../model/facts.ts'
 import type { Node } from '../model/node.ts'
+import type { Reason } from '../model/status.ts'
+import type { Action, Notice } from './actions.ts'
+import { settleBurnIns, type BurnIns, type Buying } from './brake/burn-ins.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type BrakeBook = {
@@ -25,13 +30,14 @@ export type BrakeBook = {
   mayCondemn(nodes: readonly Node[], reason: string): number | undefined
   /** Puts a node that never carried anything on the books: its end disturbs nobody. */
   record(node: Node, reason: string): void
-  /**
-   * Pools of which more machines have failed their burn-in than a brake lets go: they are bought
-   * one at a time, each on trial.
-   */
-  onTrial(): ReadonlySet<string>
-  /** Pools whose brake held somebody back in this plan. */
-  readonly applied: ReadonlySet<string>
+  /** Takes in which burn-ins the actions bring to an end. */
+  hear(actions: readonly Action[]): void
+  /** What may be bought one at a time, or not at all. */
+  buying(): Buying
+  /** By pool: which brakes hold somebody back in this plan, and why. */
+  applied(): ReadonlyMap<string, readonly Reason[]>
+  /** What people are to hear of brakes on buying that tripped, or ended, in this plan. */
+  notices(): readonly Notice[]
   /** When the books change by themselves; empty while nobody is held back. */
   endsMs(): readonly number[]
   /** Brake items to write. */
@@ -69,7 +75,7 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       const used = new Set(others.map((other) => other.node)).size
       return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
     })
-  const onTrial = (): ReadonlySet<string> => poolsOnTrial([...before, ...fresh], { herd, releases })
+  let burnIns = settleBurnIns(snapshot, [], releasedUntil(releases))
   const isBooked = (node: Node, reason: string): boolean =>
     before.some((own) => own.node === node.name && own.reason === reason)
   const book = (node: Node, reason: string): boolean => {
@@ -86,7 +92,12 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
     return Math.min(nowMs + LIMITS.brakeWindowMs, ...ends.filter((ms) => ms > nowMs))
   }
   return {
-    applied,
+    applied: () => reasonsByPool(applied, burnIns),
+    hear: (actions) => {
+      burnIns = settleBurnIns(snapshot, actions, releasedUntil(releases))
+    },
+    buying: () => burnIns.buying,
+    notices: () => burnIns.notices,
     condemn: (node, reason) => {
       if (isBooked(node, reason) || book(node, reason)) return true
       applied.add(node.pool)
@@ -103,13 +114,28 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       if (isBooked(node, reason)) return
       fresh.push({ ...entryOf(node), node: node.name, atMs: nowMs, reason })
     },
-    onTrial,
-    endsMs: () =>
-      applied.size === 0 && onTrial().size === 0
-        ? []
-        : [...before, ...fresh].map((own) => own.atMs + LIMITS.brakeWindowMs),
-    changed: () => changedBrakes(snapshot, releases, fresh),
+    endsMs: () => [
+      ...(applied.size === 0 ? [] : [...before, ...fresh]).map(
+        (own) => own.atMs + LIMITS.brakeWindowMs,
+      ),
+      ...burnIns.endsMs,
+    ],
+    changed: () => changedBrakes(snapshot, { releases, fresh, books: burnIns.books }),
   }
+}
+
+function reasonsByPool(
+  applied: Iterable<string>,
+  { reasons }: Pick<BurnIns, 'reasons'>,
+): ReadonlyMap<string, readonly Reason[]> {
+  const held = [...applied].map((pool) => ({ pool, reason: TOO_MANY }))
+  const all = groupBy([...held, ...reasons], (own) => own.pool)
+  return new Map([...all].map(([pool, own]) => [pool, own.map(({ reason }) => reason)]))
+}
+
+const TOO_MANY: Reason = {
+  code: 'TooManyCondemned',
+  text: 'many of its nodes looked bad at once; the rest waits its turn',
 }
 
 /** How many nodes there are in each scope. */
@@ -130,22 +156,6 @@ function entryOf(node: Node): Pick<Entry, 'pool' | 'zone' | 'instanceType'> {
 /** The reason under which a failed burn-in is booked. */
 export const BURN_IN_FAILED = 'BurnInFailed'
 
-type Books = {
-  readonly herd: readonly { readonly pool: string }[]
-  readonly releases: ReadonlyMap<string, unknown>
-}
-
-function poolsOnTrial(entries: readonly Entry[], { herd, releases }: Books): ReadonlySet<string> {
-  const failed = entries.filter((own) => own.reason === BURN_IN_FAILED).map((own) => own.pool)
-  return new Set(
-    failed.filter((pool) => {
-      const size = herd.filter((own) => own.pool === pool).length
-      const count = failed.filter((own) => own === pool).length
-      return !releases.has(pool) && count > Math.max(1, Math.floor(LIMITS.brakeShare * size))
-    }),
-  )
-}
-
 type Release = NonNullable<Brake['release']>
 
 /** Pools whose brake a person has lifted, for one window from when the order was first seen. */
@@ -161,18 +171,35 @@ function releasesOf({ orders, brakes, nowMs }: Snapshot): ReadonlyMap<string, Re
   return releases
 }
 
+function releasedUntil(
+  releases: ReadonlyMap<string, Release>,
+): (pool: string) => number | undefined {
+  return (pool) => {
+    const release = releases.get(pool)
+    return release === undefined ? undefined : release.sinceMs + LIMITS.brakeWindowMs
+  }
+}
+
+type Changes = {
+  readonly releases: ReadonlyMap<string, Release>
+  readonly fresh: readonly Entry[]
+  /** By pool: what is remembered of its burn-ins from now on. */
+  readonly books: ReadonlyMap<string, Pick<Brake, 'makes' | 'failed'>>
+}
+
 function changedBrakes(
   { brakes, nowMs }: Snapshot,
-  releases: ReadonlyMap<string, Release>,
-  fresh: readonly Entry[],
+  { releases, fresh, books }: Changes,
 ): readonly Brake[] {
-  const pools = new Set([...fresh.map((own) => own.pool), ...releases.keys()])
+  const pools = new Set([...fresh.map((own) => own.pool), ...releases.keys(), ...books.keys()])
   return [...pools].flatMap((pool) => {
     const known = brakes.find((own) => own.pool === pool)
     const mine = fresh.filter((own) => own.pool === pool)
     const release = releases.get(pool)
+    const book = books.get(pool) ?? {}
     const isNewRelease = release !== undefined && known?.release?.orderAtMs !== release.orderAtMs
-    if (mine.length === 0 && !isNewRelease) return []
+    const isNewBook = !sameJson(book, { makes: known?.makes, failed: known?.failed })
+    if (mine.length === 0 && !isNewRelease && !isNewBook) return []
     const isAnew = (old: Brake['condemned'][number]): boolean =>
       mine.some((own) => own.node === old.node && own.reason === old.reason)
     const kept = (known?.condemned ?? []).filter(
@@ -185,6 +212,7 @@ function changedBrakes(
       pool,
       condemned,
       ...(last === undefined ? {} : { release: last }),
+      ...book,
     }
   })
 }

@@ -48,6 +48,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
 
   take(settleLaunches(snapshot, draft))
   take(observe({ snapshot, brakes }, draft, factsOf))
+  brakes.hear(actions)
   const swept = sweep({ snapshot, draft, brakes, ids })
   take(swept.actions)
 
@@ -109,7 +110,7 @@ type Conclusion = {
 /** What people are told, and when to look again. */
 function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'suspects'> {
   const { snapshot, draft, refusals, coming, reclaim, gangs, brakes, repacked, failed } = found
-  const braked = new Set([...brakes.applied, ...brakes.onTrial()])
+  const braked = brakes.applied()
   const targets = new Map(found.targets.map((own) => [own.workload.uid, own]))
   const byName = new Map(found.targets.map((own) => [own.workload.name, own]))
   const { nowMs } = snapshot
@@ -132,6 +133,7 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
     teamStatuses: teams,
     endedStatuses: endedStatuses(snapshot, { workload: workloads, pool: pools, team: teams }),
     brakes: brakes.changed(),
+    notices: brakes.notices(),
     repackRefusals: repacked.refusals,
     ...(next === undefined ? {} : { nextAtMs: next }),
   }

@@ -7,7 +7,7 @@
  */
 import type { Assignment } from '../model/assignment.ts'
 import type { Brake, Order, Pass, Shortage, Signal } from '../model/facts.ts'
-import type { Launch } from '../model/launch.ts'
+import type { ImageSort, Launch } from '../model/launch.ts'
 import type { InstanceType, ListedInstance, Offering } from '../model/machine.ts'
 import type { Node } from '../model/node.ts'
 import type { Proposal } from '../model/proposal.ts'
@@ -23,6 +23,8 @@ export type PlanSettings = {
   readonly bootDeadlineMs: number
   /** How teams' quotas are shared out; by default each has its own and lends what it leaves. */
   readonly quotaPolicy?: QuotaPolicyName
+  /** What machines boot whose pool names no image. */
+  readonly images?: Readonly<Record<ImageSort, string>>
 }
 
 export type Listing = {

@@ -53,7 +53,8 @@ export type StatusContext = {
   readonly targets: ReadonlyMap<string, Target>
   readonly reclaim: Reclaim
   readonly gangs: GangOutcomes
-  readonly braked: ReadonlySet<string>
+  /** By pool: why brakes hold somebody back. */
+  readonly braked: ReadonlyMap<string, readonly Reason[]>
   /** Groups of a repack that came to nothing in this pass. */
   readonly failed: readonly Failed[]
 }
@@ -342,10 +343,11 @@ function poolStatus(
 ): PoolStatus {
   const { snapshot, braked, failed } = context
   const old = snapshot.poolStatuses.find((own) => own.uid === pool.uid)
-  const text = 'many of its nodes looked bad at once; the rest waits its turn'
-  const found = braked.has(pool.name)
-    ? [{ type: 'BrakeApplied', status: true, reason: 'TooManyCondemned', text }]
-    : []
+  const why = braked.get(pool.name) ?? []
+  const text = why.map(reasonText).join('; ')
+  const found = why
+    .slice(0, 1)
+    .map(({ code }) => ({ type: 'BrakeApplied', status: true, reason: code, text }))
   const mine = failed.filter((own) => own.pool === pool.name)
   const failures = rememberFailures(old, mine, snapshot.nowMs)
   return {

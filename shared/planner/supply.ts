@@ -104,7 +104,7 @@ function seek(demands: readonly Demand[], context: SupplyContext, split?: Split)
   const board = makeBoard(snapshot, draft, demands)
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
-  const limits = openPoolBook(snapshot, draft, brakes.onTrial())
+  const limits = openPoolBook(snapshot, draft, brakes.buying())
   const weigh = openWeigh(shortages, snapshot.nowMs)
   const seeking = { snapshot, board, offers, limits, ids, weigh, worthOf, proposed }
   const rounds: Round[] = []

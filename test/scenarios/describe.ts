@@ -12,6 +12,7 @@ import type { CostLines } from '#shared/planner/cost-lines.ts'
 export function describePlan(plan: Plan): string[] {
   const lines = [
     ...plan.actions.map(describeAction),
+    ...plan.notices.map(({ object, reason }) => `tell ${object}  ${reason.code}: ${reason.text}`),
     ...plan.unschedulable.map(
       (own) =>
         `wait ${own.workload} ×${String(own.count)}  ` +

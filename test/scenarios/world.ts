@@ -267,12 +267,12 @@ const verbs: Readonly<Record<string, Verb>> = {
     })
   },
   /** The claims of a launch are dealt their machines, in the first of their places unless named. */
-  deal: (world, [launchId = '', place]) => {
+  deal: (world, [launchId = '', place, phase = 'ready']) => {
     const claims = world.nodes.filter((own) => own.launchId === launchId)
     for (const { claim, name, pool, capacityType, repack, createdAtMs } of claims) {
       const [type = '', zone = ''] = (place ?? claim.places[0] ?? '').split('/')
       world.nodes = world.nodes.filter((own) => own.name !== name)
-      addNode(world, { name, pool, type, zone, capacity: capacityType, phase: 'ready' })
+      addNode(world, { name, pool, type, zone, capacity: capacityType, phase })
       const i = world.nodes.findIndex((own) => own.name === name)
       const fresh = must(world.nodes[i], `node ${name}`)
       world.nodes[i] = nodeSchema.parse({ ...fresh, launchId, createdAtMs, repack })
@@ -328,8 +328,9 @@ function addNode(world: World, line: NodeLine): void {
   const place = { instanceType: type, zone, capacityType, pool } as const
   const priceUsdPerHour = must(priceOf(world, place), `a price for ${type} in ${zone}`)
   const arn = `arn:aws:ec2:us-east-1:1:instance/i-${name}`
-  const asked = suiteOf(world.pools.find((own) => own.name === pool)?.spec.burnIn, shape)
-  const { name: suite, checks } = asked
+  const spec = world.pools.find((own) => own.name === pool)?.spec
+  const { name: suite, checks } = suiteOf(spec?.burnIn, shape)
+  const ami = spec?.launch.ami
   const started = phase !== 'booting'
   const node: Node = nodeSchema.parse({
     kind: 'node',
@@ -357,6 +358,7 @@ function addNode(world: World, line: NodeLine): void {
       ...(shape.gpuModel === undefined ? {} : { gpuModel: shape.gpuModel }),
       priceUsdPerHour,
       launchedAtMs: world.nowMs - 3_600_000,
+      ...(ami === undefined ? {} : { imageId: ami }),
     },
     ...(started
       ? {

@@ -15,6 +15,7 @@ const BAD: ReadonlySet<string> = new Set([
   'Lost',
   'BootDeadline',
   'BurnInGaveUp',
+  'BrakeTripped',
   'Quarantined',
   'DrainOverdue',
   'Orphaned',
@@ -26,7 +27,11 @@ const BAD: ReadonlySet<string> = new Set([
 
 /** The events of a plan, numbered under the pass's epoch. */
 export function eventsOf(plan: Plan): readonly DroverEvent[] {
-  return number(plan.actions.flatMap(tell), { atMs: plan.nowMs, writer: `r${String(plan.epoch)}` })
+  const told = plan.notices.map(({ object, reason }) => about(object, reason))
+  return number([...plan.actions.flatMap(tell), ...told], {
+    atMs: plan.nowMs,
+    writer: `r${String(plan.epoch)}`,
+  })
 }
 
 /** Gives drafts their ids: `writer` and the place in the list make them unique. */

@@ -11,6 +11,7 @@ import { must } from '../../base/assert.ts'
 import type { LaunchedInstance, LaunchError, LaunchOutcome } from '../../cloud/fleet.ts'
 import { instanceArn } from '../../model/arn.ts'
 import {
+  imageSortOf,
   launchRequestSchema,
   launchTag,
   TAGS,
@@ -18,7 +19,6 @@ import {
   type LaunchRequest,
 } from '../../model/launch.ts'
 import { LIMITS } from '../../model/limits.ts'
-import type { InstanceType } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
 import type { Shortage } from '../../model/facts.ts'
 import type { WorkloadStatus } from '../../model/status.ts'
@@ -89,7 +89,7 @@ function overridesOf(
   const ami = snapshot.pools.find((own) => own.name === planned.pool)?.spec.launch.ami
   return planned.candidates.map(({ instanceType, zone }) => {
     const type = must(types.get(instanceType), `type ${instanceType}`)
-    const template = launch.launchTemplates[templateFor(type)]
+    const template = launch.launchTemplates[imageSortOf(type)]
     const subnetId = launch.subnets[zone]
     return {
       instanceType,
@@ -100,10 +100,6 @@ function overridesOf(
       launchTemplateVersion: template.version,
     }
   })
-}
-
-function templateFor(type: InstanceType): 'amd64' | 'arm64' | 'gpu' {
-  return type.gpuCount > 0 ? 'gpu' : type.architecture
 }
 
 /** The stored text as a request; what the fleet port sends on every attempt alike. */

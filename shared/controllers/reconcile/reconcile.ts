@@ -16,6 +16,7 @@ import { appendEvents } from '../../store/history.ts'
 import { keys } from '../../store/keys.ts'
 import { loadSnapshot, type SnapshotSettings } from '../../store/snapshot.ts'
 import { equal } from '../../store/store.ts'
+import { snapshotSettingsOf } from '../plan-settings.ts'
 import { carryOut, type CarriedOut } from './carry-out.ts'
 import { eventsOf, number } from './events.ts'
 import { makeFence, OvertakenError, passItem, readPass, takeEpoch } from './fence.ts'
@@ -138,7 +139,7 @@ function withoutListing({ listing: _, ...snapshot }: Snapshot): Snapshot {
 }
 
 export function snapshotSettings(settings: ReconcileSettings): SnapshotSettings {
-  return { plan: settings.plan, zones: Object.keys(settings.launch.subnets).sort() }
+  return snapshotSettingsOf(settings.plan, settings.launch)
 }
 
 /** EC2 is asked once a minute, and whenever a launch can only be found by its tag. */
@@ -212,7 +213,7 @@ async function endPass(
     ...number(done.events, {
       atMs: plan.nowMs,
       writer: `r${String(plan.epoch)}`,
-      from: plan.actions.length * 2,
+      from: plan.actions.length * 2 + plan.notices.length,
     }),
   ])
   const nowMs = clock.now()

@@ -9,7 +9,7 @@ import { byKey } from '../../base/order.ts'
 import { typesByName } from '../../catalog/catalog.ts'
 import type { Assignment } from '../../model/assignment.ts'
 import { suiteOf } from '../../model/burn-in.ts'
-import type { Launch } from '../../model/launch.ts'
+import { imageAskedFor, type Launch } from '../../model/launch.ts'
 import type { InstanceType } from '../../model/machine.ts'
 import type { Machine, Node } from '../../model/node.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
@@ -21,6 +21,7 @@ export type DealtInstance = {
   readonly arn: string
   readonly instanceType: string
   readonly zone: string
+  readonly imageId?: string | undefined
 }
 
 export type Dealing = {
@@ -59,7 +60,9 @@ export function dealInstances({ launch, instances, draft, snapshot }: DealContex
   open.slice(0, fresh.length).forEach((claim, i) => {
     const instance = fresh[i]
     if (instance === undefined) return
-    const machine = machineOf(instance, { claim, snapshot, nowMs: snapshot.nowMs })
+    const imageId = imageAskedFor(launch, instance)
+    const dealt = { ...instance, imageId }
+    const machine = machineOf(dealt, { claim, snapshot, nowMs: snapshot.nowMs })
     const suite = suiteOf(pool?.spec.burnIn, machine)
     nodes.push({
       ...claim,
@@ -109,5 +112,6 @@ export function machineOf(instance: DealtInstance, context: MachineContext): Mac
       priceOf(snapshot, { ...instance, capacityType: claim.capacityType, pool: claim.pool }) ??
       claim.claim.dearestUsdPerHour,
     launchedAtMs: nowMs,
+    ...(instance.imageId === undefined ? {} : { imageId: instance.imageId }),
   }
 }

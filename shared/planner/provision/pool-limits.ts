@@ -3,7 +3,8 @@
  *
  * A machine counts as it is, from its claim until EC2 says that it is gone; a claim counts as its
  * dearest and largest candidate, since any of them may come. So no answer of EC2's can carry a pool
- * over its limits.
+ * over its limits. Here, too, it is seen to that what brakes hold back is bought one machine at a
+ * time, or not at all.
  */
 import { typesByName } from '../../catalog/catalog.ts'
 import {
@@ -17,9 +18,11 @@ import type { InstanceType } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
 import type { Reason } from '../../model/status.ts'
+import type { Buying } from '../brake/burn-ins.ts'
 import type { Draft } from '../fold.ts'
 import { DIMENSIONS, type Dimension } from '../quota/policy.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { openBuyingBrake } from './buying-brake.ts'
 import { shapeOf, type Offer } from './offers.ts'
 
 type Use = { cpuMilli: number; memoryMib: number; gpuMilli: number; usdPerHour: number }
@@ -33,7 +36,7 @@ export type PoolBook = {
   allows(offer: Offer): boolean
   /** True when one more machine may be bought that could be any the claim may bring. */
   holds(claim: Pick<Node, 'pool' | 'claim'>): boolean
-  charge(pool: string, claim: Charge): void
+  charge(pool: string, claim: Node['claim']): void
   /** Call what it returns to have the book charged as it is now. */
   mark(): () => void
   /** True when it might, if the nodes were gone and the others had been bought. */
@@ -46,18 +49,12 @@ export type PoolBook = {
   readonly blocked: ReadonlySet<string>
 }
 
-/** `onTrial`: pools that are bought one machine at a time. */
-export function openPoolBook(
-  snapshot: Snapshot,
-  draft: Draft,
-  onTrial: ReadonlySet<string>,
-): PoolBook {
+export function openPoolBook(snapshot: Snapshot, draft: Draft, buying: Buying): PoolBook {
   const types = typesByName(snapshot.catalog)
   const pools = new Map(snapshot.pools.map((pool) => [pool.name, pool]))
   const uses = new Map<string, Use>()
   const blocked = new Set<string>()
-  /** Pools on trial that have their one machine on the way. */
-  const busy = new Set<string>()
+  const brake = openBuyingBrake(snapshot, draft, buying)
   const useOf = (pool: string): Use => {
     const known = uses.get(pool)
     if (known !== undefined) return known
@@ -65,23 +62,22 @@ export function openPoolBook(
     uses.set(pool, fresh)
     return fresh
   }
-  const count: PoolBook['charge'] = (pool, charge) => {
+  const count = (pool: string, charge: Charge): void => {
     add(useOf(pool), charge, 1)
   }
   for (const node of draft.nodes.values()) {
     count(node.pool, chargeOf(node, types))
-    if (onTrial.has(node.pool) && COMING.includes(node.phase)) busy.add(node.pool)
   }
   return {
     charge: (pool, claim) => {
       count(pool, claim)
-      if (onTrial.has(pool)) busy.add(pool)
+      brake.take({ pool, claim })
     },
-    mark: () => markOf(uses, busy),
+    mark: () => markOf(uses, brake.busy),
     blocked,
     holds: ({ pool: name, claim }) => {
       const pool = pools.get(name)
-      if (busy.has(name) || pool === undefined) return false
+      if (pool === undefined || brake.holds({ pool: name, claim })) return false
       const use = { ...useOf(name) }
       add(use, claim, 1)
       return isBelow(pool, use)
@@ -95,7 +91,7 @@ export function openPoolBook(
         const charge = { largest: shapeOf(own), dearestUsdPerHour: own.priceUsdPerHour }
         if (own.pool.name === offer.pool.name) add(use, charge, 1)
       }
-      return !busy.has(offer.pool.name) && isInside(offer, use)
+      return !brake.stops(offer) && isInside(offer, use)
     },
     shortFor: (offer) => {
       const use = useOf(offer.pool.name)
@@ -104,12 +100,10 @@ export function openPoolBook(
       // Where money is short, whatever is given up helps.
       return isInside(offer, { ...NO_USE, usdPerHour: use.usdPerHour }) ? short : DIMENSIONS
     },
-    allows: (offer) => !busy.has(offer.pool.name) && isInside(offer, useOf(offer.pool.name)),
+    allows: (offer) => !brake.stops(offer) && isInside(offer, useOf(offer.pool.name)),
     reason: (name) => {
-      if (busy.has(name)) {
-        const text = `machines of pool ${name} fail their burn-in: they are tried one at a time`
-        return { code: 'BrakeApplied', text }
-      }
+      const why = brake.reason(name)
+      if (why !== undefined) return why
       blocked.add(name)
       const pool = pools.get(name)
       const limits = pool === undefined ? '' : describeLimits(pool)
@@ -149,9 +143,6 @@ function add(use: Use, { largest, dearestUsdPerHour }: Charge, by: 1 | -1): void
   for (const own of DIMENSIONS) use[own] += by * largest[own]
   use.usdPerHour += by * dearestUsdPerHour
 }
-
-/** Phases of a machine that has not passed yet. */
-const COMING: readonly string[] = ['launching', 'booting', 'testing']
 
 /** True when one more machine of the offer stays below the pool's limits. */
 function isInside(offer: Offer, before: Use): boolean {
