@@ -31,6 +31,8 @@ export type Stage = {
   outUntilMs: number
   /** Machines that EC2's lists leave out. */
   readonly unlisted: Set<string>
+  /** Pools whose new machines boot a bad image. */
+  readonly badImages: Set<string>
   /** Ends what a step began, at its time or when the faults end. */
   readonly mends: Set<() => void>
 }
@@ -143,6 +145,12 @@ const acts: Acts = {
     stage.unlisted.add(instanceId)
     mendAfter(stage, forMs, () => {
       stage.unlisted.delete(instanceId)
+    })
+  },
+  'bad-image': (stage, { pool, forMs }) => {
+    stage.badImages.add(pool)
+    mendAfter(stage, forMs, () => {
+      stage.badImages.delete(pool)
     })
   },
   'machine-death': (stage, _, key) => {

@@ -16,7 +16,13 @@ import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 
 export type HardwareFault =
-  'none' | 'for ever' | 'until a reset' | 'until a reboot' | 'now and then'
+  | 'none'
+  | 'for ever'
+  | 'until a reset'
+  | 'until a reboot'
+  | 'now and then'
+  /** What it boots makes every check fail; its hardware is sound. */
+  | 'a bad image'
 
 type Luck = { readonly chance: Chance; readonly faults: Faults }
 
@@ -79,12 +85,12 @@ export function look({ name, check }: AskedCheck, looked: Look): CheckResult | '
     ? chance.pick(`odd ${key}`, ['UNKNOWN', 'INFRA', 'hangs'] as const)
     : undefined
   if (odd === 'hangs') return odd
-  const isSeen = gpus.length === 0 || isAboutGpus(check)
+  const isSeen = gpus.length === 0 || isAboutGpus(check) || fault === 'a bad image'
   const isThere = fault === 'now and then' ? chance.of(`comes ${key}`) < COMES : !isGood(fault)
   const verdict = odd ?? (isSeen && isThere ? 'FAIL' : 'PASS')
   const result: CheckResult = { name, verdict, measures: {}, text: verdict.toLowerCase() }
   if (verdict !== 'FAIL') return result
-  const [gpu] = gpus
+  const [gpu] = fault === 'a bad image' ? [] : gpus
   return {
     ...result,
     ...(fault === 'until a reboot' ? { needs: 'reboot' } : {}),

@@ -29,6 +29,8 @@ export type MachineSetup = {
   readonly faults: Faults
   /** The main table as it stands. */
   readonly peek: (key: Key) => Item | undefined
+  /** No check passes on what it boots. */
+  readonly hasBadImage: boolean
 }
 
 export type Process = {
@@ -84,7 +86,7 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     setup,
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
-    fault: faultOf(name, instance, setup),
+    fault: setup.hasBadImage ? 'a bad image' : faultOf(name, instance, setup),
     gpus: gpusOf(instance),
     ...{ bootId: '', persisted: undefined, run: undefined, isHung: false, deferred: [] },
     ...{ beating: undefined, pids: 100, checks: 0, restarts: 0 },

@@ -51,6 +51,8 @@ export type FaultKnobs = {
   readonly badGpus: number
   /** Times a day that a machine in service breaks, unseen until it is tested again. */
   readonly wearPerDay: number
+  /** Times a day that what a pool boots is bad for a while: none of its new machines passes. */
+  readonly badImagesPerDay: number
   readonly flakyChecks: number
   readonly agentHangsPerDay: number
   readonly agentRestartsPerDay: number
@@ -96,6 +98,7 @@ const CALM: FaultKnobs = {
   badHardware: 0,
   badGpus: 0,
   wearPerDay: 0,
+  badImagesPerDay: 0,
   flakyChecks: 0,
   agentHangsPerDay: 0,
   agentRestartsPerDay: 0,
@@ -137,6 +140,7 @@ const ORDINARY: FaultKnobs = {
   badHardware: 0.005,
   badGpus: 0.01,
   wearPerDay: 0.1,
+  badImagesPerDay: 0.1,
   flakyChecks: 0.005,
   agentHangsPerDay: 0.5,
   agentRestartsPerDay: 1,
@@ -177,6 +181,7 @@ const HEAVY: FaultKnobs = {
   badHardware: 0.08,
   badGpus: 0.25,
   wearPerDay: 2,
+  badImagesPerDay: 2,
   flakyChecks: 0.05,
   agentHangsPerDay: 6,
   agentRestartsPerDay: 8,

@@ -56,6 +56,8 @@ export type Happening =
   | { readonly kind: 'reboot' }
   /** Hardware breaks, and nobody sees it. */
   | { readonly kind: 'wear' }
+  /** Machines of the pool that come into being now fail their burn-in, all of them. */
+  | { readonly kind: 'bad-image'; readonly pool: string; readonly forMs: number }
   // Agents and what they run
   | { readonly kind: 'hang'; readonly forMs: number; readonly everybody?: boolean }
   | { readonly kind: 'agent-restart' }
@@ -422,6 +424,11 @@ const strikes: Readonly<Record<string, Strike>> = {
     forMs: minutes(chance, key, { min: 10, max: 120 }),
   }),
   stray: () => ({ kind: 'stray' }),
+  'bad-image': (chance, key) => ({
+    kind: 'bad-image',
+    pool: chance.pick(`pool ${key}`, ['general', 'general', 'quiet', 'gpu']),
+    forMs: minutes(chance, key, { min: 5, max: 90 }),
+  }),
   impair: () => ({ kind: 'impair' }),
   'machine-death': () => ({ kind: 'machine-death' }),
   reboot: () => ({ kind: 'reboot' }),
@@ -448,6 +455,7 @@ export function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather
     drought: knobs.droughtsPerDay,
     price: knobs.priceLeapsPerDay,
     stray: knobs.straysPerDay,
+    'bad-image': knobs.badImagesPerDay,
     impair: knobs.machineDeathsPerDay / 2,
     'machine-death': knobs.machineDeathsPerDay,
     reboot: knobs.rebootsPerDay,

@@ -17,6 +17,7 @@ import {
   memoryInstallation,
 } from '#shared/controllers/reconcile/memory-installation.ts'
 import type { ReconcileSettings } from '#shared/controllers/reconcile/settings.ts'
+import { TAGS } from '#shared/model/launch.ts'
 import { quotaPolicySchema } from '#shared/model/quota-policy.ts'
 import { makeMemoryStore } from '#shared/store/memory-store.ts'
 import type { Change } from '#shared/store/store.ts'
@@ -106,6 +107,7 @@ export function makeWorld(setup: WorldSetup): World {
     capacityOf: (own) => capacities.get(placeOf(own)) ?? 0,
     outUntilMs: 0,
     unlisted: new Set(),
+    badImages: new Set(),
     mends: new Set(),
   }
   late.stage = stage
@@ -163,7 +165,10 @@ function makeEc2({ setup, scheduler, chance, faults }: Base, late: Late): Memory
     const instance = ec2.instance(instanceId)
     const { backends, mirror } = late
     if (instance === undefined || backends === undefined || mirror === undefined) return
-    const machine = makeMachine({ backends, chance, faults, peek: mirror.get }, instance)
+    const hasBadImage = late.stage?.badImages.has(instance.tags[TAGS.pool] ?? '') === true
+    if (hasBadImage) faults.note()
+    const setup = { backends, chance, faults, peek: mirror.get, hasBadImage }
+    const machine = makeMachine(setup, instance)
     late.machines.set(instanceId, machine)
     if (!faults.strikes('diesAtOnce', machine.name)) return
     const afterMs = chance.int(`death of ${machine.name}`, { min: 500, max: 60_000 })

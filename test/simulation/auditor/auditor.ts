@@ -10,6 +10,7 @@ import type { Auditor, Seen, Truth, Violation } from '../traffic.ts'
 import { makeAdmission } from './admission.ts'
 import { makeBooks } from './books.ts'
 import { makeBrakes } from './brakes.ts'
+import { makeBuyingBrakes } from './buying-brakes.ts'
 import { makeConvergence } from './convergence.ts'
 import { makeEnds } from './ends.ts'
 import { makeFailures } from './failures.ts'
@@ -98,6 +99,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeLedger(knowledge),
     makeSilence(knowledge),
     makeBrakes(knowledge, log),
+    makeBuyingBrakes(knowledge),
     makeEnds(knowledge, { liars, log, sightings }),
     makeSeenInTime(knowledge),
     makeReclaim(knowledge),

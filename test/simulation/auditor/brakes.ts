@@ -13,7 +13,7 @@ import { TAGS } from '#shared/model/launch.ts'
 import type { Node } from '#shared/model/node.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Change } from '#shared/store/store.ts'
-import type { SeenOf } from '../traffic.ts'
+import type { SeenOf, Truth } from '../traffic.ts'
 import { brakeOf, kindOf, nodeOf, orderOf } from './items.ts'
 import { launchIdOf, type LaunchLog } from './launch-log.ts'
 import { isVoluntary } from './repack.ts'
@@ -30,16 +30,21 @@ const RELEASE_MS = LIMITS.brakeWindowMs + 120_000
 type Entry = { readonly node: string; readonly why: string; readonly atMs: number }
 type Condemned = Entry & { readonly pool: string; readonly scopes: readonly string[] }
 
-export function makeBrakes({ truth, books, passes }: Knowledge, log: LaunchLog): Rule {
-  const sizes = makeSizes(books.nodes.values())
-  const entries = new Map<string, Entry[]>()
-
-  const isReleased = (pool: string, atMs: number): boolean => {
+/** True while a person's order may lift the brakes of a pool. */
+export function makeIsReleased(truth: Truth): (pool: string, atMs: number) => boolean {
+  return (pool, atMs) => {
     const order = orderOf(truth.get(keys.order('pool', pool)))
     if (order?.verb === 'release-brake' && atMs - order.atMs < RELEASE_MS) return true
     const sinceMs = brakeOf(truth.get(keys.brake(pool)))?.release?.sinceMs
     return sinceMs !== undefined && atMs - sinceMs < RELEASE_MS
   }
+}
+
+export function makeBrakes({ truth, books, passes }: Knowledge, log: LaunchLog): Rule {
+  const sizes = makeSizes(books.nodes.values())
+  const entries = new Map<string, Entry[]>()
+
+  const isReleased = makeIsReleased(truth)
   const condemn = ({ scopes, pool, ...entry }: Condemned): Breach | undefined => {
     const released = isReleased(pool, entry.atMs)
     const found = scopes.map((scope) => {

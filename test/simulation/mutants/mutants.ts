@@ -205,6 +205,18 @@ export const MUTANTS: readonly Mutant[] = [
       by: `!releases.has(node.pool) && !isAllowed(entry) && nowMs < 0) return false`,
     },
   }),
+  mutant('a bad image is bought for everybody', '12', {
+    [planner('brake/burn-ins')]: {
+      replace: `if (record?.trippedAtMs === undefined) return undefined`,
+      by: `if (record?.trippedAtMs !== 0) return undefined`,
+    },
+  }),
+  mutant('each pass tries one more of a bad image', '12', {
+    [planner('provision/buying-brake')]: {
+      replace: `      if (!COMING.includes(node.phase)) continue`,
+      by: `      if (!COMING.includes(node.phase) || node.name !== '') continue`,
+    },
+  }),
   mutant('silence taken for death', 'silence', {
     [planner('observe/silence')]: {
       replace: `if (proof === undefined || !brakes.condemn(node, 'Lost')) return actions`,
