@@ -31,9 +31,13 @@ export class BurnIn extends Construct {
       memoryMib: 512,
       environment: core.environment,
       statements: [
-        onItems(tables.table, ['dynamodb:GetItem'], ['assign#*', 'report#*', 'verdict#*', 'node']),
+        onItems(
+          tables.table,
+          ['dynamodb:GetItem'],
+          ['assign#*', 'report#*', 'verdict#*', 'node', 'rates'],
+        ),
         onItems(tables.table, ['dynamodb:Query'], ['node']),
-        onItems(tables.table, ['dynamodb:PutItem'], ['verdict#*']),
+        onItems(tables.table, ['dynamodb:PutItem'], ['verdict#*', 'rates']),
         onItems(tables.history, ['dynamodb:GetItem', 'dynamodb:PutItem'], ['hardware#*']),
         onItems(tables.history, ['dynamodb:PutItem'], ['burn-in#*']),
       ],

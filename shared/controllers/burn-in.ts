@@ -20,6 +20,7 @@ import { VERDICT_ORDER, verdictNameSchema, verdictSchema, type Verdict } from '.
 import { appendBurnIn } from '../store/history.ts'
 import { keys } from '../store/keys.ts'
 import { absent, equal, type Change, type Store } from '../store/store.ts'
+import { countVerdicts } from './failure-rates.ts'
 import { remember, whyRefused, type HardwarePorts } from './hardware.ts'
 import { judge, refuse } from './judge.ts'
 
@@ -89,16 +90,19 @@ const REPORT_PREFIX = keys.report('').pk
 
 async function judgeEach(ports: BurnInPorts, arns: readonly string[]): Promise<void> {
   const failures: { arn: string; text: string }[] = []
+  const written: Verdict[] = []
   for (const arn of new Set(arns)) {
     // One node's trouble must not keep the others waiting for their verdicts.
     try {
       const result = await judgeReport(ports, arn)
+      if (result.outcome === 'written') written.push(result.verdict)
       const text = result.outcome === 'written' ? result.verdict.verdict : result.reason
       ports.log.info('burn-in looked at', { arn, outcome: result.outcome, seen: text })
     } catch (error) {
       failures.push({ arn, text: describeError(error) })
     }
   }
+  await countVerdicts(ports, written)
   if (failures.length > 0) throw new BurnInError(failures)
 }
 

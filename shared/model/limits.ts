@@ -247,6 +247,14 @@ export const LIMITS = {
   checksPerSuiteMax: 50,
   /** Slow boots of slow machines are no reason to fail one. */
   burnInTimeoutSeconds: 300,
+  /** A hall of bad machines is emptied within weeks, and new machines come to it. */
+  rateHalfLifeMs: 7 * 86_400_000,
+  /** Of types, zones and images that failures are counted by; the lightest goes first. 30 KB. */
+  ratesKept: 300,
+  /** A month after its only machine a place is forgotten. */
+  rateLeastWeight: 0.05,
+  /** How often counts are written again when another was faster; a lost one does no harm. */
+  rateWriteAttempts: 5,
   /** A rejected GPU is tested again after so long: somebody may have mended it meanwhile. */
   hardwareRejectedMs: 30 * 86_400_000,
   /** After the first INFRA; twice as long after the next. */

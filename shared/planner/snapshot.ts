@@ -12,6 +12,7 @@ import type { InstanceType, ListedInstance, Offering } from '../model/machine.ts
 import type { Node } from '../model/node.ts'
 import type { Proposal } from '../model/proposal.ts'
 import type { QuotaPolicyName } from '../model/quota-policy.ts'
+import type { Rates } from '../model/rates.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem, TeamItem, WorkloadItem } from '../model/spec-item.ts'
 import type { PoolStatus, TeamStatus, WorkloadStatus } from '../model/status.ts'
@@ -56,6 +57,8 @@ export type Snapshot = {
   readonly brakes: readonly Brake[]
   /** What `repack` found last. */
   readonly proposal?: Proposal
+  /** How often machines failed their burn-in lately, by type, zone and image. */
+  readonly rates?: Rates
   readonly catalog: readonly InstanceType[]
   readonly offerings: readonly Offering[]
   /** Only where EC2 was asked in this pass: *not listed* is not *none*. */

@@ -16,6 +16,7 @@ import { isUnfair, partsByDeficit } from './provision/deficit.ts'
 import { byRight, demandsOf, type Demand } from './demand.ts'
 import type { Draft } from './fold.ts'
 import type { IdMaker } from './ids.ts'
+import { openPenalty } from './provision/failure-penalty.ts'
 import { hasHeadroom, keepHeadroom } from './provision/headroom.ts'
 import { launchAll } from './provision/launch-claims.ts'
 import { offersOf } from './provision/offers.ts'
@@ -105,8 +106,9 @@ function seek(demands: readonly Demand[], context: SupplyContext, split?: Split)
   const shortages = [...snapshot.shortages, ...context.shortages]
   const offers = offersOf({ ...snapshot, shortages })
   const limits = openPoolBook(snapshot, draft, brakes.buying())
-  const weigh = openWeigh(shortages, snapshot.nowMs)
-  const seeking = { snapshot, board, offers, limits, ids, weigh, worthOf, proposed }
+  const penalty = openPenalty(snapshot)
+  const weigh = openWeigh(shortages, snapshot.nowMs, penalty)
+  const seeking = { snapshot, board, offers, limits, ids, weigh, penalty, worthOf, proposed }
   const rounds: Round[] = []
   const book = { found: new Map(), actions: [], lacking: new Map(), short: [] }
   const desk: GangDesk = { ...book, context: seeking, draft, rounds, claims: [] }

@@ -18,6 +18,7 @@ export const keys = {
   signal: (instanceId: string) => key(`signal#${instanceId}`, 'signal'),
   ...agentKeys,
   verdict: (node: string) => key(`verdict#${node}`, 'verdict'),
+  rates: () => key('rates', 'rates'),
   market: (zone: string) => key(`market#${zone}`, 'market'),
   marketShapes: () => key('market#shapes', 'shapes'),
   proposal: () => key('proposal', 'proposal'),

@@ -20,6 +20,7 @@ import {
 import { launchSchema } from '../model/launch.ts'
 import { nodeSchema } from '../model/node.ts'
 import { proposalSchema } from '../model/proposal.ts'
+import { ratesSchema } from '../model/rates.ts'
 import { beatSchema, reportSchema } from '../model/report.ts'
 import { specItemSchema } from '../model/spec-item.ts'
 import { statusSchema } from '../model/status.ts'
@@ -34,6 +35,7 @@ const SCHEMAS = {
   report: reportSchema,
   beat: beatSchema,
   verdict: verdictSchema,
+  rates: ratesSchema,
   market: marketSchema,
   'market-shapes': marketShapesSchema,
   launch: launchSchema,
@@ -62,7 +64,7 @@ function kindOfKey({ pk, sk }: Key): Kind | 'ignored' | undefined {
 }
 
 /** Kinds that a plan does not need. */
-const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision', 'rates'])
+const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision'])
 
 /** Kinds whose items name the machine that wrote them, which must be the one its key names. */
 const BY_ARN: ReadonlySet<string> = new Set(['report', 'beat', 'assignment'])

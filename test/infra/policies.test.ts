@@ -95,6 +95,7 @@ describe('each kind of item', () => {
       'order',
       'pass',
       'proposal',
+      'rates',
       'report#*',
       'revision#*',
       'shortage',

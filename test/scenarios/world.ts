@@ -252,6 +252,13 @@ const verbs: Readonly<Record<string, Verb>> = {
       untilMs: world.nowMs + LIMITS.shortageFirstMs,
     })
   },
+  /** `rate m7a.large us-east-1a failed=3 passed=9`, and `image=ami-1` where the pool names one. */
+  rate: (world, [instanceType = '', zone = '', ...rest]) => {
+    const { failed = 0, passed = 0, image } = documentOf(rest) as Record<string, number>
+    const counts = { failed, passed, ...(image === undefined ? {} : { imageId: String(image) }) }
+    const rates = [...(world.rates?.rates ?? []), { instanceType, zone, ...counts }]
+    world.rates = { kind: 'rates', revision: 1, atMs: world.nowMs, rates }
+  },
   market: (world, words) => {
     const { types, zones } = documentOf(words) as { types?: string[]; zones?: string[] }
     world.offerings = world.offerings.filter(

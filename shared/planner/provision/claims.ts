@@ -15,6 +15,7 @@ import { exposureOf, type Board, type Slot } from '../place/board.ts'
 import { afterTaking, deviceFit } from '../place/devices.ts'
 import type { Content, Want } from '../place/fill.ts'
 import { isZoned } from '../place/topology.ts'
+import { isTempting } from './failure-penalty.ts'
 import { makeOfferTest, shapeOf, type Offer } from './offers.ts'
 import { ALL_RUNTIMES, PROCESS } from './pool-runtimes.ts'
 import type { ProvisionContext } from './provision-context.ts'
@@ -107,6 +108,7 @@ export function candidatesFor(
       own.capacityType === offer.capacityType &&
       own.type.architecture === offer.type.architecture &&
       context.weigh(own) <= highest + 1e-9 &&
+      !isTempting(own, offer, context.penalty) &&
       (!pinned || own.zone === offer.zone) &&
       holds(own, contents) &&
       tests.every((suits) => suits(own)) &&

@@ -36,7 +36,8 @@ export type Headroom = {
   readonly short: number
 }
 
-export type HeadroomContext = WantContext & Pick<ProvisionContext, 'limits' | 'ids' | 'weigh'>
+export type HeadroomContext = WantContext &
+  Pick<ProvisionContext, 'limits' | 'ids' | 'weigh' | 'penalty'>
 
 export function hasHeadroom({ spec, deletedAtMs }: PoolItem): boolean {
   return deletedAtMs === undefined && spec.headroom !== undefined

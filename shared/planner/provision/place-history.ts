@@ -5,7 +5,8 @@
  * The first is a shortage like any other: the next try goes somewhere else. A place that was taken
  * back from may have plenty left, and in a storm every place has been; so it stays open, and only
  * weighs more for a while, the more often it happened. A shortage that is over weighs like that
- * too, for an hour.
+ * too, for an hour. And where machines fail their burn-in often, each weighs more for as long as
+ * that is remembered (`failure-penalty.ts`).
  */
 import { groupBy } from '../../base/order.ts'
 import { LIMITS } from '../../model/limits.ts'
@@ -13,6 +14,7 @@ import type { Shortage } from '../../model/facts.ts'
 import type { Action } from '../actions.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { NO_PENALTY, type Penalty } from './failure-penalty.ts'
 import type { Offer } from './offers.ts'
 import { isClosed, rememberShortages, SPOT_INTERRUPTION } from './shortage.ts'
 
@@ -68,12 +70,18 @@ const MOST_COUNTED = 3
 /** What an offer costs to whoever weighs places against each other: USD an hour and a surcharge. */
 export type Weigh = (offer: Offer) => number
 
-export function openWeigh(shortages: readonly Shortage[], nowMs: number): Weigh {
+export function openWeigh(
+  shortages: readonly Shortage[],
+  nowMs: number,
+  penalty: Penalty = NO_PENALTY,
+): Weigh {
   const recent = shortages.filter((own) => own.untilMs + LIMITS.shortageMaxMs > nowMs)
   const failures = new Map(recent.map((own) => [placeKey(own), own.failures]))
-  if (failures.size === 0) return ({ priceUsdPerHour }) => priceUsdPerHour
-  return ({ type, zone, capacityType, priceUsdPerHour }) => {
+  if (failures.size === 0 && penalty === NO_PENALTY) return ({ priceUsdPerHour }) => priceUsdPerHour
+  return (offer) => {
+    const { type, zone, capacityType, priceUsdPerHour } = offer
     const count = failures.get(placeKey({ instanceType: type.name, zone, capacityType })) ?? 0
-    return priceUsdPerHour * (1 + WEIGHT * Math.min(count, MOST_COUNTED))
+    const surcharge = 1 + WEIGHT * Math.min(count, MOST_COUNTED)
+    return priceUsdPerHour * surcharge * penalty(offer)
   }
 }

@@ -7,6 +7,7 @@ import type { Board } from '../place/board.ts'
 import type { Want } from '../place/fill.ts'
 import type { IdMaker } from '../ids.ts'
 import type { Snapshot } from '../snapshot.ts'
+import type { Penalty } from './failure-penalty.ts'
 import type { Offer } from './offers.ts'
 import type { Weigh } from './place-history.ts'
 import type { PoolBook } from './pool-limits.ts'
@@ -19,6 +20,7 @@ export type ProvisionContext = {
   readonly offersFor: ReadonlyMap<Want, readonly Offer[]>
   readonly limits: PoolBook
   readonly weigh: Weigh
+  readonly penalty: Penalty
   readonly ids: IdMaker
   readonly worthOf?: WorthOf | undefined
   /** What is bought before anything else, each once; whatever is bought goes off this list. */

@@ -19,7 +19,7 @@ export type Round = {
 }
 
 export type RoundContext = WantContext &
-  Pick<ProvisionContext, 'limits' | 'ids' | 'weigh' | 'worthOf' | 'proposed'>
+  Pick<ProvisionContext, 'limits' | 'ids' | 'weigh' | 'penalty' | 'worthOf' | 'proposed'>
 
 export type Found = {
   readonly context: RoundContext
