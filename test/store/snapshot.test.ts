@@ -109,6 +109,15 @@ describe('snapshot', () => {
     expect(snapshotOf(items.toReversed(), context)).toEqual(snapshot)
   })
 
+  it('has the counts of burn-ins, if there are any that can be read', () => {
+    const rate = { instanceType: 'm7a.large', zone: 'us-east-1a', failed: 1, passed: 2.5 }
+    const item: Item = { ...keys.rates(), kind: 'rates', revision: 3, atMs: NOW_MS, rates: [rate] }
+    expect(snapshotOf([item], context).rates).toMatchObject({ rates: [rate] })
+    expect(snapshotOf([], context).rates).toBeUndefined()
+    const odd = snapshotOf([{ ...item, rates: 'many' }], context)
+    expect([odd.rates, odd.invalid.map((own) => own.key)]).toEqual([undefined, ['rates/rates']])
+  })
+
   it('keeps the list of what can be bought while the market says the same', () => {
     const market = (): Item => ({
       ...keys.market('us-east-1a'),
