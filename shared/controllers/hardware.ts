@@ -6,7 +6,7 @@
  * before anything is tested.
  */
 import type { Clock } from '../cloud/clock.ts'
-import { isAboutGpus } from '../model/burn-in.ts'
+import { HARDWARE_RESULT, isAboutGpus } from '../model/burn-in.ts'
 import { hardwareSchema, setIdOf, type GpuIdentity, type Hardware } from '../model/hardware.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Assignment } from '../model/assignment.ts'
@@ -40,7 +40,7 @@ export async function whyRefused(
   const what = bad.id.startsWith('set:') ? 'these GPUs together' : bad.id
   const when = new Date(bad.atMs).toISOString().slice(0, 10)
   const text = `${what} failed on ${when} in ${bad.node}: ${bad.text}`.slice(0, 500)
-  return { name: 'hardware', verdict: 'FAIL', measures: {}, text }
+  return { name: HARDWARE_RESULT, verdict: 'FAIL', measures: {}, text }
 }
 
 export type Judged = {

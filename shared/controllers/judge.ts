@@ -7,7 +7,7 @@
  */
 import { groupBy } from '../base/order.ts'
 import type { Assignment } from '../model/assignment.ts'
-import { isAboutGpus, type AskedCheck } from '../model/burn-in.ts'
+import { HARDWARE_RESULT, isAboutGpus, type AskedCheck } from '../model/burn-in.ts'
 import { breachesOf } from '../model/measures.ts'
 import type { Report } from '../model/report.ts'
 import { worst, type CheckResult, type Verdict } from '../model/verdict.ts'
@@ -93,7 +93,7 @@ const canMeasure = ({ verdict }: CheckResult): boolean => verdict === 'PASS' || 
 function namelessGpus(asked: readonly AskedCheck[], { gpus = [] }: Report): CheckResult[] {
   if (gpus.length > 0 || !asked.some(({ check }) => isAboutGpus(check))) return []
   const text = 'the agent names no GPU; was the driver up when it started?'
-  return [{ name: 'hardware', verdict: 'UNKNOWN', measures: {}, text }]
+  return [{ name: HARDWARE_RESULT, verdict: 'UNKNOWN', measures: {}, text }]
 }
 
 function no(reason: string): Judgement {

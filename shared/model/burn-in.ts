@@ -38,8 +38,11 @@ export type MeasureLimit = z.infer<typeof measureLimitSchema>
 
 const seconds = (most: number): z.ZodInt => z.int().min(1).max(most)
 
+/** The result that tells of the machine's GPUs as they are known, whatever was asked. */
+export const HARDWARE_RESULT = 'hardware'
+
 /** What results are called that nobody asked for by that name. */
-const RESERVED: readonly string[] = ['gpu-reset', 'hardware']
+const RESERVED: readonly string[] = ['gpu-reset', HARDWARE_RESULT]
 const ownNameSchema = nameSchema.refine((name) => !RESERVED.includes(name), {
   error: `must not be one of ${RESERVED.join(', ')}: drover calls results of its own so`,
 })

@@ -7,6 +7,7 @@
  * because its GPU is known to be bad says nothing of its make.
  */
 import { groupBy } from '../../base/order.ts'
+import { HARDWARE_RESULT } from '../../model/burn-in.ts'
 import type { MakeRecord } from '../../model/facts.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
@@ -42,7 +43,7 @@ export function endingsOf(snapshot: Snapshot, actions: readonly Action[]): reado
     const trialMs = snapshot.settings.bootDeadlineMs + deadlineMs - startedAtMs
     return [
       {
-        ...{ node, passed, isRefused: checks.length === 1 && checks[0]?.name === REFUSAL },
+        ...{ node, passed, isRefused: checks.length === 1 && checks[0]?.name === HARDWARE_RESULT },
         make: makeOfMachine(node, machine, pools.get(node.pool)),
         instanceId: machine.instanceId,
         usdPerHour: machine.priceUsdPerHour,
@@ -51,9 +52,6 @@ export function endingsOf(snapshot: Snapshot, actions: readonly Action[]): reado
     ]
   })
 }
-
-/** The check that stands alone where a machine was refused untested. */
-const REFUSAL = 'hardware'
 
 type Told = {
   readonly name: string

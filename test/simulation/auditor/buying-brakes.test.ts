@@ -6,7 +6,7 @@ import { herd, node, START_MS, type Hand } from './hand-made.ts'
 const RULE = '12 brakes on buying'
 
 const burnInWith = (name: string) => ({
-  ...{ attempt: 1, tries: 1, unknowns: 0, suite: 'cpu', startedAtMs: 0, deadlineMs: 1 },
+  ...{ attempt: 1, tries: 1, unknowns: 0, mended: [], suite: 'cpu', startedAtMs: 0, deadlineMs: 1 },
   checks: [{ name, verdict: 'FAIL', measures: {}, text: '' } satisfies CheckResult],
 })
 
