@@ -21,7 +21,7 @@ import { appendBurnIn } from '../store/history.ts'
 import { keys } from '../store/keys.ts'
 import { absent, equal, type Change, type Store } from '../store/store.ts'
 import { countVerdicts } from './failure-rates.ts'
-import { remember, whyRefused, type HardwarePorts } from './hardware.ts'
+import { remember, whyRefused, withCertificate, type HardwarePorts } from './hardware.ts'
 import { judge, refuse } from './judge.ts'
 
 export type BurnInPorts = {
@@ -125,8 +125,10 @@ export async function judgeReport(ports: BurnInPorts, arn: string): Promise<Burn
   const judgement = judge(facts)
   if (judgement.judged) {
     const told = report.data.burnIn?.checks ?? []
-    const judged = { verdict: judgement.verdict, told, gpus, assignment: assignment.data }
-    return keepVerdict(ports, judgement.verdict, async () => {
+    const found = { verdict: judgement.verdict, gpus, assignment: assignment.data }
+    const verdict = await withCertificate(ports, found)
+    const judged = { ...found, verdict, told }
+    return keepVerdict(ports, verdict, async () => {
       await remember(ports, judged)
       await record(ports, judged)
     })

@@ -29,18 +29,41 @@ export async function whyRefused(
   { arn, gpus }: { arn: string; gpus: readonly GpuIdentity[] },
 ): Promise<CheckResult | undefined> {
   if (gpus.length === 0) return undefined
-  const ids = [...gpus.map((own) => own.uuid), setIdOf(gpus)]
-  const items = await Promise.all(ids.map((id) => history.get(historyKeys.hardware(id))))
-  const known = items.flatMap((item) => hardwareSchema.safeParse(item).data ?? [])
   const sinceMs = clock.now() - LIMITS.hardwareRejectedMs
-  const bad = known.find(
-    (own) => own.state === 'rejected' && own.arn !== arn && own.atMs >= sinceMs,
+  const bad = (await recordsOf(history, gpus)).find(
+    (own) => own?.state === 'rejected' && own.arn !== arn && own.atMs >= sinceMs,
   )
   if (bad === undefined) return undefined
   const what = bad.id.startsWith('set:') ? 'these GPUs together' : bad.id
   const when = new Date(bad.atMs).toISOString().slice(0, 10)
   const text = `${what} failed on ${when} in ${bad.node}: ${bad.text}`.slice(0, 500)
   return { name: HARDWARE_RESULT, verdict: 'FAIL', measures: {}, text }
+}
+
+const isAdmitting = ({ verdict }: Verdict): boolean => verdict === 'PASS' || verdict === 'WARN'
+
+/** Says of an admitting verdict on the short suite whether its GPUs hold what that asks for. */
+export async function withCertificate(
+  { history, clock }: HardwarePorts,
+  { verdict, gpus, assignment }: Omit<Judged, 'told'>,
+): Promise<Verdict> {
+  const { certificate } = assignment.burnIn ?? {}
+  if (certificate === undefined || !isAdmitting(verdict) || gpus.length === 0) return verdict
+  const sinceMs = clock.now() - certificate.withinMs
+  const known = await recordsOf(history, gpus)
+  const isHeld = (own: Hardware | undefined): boolean =>
+    own?.state === 'certified' && own.suite === certificate.suite && own.atMs >= sinceMs
+  return { ...verdict, certified: known.every(isHeld) }
+}
+
+/** Of each GPU and of all together, undefined for those of which nothing is known. */
+async function recordsOf(
+  history: HardwarePorts['history'],
+  gpus: readonly GpuIdentity[],
+): Promise<readonly (Hardware | undefined)[]> {
+  const ids = [...gpus.map((own) => own.uuid), setIdOf(gpus)]
+  const items = await Promise.all(ids.map((id) => history.get(historyKeys.hardware(id))))
+  return items.map((item) => hardwareSchema.safeParse(item).data)
 }
 
 export type Judged = {
@@ -68,7 +91,9 @@ export function hardwareOf({ verdict, told, gpus, assignment }: Judged): readonl
     const serial = gpus.find((gpu) => gpu.uuid === id)?.serial
     return { ...common, id, ...(serial === undefined ? {} : { serial }), state, text }
   }
-  if (verdict.verdict === 'PASS' || verdict.verdict === 'WARN') {
+  if (isAdmitting(verdict)) {
+    // The short suite renews nothing: the certificate it went by is still the last deep look.
+    if (assignment.burnIn?.certificate !== undefined) return []
     return [...gpus.map(({ uuid }) => uuid), setIdOf(gpus)].map((id) => own(id, 'certified', ''))
   }
   if (verdict.verdict !== 'FAIL') return []

@@ -17,6 +17,9 @@ export const gpuShareSchema = z.object({
 })
 export type GpuShare = z.infer<typeof gpuShareSchema>
 
+export const certificateSchema = z.object({ suite: z.string(), withinMs: z.int() })
+export type AskedCertificate = z.infer<typeof certificateSchema>
+
 export const stopReasonSchema = z.object({ code: z.string(), text: z.string() })
 
 /** What reconcile has seen fail of one replica. */
@@ -69,7 +72,13 @@ export const assignmentSchema = z.object({
   templates: z.record(z.string(), templateSchema),
   replicas: z.array(boundReplicaSchema),
   burnIn: z
-    .object({ attempt: z.int().min(1), suite: z.string(), checks: z.array(askedCheckSchema) })
+    .object({
+      attempt: z.int().min(1),
+      suite: z.string(),
+      checks: z.array(askedCheckSchema),
+      /** For `burn-in`: whose certificate, and how young, lets the short suite do. */
+      certificate: certificateSchema.optional(),
+    })
     .optional(),
   drain: z.object({ deadlineMs: z.int(), reason: z.string() }).optional(),
 })

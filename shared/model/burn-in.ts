@@ -316,6 +316,22 @@ export function suiteOf(burnIn: BurnInSpec = DEFAULT, known?: Known): Suite {
   return speller(burnIn)(known?.gpuCount)
 }
 
+/**
+ * The suite in short, for GPUs that were certified by the whole of it a while ago: minutes where
+ * that takes an hour. Undefined where it has no short form, or the machine no GPU.
+ */
+export function shortSuiteOf(burnIn: BurnInSpec, { gpuCount }: Known): Suite | undefined {
+  if (gpuCount === 0 || !burnIn.checks.includes(LONG)) return undefined
+  return suiteOf(shortened(burnIn), { gpuCount })
+}
+
+const LONG = 'gpu-deep' satisfies Preset
+const SHORT = 'gpu-quick' satisfies Preset
+
+const shortened = remembered(({ checks, ...burnIn }: BurnInSpec): BurnInSpec =>
+  frozen({ ...burnIn, checks: checks.map((entry) => (entry === LONG ? SHORT : entry)) }),
+)
+
 const DEFAULT = frozen(burnInSchema.parse({}))
 
 const speller = remembered((burnIn: BurnInSpec) =>

@@ -257,6 +257,8 @@ export const LIMITS = {
   rateWriteAttempts: 5,
   /** A rejected GPU is tested again after so long: somebody may have mended it meanwhile. */
   hardwareRejectedMs: 30 * 86_400_000,
+  /** A certificate is believed so long where the pool does not say how often it wants tests. */
+  certificateMs: 30 * 86_400_000,
   /** After the first INFRA; twice as long after the next. */
   burnInRetryMs: 10_000,
 

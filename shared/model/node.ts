@@ -118,6 +118,8 @@ export const nodeSchema = z.object({
       retryAtMs: z.int().optional(),
       /** Rungs of the pool's ladder that were tried in the present test, in their order. */
       mended: z.array(rungSchema).default([]),
+      /** It is the short suite, which admits nothing but GPUs that hold a certificate. */
+      short: z.boolean().optional(),
       /** While it is being rebooted: since when, and when EC2 was asked last. */
       reboot: z.object({ sinceMs: z.int(), lastTryMs: z.int() }).optional(),
       suite: z.string(),

@@ -61,6 +61,8 @@ export const verdictSchema = z.object({
   checks: z.array(checkResultSchema),
   /** It was refused untested, for what is known of its hardware. */
   refused: z.boolean().optional(),
+  /** Each of its GPUs, and all together, hold the certificate that the assignment asks for. */
+  certified: z.boolean().optional(),
   atMs: z.int(),
 })
 export type Verdict = z.infer<typeof verdictSchema>

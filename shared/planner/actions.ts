@@ -4,7 +4,7 @@
  * Actions say what to change in the words of the model; `fold.ts` turns them into items, and
  * reconcile alone turns those into writes and EC2 calls.
  */
-import type { BoundReplica, ReplicaFailures } from '../model/assignment.ts'
+import type { AskedCertificate, BoundReplica, ReplicaFailures } from '../model/assignment.ts'
 import type { AskedCheck } from '../model/burn-in.ts'
 import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
@@ -62,6 +62,8 @@ export type Action =
       readonly mended: readonly Rung[]
       readonly suite: string
       readonly checks: readonly AskedCheck[]
+      /** Where the suite is the short one: the certificate with which it is enough. */
+      readonly certificate?: AskedCertificate
       readonly deadlineMs: number
       readonly changes: NodeChanges
       readonly reason: Reason

@@ -92,21 +92,24 @@ const folds = {
       changeAssignment(edit, node, ({ burnIn: _, ...own }) => own)
     }
   },
-  test: (edit, { node, attempt, tries, unknowns, mended, suite, checks, deadlineMs, changes }) => {
+  test: (edit, { node, attempt, suite, checks, certificate, ...action }) => {
     const own = must(edit.nodes.get(node), `node ${node}`)
+    const { tries, unknowns, mended, deadlineMs } = action
     giveAssignment(edit, own)
     changeNode(edit, node, {
-      ...changes,
+      ...action.changes,
       phase: 'testing',
       phaseSinceMs: own.phase === 'testing' ? own.phaseSinceMs : edit.nowMs,
       burnIn: {
         ...{ attempt, tries, unknowns, suite, mended: [...mended] },
+        ...(certificate === undefined ? {} : { short: true }),
         ...{ startedAtMs: edit.nowMs, deadlineMs, checks: [] },
       },
     })
+    const asked = certificate === undefined ? {} : { certificate: { ...certificate } }
     changeAssignment(edit, node, (assignment) => ({
       ...assignment,
-      burnIn: { attempt, suite, checks: [...checks] },
+      burnIn: { attempt, suite, checks: [...checks], ...asked },
     }))
   },
   reboot: (edit, { node, burnIn }) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { silentLogger } from '#shared/base/log.ts'
 import { makeVirtualClock } from '#shared/cloud/virtual-clock.ts'
 import { judgeChanges, judgeReport, type BurnInPorts } from '#shared/controllers/burn-in.ts'
-import { assignmentSchema } from '#shared/model/assignment.ts'
+import { assignmentSchema, type AskedCertificate } from '#shared/model/assignment.ts'
 import { hardwareSchema, setIdOf, type GpuIdentity } from '#shared/model/hardware.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { reportSchema } from '#shared/model/report.ts'
@@ -30,17 +30,21 @@ type World = ReturnType<typeof open>
 
 type Machine = { readonly id: string; readonly gpus: readonly GpuIdentity[] }
 
-type Asked = { readonly attempt?: number; readonly checks?: typeof CHECKS }
+type Asked = {
+  readonly attempt?: number
+  readonly checks?: typeof CHECKS
+  readonly certificate?: AskedCertificate
+}
 
 async function assign(
   { store }: World,
   { id }: Machine,
-  { attempt = 1, checks = CHECKS }: Asked = {},
+  { attempt = 1, checks = CHECKS, ...more }: Asked = {},
 ): Promise<void> {
   const arn = arnOf(id)
   const assignment = assignmentSchema.parse({
     ...{ kind: 'assignment', arn, node: `gpu-${id}`, generation: 1, templates: {}, replicas: [] },
-    burnIn: { attempt, suite: 'gpu', checks },
+    burnIn: { attempt, suite: 'gpu', checks, ...more },
   })
   await store.write({ kind: 'put', item: { ...keys.assignment(arn), ...assignment } })
 }
@@ -288,4 +292,61 @@ test('checks about GPUs prove nothing where nobody knows which', async () => {
   await assign(world, nameless)
   await report(world, nameless, { told: {} })
   expect(await verdictOf(world, nameless)).toMatchObject({ verdict: 'UNKNOWN' })
+})
+
+describe('the short suite', () => {
+  const HOUR_MS = 3_600_000
+  const certificate = { suite: 'gpu', withinMs: 24 * HOUR_MS }
+  /** The same GPUs in another machine, which is asked in short. */
+  const second: Machine = { id: 'i-02', gpus: first.gpus }
+  const inShort = async (world: World, machine = second): Promise<boolean | undefined> => {
+    await assign(world, machine, { certificate })
+    await report(world, machine, { told: {} })
+    return (await verdictOf(world, machine))?.certified
+  }
+  const certify = async (world: World): Promise<void> => {
+    await assign(world, first)
+    await report(world, first, { told: {} })
+  }
+
+  test('is enough for GPUs that passed the whole one lately, and renews nothing', async () => {
+    const world = open()
+    await certify(world)
+    await world.clock.advance(23 * HOUR_MS)
+    expect(await inShort(world)).toBe(true)
+    expect(await known(world, uuid(1))).toEqual(['certified', '', 'gpu-i-01'])
+    await world.clock.advance(2 * HOUR_MS)
+    expect(await inShort(world, { ...second, id: 'i-03' })).toBe(false)
+  })
+
+  test('is not enough for GPUs that nobody knows, or not all of, or not together', async () => {
+    const world = open()
+    expect(await inShort(world)).toBe(false)
+    await certify(world)
+    const with3: Machine = { id: 'i-03', gpus: [gpu(0, 1), gpu(1, 3)] }
+    expect(await inShort(world, with3)).toBe(false)
+    const alone: Machine = { id: 'i-04', gpus: [gpu(0, 1)] }
+    expect(await inShort(world, alone)).toBe(false)
+  })
+
+  test('is not enough after another suite', async () => {
+    const world = open()
+    await certify(world)
+    await assign(world, second, { certificate: { ...certificate, suite: 'gpu-deeper' } })
+    await report(world, second, { told: {} })
+    expect(await verdictOf(world, second)).toMatchObject({ verdict: 'PASS', certified: false })
+  })
+
+  test('rejects like the whole one', async () => {
+    const world = open()
+    await certify(world)
+    await assign(world, second, { certificate })
+    await report(world, second, { told: bad(2) })
+    expect((await verdictOf(world, second))?.certified).toBeUndefined()
+    expect(await known(world, uuid(2))).toEqual([
+      'rejected',
+      'row remap failure is Yes',
+      'gpu-i-02',
+    ])
+  })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { burnInSchema, suiteOf } from '#shared/model/burn-in.ts'
+import { burnInSchema, shortSuiteOf, suiteOf } from '#shared/model/burn-in.ts'
 import { breachesOf } from '#shared/model/measures.ts'
 import { poolSpecSchema } from '#shared/model/pool.ts'
 import { faultsOf } from '#shared/protocol/faults.ts'
@@ -129,4 +129,25 @@ test('a measure is held against its limits, and a missing one keeps to none', ()
     'FAIL',
     'UNKNOWN',
   ])
+})
+
+describe('a suite in short', () => {
+  const deep = burnInSchema.parse({
+    checks: ['gpu-deep', { check: 'command', name: 'nccl', command: ['x'] }],
+  })
+
+  test('asks in minutes what the whole asks in hours, and all that is one has added', () => {
+    const short = shortSuiteOf(deep, { gpuCount: 8 })
+    const names = suiteOf(deep, { gpuCount: 8 }).checks.map((own) => own.name)
+    expect(short?.checks.map((own) => own.name).sort()).toEqual(names.sort())
+    expect(short?.checks.find((own) => own.name === 'dcgm')).toMatchObject({ level: 2 })
+    expect(short?.timeoutSeconds).toBeLessThan(suiteOf(deep, { gpuCount: 8 }).timeoutSeconds)
+  })
+
+  test('is nothing for a machine without GPUs, or of a suite that is short already', () => {
+    expect(shortSuiteOf(deep, { gpuCount: 0 })).toBeUndefined()
+    expect(shortSuiteOf(burnInSchema.parse({ checks: ['gpu-quick'] }), { gpuCount: 1 })).toBe(
+      undefined,
+    )
+  })
 })

@@ -145,6 +145,10 @@ const verbs: Readonly<Record<string, Verb>> = {
   well: (world, [id = '']) => {
     changeReplica(world, id, { phase: 'ready', ready: true })
   },
+  /** The agent of a machine that boots has come up. */
+  agent: (world, [name = '']) => {
+    startAgent(world, name)
+  },
   /** The machine has booted anew. */
   reboot: (world, [node]) => {
     const { arn } = machineOf(world, String(node))
@@ -218,9 +222,9 @@ const verbs: Readonly<Record<string, Verb>> = {
     const target = verb === 'release-brake' ? 'pool' : 'node'
     world.orders.push({ ...common, target, verb, ...documentOf(rest) } as never)
   },
-  /** Of one check; with `needs=reset` and the like, `refused=true`. */
+  /** Of one check; with `needs=reset` and the like, `refused=true`, `certified=true`. */
   verdict: (world, [name = '', verdict = 'PASS', text = '', ...rest]) => {
-    const { check = 'cpu', refused, ...more } = documentOf(rest)
+    const { check = 'cpu', refused, certified, ...more } = documentOf(rest)
     const node = must(
       world.nodes.find((own) => own.name === name),
       `node ${name}`,
@@ -236,6 +240,7 @@ const verbs: Readonly<Record<string, Verb>> = {
       verdict: verdict as 'PASS',
       checks: [{ name: String(check), verdict: verdict as 'PASS', measures: {}, text, ...more }],
       ...(refused === undefined ? {} : { refused: true }),
+      ...(certified === undefined ? {} : { certified: true }),
       atMs: world.nowMs,
     })
   },
@@ -385,6 +390,11 @@ function addNode(world: World, line: NodeLine): void {
   const burnIn = isTesting ? { burnIn: { attempt: 1, suite, checks: [...checks] } } : {}
   world.assignments.push({ ...emptyAssignment(name, arn), ...burnIn })
   if (!started) return
+  startAgent(world, name)
+}
+
+function startAgent(world: World, name: string): void {
+  const { arn } = machineOf(world, name)
   const common = { arn, bootId: `boot-${name}`, atMs: world.nowMs }
   world.beats.push({ kind: 'beat', ...common })
   world.reports.push({

@@ -5,8 +5,9 @@
  * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
  * fails closed: the absence of a verdict is never a pass.
  */
-import { GPU_RESET, suiteOf } from '../../model/burn-in.ts'
+import { GPU_RESET, shortSuiteOf, suiteOf, type Suite } from '../../model/burn-in.ts'
 import { LIMITS } from '../../model/limits.ts'
+import type { AskedCertificate } from '../../model/assignment.ts'
 import type { Node, Rung } from '../../model/node.ts'
 import type { CheckResult, VerdictName } from '../../model/verdict.ts'
 import type { Action } from '../actions.ts'
@@ -28,7 +29,7 @@ export function runBurnIn(
   if (node.drain !== undefined) return []
   if (node.phase === 'booting') {
     if (node.adoptedAtMs !== undefined) return takeInAdopted(facts, { snapshot, brakes })
-    if (report !== undefined) return [testOf(facts, { nowMs, tries: 1 })]
+    if (report !== undefined) return [testOf(facts, { nowMs, tries: 1, short: true })]
     if (nowMs - node.phaseSinceMs <= settings.bootDeadlineMs) return []
     if (!brakes.condemn(node, 'BootDeadline')) return []
     const text = 'no agent has reported within the boot deadline'
@@ -39,9 +40,9 @@ export function runBurnIn(
   if (report !== undefined && report.bootId !== node.bootId) {
     return tryAgain(facts, { snapshot, brakes }, 'it booted anew during its burn-in')
   }
-  const { retryAtMs, tries, unknowns, mended } = node.burnIn
+  const { retryAtMs, tries } = node.burnIn
   if (retryAtMs !== undefined) {
-    return nowMs < retryAtMs ? [] : [testOf(facts, { nowMs, tries: tries + 1, unknowns, mended })]
+    return nowMs < retryAtMs ? [] : [testOf(facts, { ...node.burnIn, nowMs, tries: tries + 1 })]
   }
   const verdict = verdictOn(facts)
   if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
@@ -65,14 +66,18 @@ type Try = {
   readonly tries: number
   readonly unknowns?: number
   readonly mended?: readonly Rung[]
+  /** The short suite, if there is one. */
+  readonly short?: boolean | undefined
 }
 
 /** The next attempt at the pool's suite: the `tries`-th of this test since it was mended last. */
 export function testOf(
   { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
-  { nowMs, tries, unknowns = 0, mended = [] }: Try,
+  { nowMs, tries, unknowns = 0, mended = [], short = false }: Try,
 ): Extract<Action, { kind: 'test' }> {
-  const { name: suite, checks, timeoutSeconds } = suiteOf(pool?.spec.burnIn, node.machine)
+  const inShort = short ? shortTestOf({ node, pool }) : undefined
+  const { suite: spelt, ...asked } = inShort ?? { suite: suiteOf(pool?.spec.burnIn, node.machine) }
+  const { name: suite, checks, timeoutSeconds } = spelt
   const attempt = (node.burnIn?.attempt ?? 0) + 1
   const first = mended.at(-1) === 'reset' ? [GPU_RESET] : []
   const allowed = first.reduce((sum, own) => sum + own.timeoutSeconds, timeoutSeconds)
@@ -83,10 +88,25 @@ export function testOf(
     ...{ tries, unknowns, mended },
     suite,
     checks: [...first, ...checks],
+    ...asked,
     deadlineMs: nowMs + allowed * 1000,
     changes: { bootId: report?.bootId, runtimes: [...(report?.runtimes ?? node.runtimes)] },
     reason: { code: 'Testing', text: `burn-in ${suite}, attempt ${String(attempt)}` },
   }
+}
+
+type ShortTest = { readonly suite: Suite; readonly certificate: AskedCertificate }
+
+/** The short suite, and the certificate with which it is enough. */
+function shortTestOf({ node, pool }: Pick<NodeFacts, 'node' | 'pool'>): ShortTest | undefined {
+  const { machine } = node
+  const burnIn = pool?.spec.burnIn
+  if (machine === undefined || burnIn === undefined) return undefined
+  const suite = shortSuiteOf(burnIn, machine)
+  if (suite === undefined) return undefined
+  const { retestEverySeconds: everySeconds } = burnIn
+  const withinMs = everySeconds === undefined ? LIMITS.certificateMs : everySeconds * 1000
+  return { suite, certificate: { suite: suiteOf(burnIn, machine).name, withinMs } }
 }
 
 /** The verdict on this very attempt, boot and suite, if there is one. */
@@ -106,15 +126,23 @@ type Conclusion = (
   burnIn: NonNullable<NodeFacts['node']['burnIn']>,
 ) => readonly Action[]
 
-const admit: Conclusion = ({ node }, { snapshot }, burnIn) => [
-  {
-    kind: 'advance',
-    node: node.name,
-    to: 'ready',
-    changes: { burnIn: { ...burnIn, admittedAtMs: snapshot.nowMs }, reason: undefined },
-    reason: { code: 'Admitted', text: `burn-in ${burnIn.suite}: ${String(burnIn.verdict)}` },
-  },
-]
+const admit: Conclusion = (facts, { snapshot }, burnIn) => {
+  const { node, verdict } = facts
+  const { nowMs } = snapshot
+  // The short suite has found nothing: now the whole of it, unless that was passed a while ago.
+  if (burnIn.short === true && verdict?.certified !== true) {
+    return [testOf(facts, { nowMs, tries: 1, mended: burnIn.mended })]
+  }
+  return [
+    {
+      kind: 'advance',
+      node: node.name,
+      to: 'ready',
+      changes: { burnIn: { ...burnIn, admittedAtMs: nowMs }, reason: undefined },
+      reason: { code: 'Admitted', text: `burn-in ${burnIn.suite}: ${String(burnIn.verdict)}` },
+    },
+  ]
+}
 
 /** The check could not be made: whatever was in its way may be gone in a while. */
 const retry: Conclusion = (facts, context, burnIn) => {
@@ -129,10 +157,10 @@ const retry: Conclusion = (facts, context, burnIn) => {
 
 /** An answer that nobody understands is asked for once more, at once. */
 const askAgain: Conclusion = (facts, context, burnIn) => {
-  const { tries, unknowns, mended } = burnIn
+  const { unknowns } = burnIn
   if (unknowns >= UNKNOWNS_MAX) return retry(facts, context, burnIn)
   const { nowMs } = context.snapshot
-  return [testOf(facts, { nowMs, tries, unknowns: unknowns + 1, mended })]
+  return [testOf(facts, { ...burnIn, nowMs, unknowns: unknowns + 1 })]
 }
 
 /** The first check that came to the verdict, and what it said. */
@@ -163,7 +191,7 @@ function mend(
   const mended: readonly Rung[] = [...burnIn.mended, rung]
   const { nowMs } = context.snapshot
   const reason = { code: 'BurnInRepair', text: `${why}: ${REPAIRS[rung]}` }
-  return [{ ...testOf(facts, { nowMs, tries: 1, mended }), reason }]
+  return [{ ...testOf(facts, { nowMs, tries: 1, mended, short: burnIn.short }), reason }]
 }
 
 const REPAIRS = {
@@ -178,7 +206,7 @@ function awaitReboot(facts: NodeFacts, context: ObserveContext): readonly Action
   const { burnIn } = node
   if (burnIn === undefined) return []
   if (report !== undefined && report.bootId !== node.bootId) {
-    return [testOf(facts, { nowMs, tries: 1, mended: burnIn.mended })]
+    return [testOf(facts, { nowMs, tries: 1, mended: burnIn.mended, short: burnIn.short })]
   }
   if (nowMs <= burnIn.deadlineMs) return rebootAgain(facts, context.snapshot)
   const { reboot: _, ...rest } = burnIn
@@ -218,9 +246,9 @@ function tryAgain(
   why: string,
 ): readonly Action[] {
   const { node } = facts
-  const { tries = 0, unknowns = 0, mended = [] } = node.burnIn ?? {}
+  const { tries = 0 } = node.burnIn ?? {}
   if (tries >= TRIES_MAX) return giveUp(node, { snapshot, brakes }, why)
-  return [testOf(facts, { nowMs: snapshot.nowMs, tries: tries + 1, unknowns, mended })]
+  return [testOf(facts, { ...node.burnIn, nowMs: snapshot.nowMs, tries: tries + 1 })]
 }
 
 function giveUp(node: Node, { brakes }: ObserveContext, why: string): readonly Action[] {

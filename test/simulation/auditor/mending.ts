@@ -2,7 +2,8 @@
  * Mending: who failed a test is asked the same again, whatever was done to it meanwhile, and is
  * rebooted by reconcile alone, with nothing on it, once that stands in its node.
  *
- * A call of an overtaken pass may come late: what was to be rebooted a while ago may boot once more.
+ * A call of an overtaken pass may come late: what was to be rebooted a while ago may boot once
+ * more.
  */
 import type { AskedCheck } from '#shared/model/burn-in.ts'
 import { LIMITS } from '#shared/model/limits.ts'
@@ -47,8 +48,8 @@ export function makeMending({ truth, books }: Knowledge): Rule {
     )
     const left = last.checks.find((own) => failed.has(own.name) && !same.has(JSON.stringify(own)))
     if (left === undefined) return undefined
-    const text = `${by.label} asks ${node} for attempt ${String(burnIn.attempt)} without ${left.name}`
-    return { rule: DEPTH, text: `${text}, which failed` }
+    const attempt = `attempt ${String(burnIn.attempt)} of ${node}`
+    return { rule: DEPTH, text: `${by.label} asks for no ${left.name} in ${attempt}; it failed` }
   }
   const judgeReboot = (id: string, { by }: SeenOf<'reboot'>): Breach | undefined => {
     const what = `${by.label} rebooted ${id}`

@@ -84,7 +84,7 @@ function quietMs({ machine }: Node, { pass, scan }: Reading): number {
   return nowMs - Math.max(beatAtMs, coveredSinceMs, machine?.launchedAtMs ?? 0)
 }
 
-/** Its agent is known to be there, nobody reboots it, and EC2 has not said that its machine ends. */
+/** Its agent is known to be there, nobody reboots it, and EC2 has not said that it ends. */
 function isWatched({ phase, machine, burnIn }: Node, { pass, scan }: Reading): boolean {
   if (machine === undefined || !WATCHED.has(phase) || burnIn?.reboot !== undefined) return false
   const listed = pass.listing?.get(machine.instanceId)?.state
