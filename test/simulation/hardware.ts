@@ -2,9 +2,9 @@
  * What machines are made of, and what their burn-in finds.
  *
  * A fault is in the hardware: it lasts, goes with a reset or a reboot, comes and goes, or comes
- * with age. GPUs belong to their host, so one that is bad is bad again under whatever instance the host
- * is handed out next; a machine without GPUs shows nobody what it is. Checks are honest about what
- * they look at, but for the flaky ones, which could not tell, or hang.
+ * with age. GPUs belong to their host, so one that is bad is bad again under whatever instance the
+ * host is handed out next; a machine without GPUs shows nobody what it is. Checks are honest about
+ * what they look at, but for the flaky ones, which could not tell, or hang.
  */
 import { hash } from 'node:crypto'
 import { catalog, typesByName } from '#shared/catalog/catalog.ts'
