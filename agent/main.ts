@@ -81,6 +81,7 @@ async function main(): Promise<void> {
           path: files.check,
           endpoint: table.endpoint,
         },
+        ...(docker === undefined ? {} : { runContainer: docker.runCheck }),
         clockOffsetMs: () => table.clockOffsetMs(arn),
       }),
       persist: (state) => {

@@ -25,6 +25,7 @@ import {
   type ContainerFacts,
   type Owner,
 } from './docker/container.ts'
+import { runCheckContainer, type RunContainer } from './docker/check-container.ts'
 import { textOfFrames, type Engine } from './docker/engine.ts'
 import { openImages, type CredentialsFor, type Images } from './docker/images.ts'
 import { agentFiles, type AgentFiles } from './files.ts'
@@ -43,6 +44,7 @@ export type DockerRuntimeOptions = NodeFacts & {
 }
 
 export type DockerRuntime = Runtime & {
+  readonly runCheck: RunContainer
   /** Stops watching; the containers run on. */
   close(): void
 }
@@ -90,6 +92,7 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
       shared.tellExit = listener
     },
     probe: (request) => probe(shared, request),
+    runCheck: (run) => runCheckContainer({ engine, images: shared.images, owner: options }, run),
     cleanUp: async (replicaId) => {
       await remove(shared, containerName(replicaId, options), replicaId)
       options.ports.letGo(replicaId)

@@ -188,8 +188,17 @@ const command = z
       .array(z.string().min(1).max(1_024))
       .min(1)
       .max(64)
-      .describe('a program and its words'),
-    image: notYet(z.string(), 'a check in a container image'),
+      .optional()
+      .describe('a program and its words; with an image, in place of what that runs'),
+    image: z
+      .string()
+      .min(1)
+      .max(1_024)
+      .optional()
+      .describe('a container image to run it in, with every GPU'),
+  })
+  .refine(({ command: words, image }) => words !== undefined || image !== undefined, {
+    error: 'must have a command, an image, or both',
   })
   .meta({ id: 'CommandCheck' })
 

@@ -192,6 +192,14 @@ describe("a command of the user's own", () => {
     ])
   })
 
+  it('is INFRA in an image where there is no container engine', async () => {
+    const result = await look({ check: 'command', name: 'own', image: 'nccl-tests:1' })
+    expect(result).toMatchObject({
+      verdict: 'INFRA',
+      text: expect.stringContaining('no container engine') as string,
+    })
+  })
+
   it('is INFRA where there is no such program', async () => {
     const result = await look({ check: 'command', name: 'own', command: ['/no/such/program'] })
     expect(result.verdict).toBe('INFRA')

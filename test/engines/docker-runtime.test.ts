@@ -85,6 +85,53 @@ async function body(address: string | undefined): Promise<string> {
   })
 }
 
+describe.skipIf('missing' in docker)('a check in a container', () => {
+  const check = async (script: string, timeoutMs = 30_000) => {
+    const own = await runtime()
+    const words = ['/bin/sh', '-c', script]
+    const name = 'mine'
+    return own.runCheck({ name, image: IMAGE, command: words, timeoutMs, hasGpus: false })
+  }
+  const left = async (): Promise<unknown> => {
+    const query = ownedBy({ instanceId, directory: directory.path })
+    return (await engine().ask('GET', '/containers/json', { query })).body
+  }
+
+  it('says how it ended and what it said, and leaves nothing', async () => {
+    expect(await check('echo one; echo two >&2; exit 3')).toEqual({
+      ...{ code: 3, isLate: false, stdout: 'one\n', stderr: 'two\n' },
+    })
+    expect(await left()).toEqual([])
+  })
+
+  it('is ended when its time is up', async () => {
+    expect(await check('echo one; exec sleep 60', 1_500)).toMatchObject({
+      ...{ isLate: true, stdout: 'one\n' },
+    })
+    expect(await left()).toEqual([])
+  })
+
+  it('takes the place of what an agent before has left of it, and is no replica', async () => {
+    const before = check('exec sleep 60').catch((error: unknown) => error)
+    await until('it runs', async () => ((await left()) as unknown[])[0])
+    expect((await runtime()).adopt()).toEqual([])
+    expect(await left()).toEqual([])
+    expect(await before).toBeInstanceOf(Error)
+    expect(await check('exit 0')).toMatchObject({ code: 0 })
+  })
+
+  it('is thrown without its image, and with GPUs where there is no runtime', async () => {
+    const own = await runtime()
+    const run = { name: 'mine', timeoutMs: 30_000, command: ['true'] }
+    const image = '127.0.0.1:1/none:1'
+    await expect(own.runCheck({ ...run, image, hasGpus: false })).rejects.toThrow(/none/)
+    await expect(own.runCheck({ ...run, image: IMAGE, hasGpus: true })).rejects.toThrow(
+      /gpu|nvidia/i,
+    )
+    expect(await left()).toEqual([])
+  })
+})
+
 describe.skipIf('missing' in docker)('replicas in containers', () => {
   it('run with their own environment and ports, are probed, and stop when told', async () => {
     const own = await runtime()

@@ -151,3 +151,15 @@ describe('a suite in short', () => {
     )
   })
 })
+
+test('a command check names a program, an image, or both', () => {
+  const own = { check: 'command', name: 'nccl' }
+  const isFine = (more: object): boolean =>
+    burnInSchema.safeParse({ checks: [{ ...own, ...more }] }).success
+  expect(
+    [{}, { command: ['x'] }, { image: 'x:1' }, { command: ['x'], image: 'x:1' }].map(isFine),
+  ).toEqual([false, true, true, true])
+  expect(
+    burnInSchema.safeParse({ checks: [{ ...own, name: 'hardware', image: 'x' }] }).success,
+  ).toBe(false)
+})

@@ -18,6 +18,7 @@ import { judgeXids } from '../../checks/nvidia/xid-log.ts'
 import { isCorrupted, type Faults } from '../../faults.ts'
 import type { RunCheck } from '../../ports.ts'
 import { lastRecordOf, readKernelLog, readKernelLogAround } from '../kernel-log.ts'
+import type { RunContainer } from '../docker/check-container.ts'
 import { checkCommand } from './command.ts'
 import { checkCpu } from './cpu.ts'
 import { checkDisk } from './disk.ts'
@@ -38,6 +39,8 @@ export type CheckOptions = {
   readonly kernelLog: string
   /** `host:port` of the table. */
   readonly endpoint: string
+  /** Absent on a machine without a container engine. */
+  readonly runContainer?: RunContainer
   /** This machine's clock less DynamoDB's; throws TableError where there is no answer. */
   readonly clockOffsetMs: () => Promise<number>
 }
@@ -70,7 +73,7 @@ export function makeChecks(options: CheckOptions): RunCheck {
         return judgeXids(after, before)
       }),
     dcgm: checkDcgm,
-    command: checkCommand,
+    command: (spec) => checkCommand(spec, options),
   }
   const run = <K extends CheckKind>(spec: CheckOf<K>): Promise<Finding> => {
     const check = checks[spec.check as K] as Check<K>

@@ -24,12 +24,12 @@ const PROCESSES_MAX = 16_384
 
 export const LABEL = 'drover.replica'
 const FACTS = 'drover.facts'
-const OWNER_LABEL = 'drover.agent'
+export const OWNER_LABEL = 'drover.agent'
 
 export type Owner = Pick<NodeFacts, 'instanceId' | 'directory'>
 
 /** Two emulated herds on one machine may have instances of the same id, so the directory counts. */
-const ownerOf = ({ instanceId, directory }: Owner): string => `${instanceId}:${directory}`
+export const ownerOf = ({ instanceId, directory }: Owner): string => `${instanceId}:${directory}`
 
 /** The query that finds an agent's containers, ended ones too. */
 export function ownedBy(owner: Owner): Record<string, string> {

@@ -201,13 +201,27 @@ export async function isRootless(engine: Engine): Promise<boolean> {
 
 const FRAME_HEAD_BYTES = 8
 
+type Frame = {
+  /** 1 for what was said, 2 for what was complained of. */
+  readonly stream: number
+  readonly text: string
+}
+
 /** What stands in a stream of frames: a byte for which stream, three of nothing, a length, text. */
-export function textOfFrames(bytes: Buffer): string {
-  const parts: Buffer[] = []
+export function framesOf(bytes: Buffer): readonly Frame[] {
+  const frames: Frame[] = []
   for (let at = 0; at + FRAME_HEAD_BYTES <= bytes.length;) {
     const length = bytes.readUInt32BE(at + 4)
-    parts.push(bytes.subarray(at + FRAME_HEAD_BYTES, at + FRAME_HEAD_BYTES + length))
-    at += FRAME_HEAD_BYTES + length
+    const from = at + FRAME_HEAD_BYTES
+    const text = bytes.subarray(from, from + length).toString('utf8')
+    frames.push({ stream: bytes.readUInt8(at), text })
+    at = from + length
   }
-  return Buffer.concat(parts).toString('utf8')
+  return frames
+}
+
+export function textOfFrames(bytes: Buffer): string {
+  return framesOf(bytes)
+    .map((own) => own.text)
+    .join('')
 }
