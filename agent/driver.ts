@@ -22,6 +22,7 @@ export type AgentOptions = {
   readonly persisted?: Persisted
   readonly headPollMs: number
   readonly metadataPollMs: number
+  readonly healthLookMs?: number
 }
 
 export type Agent = {
@@ -76,6 +77,10 @@ export function runAgent(ports: AgentPorts, options: AgentOptions): Agent {
     readAssignment(ports, state, tell),
   )
   const stopMetadata = watchMetadata(ports, options.metadataPollMs, tell)
+  const stopLooks = watchHealth(ports, options.healthLookMs ?? LIMITS.healthLookMs, {
+    isBusy: () => state.burnIn?.running !== undefined,
+    tell,
+  })
   return {
     state: () => state,
     stop: () => {
@@ -83,6 +88,7 @@ export function runAgent(ports: AgentPorts, options: AgentOptions): Agent {
       cancelTick()
       stopHead()
       stopMetadata()
+      stopLooks()
     },
   }
 }
@@ -103,6 +109,21 @@ async function readAssignment(ports: AgentPorts, state: AgentState, tell: Tell):
     return
   }
   tell({ kind: 'assignment-read', assignment })
+}
+
+/** Not while a check runs: it measures the machine, and whoever looks is part of that. */
+function watchHealth(
+  ports: AgentPorts,
+  everyMs: number,
+  { isBusy, tell }: { isBusy: () => boolean; tell: Tell },
+): () => void {
+  const { lookAtHealth } = ports
+  if (lookAtHealth === undefined) return () => undefined
+  return poll(ports, { name: 'health', everyMs }, async () => {
+    if (isBusy()) return
+    const looks = await lookAtHealth()
+    if (looks.length > 0) tell({ kind: 'looked', looks })
+  })
 }
 
 function watchMetadata(ports: AgentPorts, everyMs: number, tell: Tell): () => void {

@@ -6,6 +6,7 @@
  */
 import type { Assignment, GpuShare } from '#shared/model/assignment.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
+import type { Look } from './health/looks.ts'
 import type { Persisted } from './persisted.ts'
 
 /** A live process group; its leader is known for sure only by pid and start time together. */
@@ -62,6 +63,8 @@ type Facts =
       readonly ok: boolean
     }
   | { readonly kind: 'check-finished'; readonly attempt: number; readonly result: CheckResult }
+  /** What was seen of the machine's health, area by area. */
+  | { readonly kind: 'looked'; readonly looks: readonly Look[] }
   /** What instance metadata answered. A notice is never taken back. */
   | { readonly kind: 'metadata'; readonly interruption?: Interruption; readonly rebalance: boolean }
   /** Instance metadata has not answered for `silentMs`. */

@@ -8,6 +8,7 @@ import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { AdoptedProcess, AgentEvent, EventOf, RunningProcess } from './events.ts'
+import { afterLook } from './health/health.ts'
 import type { Persisted, PersistedReplica } from './persisted.ts'
 import type { AgentState, Outgoing, ReplicaState } from './state.ts'
 
@@ -39,6 +40,10 @@ const facts: Facts = {
     const { running: _, ...rest } = burnIn
     return { ...state, burnIn: { ...rest, results: [...burnIn.results, result] } }
   },
+  looked: (state, { looks, nowMs }) => ({
+    ...state,
+    health: looks.reduce((health, look) => afterLook(health, look, nowMs), state.health),
+  }),
   metadata: (state, { interruption, rebalance }) => ({
     ...state,
     ...(interruption === undefined ? {} : { interruption }),
@@ -87,6 +92,7 @@ function booted(state: AgentState, event: EventOf<'booted'>): AgentState {
     generation: known?.generation ?? 0,
     sequence: same?.sequence ?? 0,
     ...(same?.burnIn === undefined ? {} : { burnIn: same.burnIn }),
+    health: same?.health ?? {},
     beat: { ...state.beat, dueAtMs: event.nowMs },
   }
   const adopted = event.adopted.map((process) => adoptedReplica(process, same))

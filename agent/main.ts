@@ -22,6 +22,7 @@ import {
   type DockerRuntime,
   type DockerRuntimeOptions,
 } from './adapters/docker-runtime.ts'
+import { openWatch } from './adapters/health/watch.ts'
 import { takeLock } from './adapters/lock.ts'
 import { openMetadata, type Identity, type InstanceMetadata } from './adapters/metadata.ts'
 import { openPortBook } from './adapters/ports-in-use.ts'
@@ -66,23 +67,21 @@ async function main(): Promise<void> {
     process.exit(code)
   }
   const { powerOffAfterMs, headPollMs, metadataPollMs, faults, diskMib, kernelLog } = settings
+  const { healthLookMs, diskFullPercent } = settings
   const persisted = readPersisted(files.state, log)
   const agent = runAgent(
     {
       timers: realTimers,
       ...{ table, metadata, runtime, log },
       runCheck: makeChecks({
-        ...{
-          instanceId,
-          faults,
-          gpus,
-          diskMib,
-          kernelLog,
-          path: files.check,
-          endpoint: table.endpoint,
-        },
+        ...{ instanceId, faults, gpus, diskMib, kernelLog },
+        ...{ path: files.check, endpoint: table.endpoint },
         ...(docker === undefined ? {} : { runContainer: docker.runCheck }),
         clockOffsetMs: () => table.clockOffsetMs(arn),
+      }),
+      lookAtHealth: openWatch({
+        ...{ kernelLog, directory, diskFullPercent, gpus, log },
+        takeClockOffsetMs: table.takeClockOffsetMs,
       }),
       persist: (state) => {
         writeAtomically(files.state, JSON.stringify(state))
@@ -98,7 +97,7 @@ async function main(): Promise<void> {
         runtimes: docker === undefined ? ['process'] : ['process', 'docker'],
         ...(powerOffAfterMs === undefined ? {} : { powerOffAfterMs }),
       },
-      ...{ headPollMs, metadataPollMs },
+      ...{ headPollMs, metadataPollMs, healthLookMs },
       ...(persisted === undefined ? {} : { persisted }),
     },
   )

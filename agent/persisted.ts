@@ -11,6 +11,7 @@ import { assignmentSchema } from '#shared/model/assignment.ts'
 import { askedCheckSchema } from '#shared/model/burn-in.ts'
 import { lastExitSchema } from '#shared/model/report.ts'
 import { checkResultSchema } from '#shared/model/verdict.ts'
+import { healthSchema } from './health/health.ts'
 
 export const persistedSchema = z.object({
   arn: z.string(),
@@ -28,6 +29,8 @@ export const persistedSchema = z.object({
       results: z.array(checkResultSchema),
     })
     .optional(),
+  /** Absent where nothing was ever amiss. */
+  health: healthSchema.optional(),
   replicas: z.record(
     z.string(),
     z.object({

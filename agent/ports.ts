@@ -9,6 +9,7 @@ import type { CheckResult } from '#shared/model/verdict.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { ProbeRequest, ProcessTarget, ReplicaLaunch } from './effects.ts'
 import type { AdoptedProcess, Interruption, RunningProcess } from './events.ts'
+import type { Look } from './health/looks.ts'
 import type { Persisted } from './persisted.ts'
 
 export type Timers = {
@@ -66,12 +67,20 @@ export type Runtime = {
 /** Runs one check and says what came of it. Never throws, always ends. */
 export type RunCheck = (check: AskedCheck) => Promise<CheckResult>
 
+/**
+ * Looks at the machine's health, each time at what is new. Never throws; an area that cannot be
+ * looked at is left out.
+ */
+export type LookAtHealth = () => Promise<readonly Look[]>
+
 export type AgentPorts = {
   readonly timers: Timers
   readonly table: AgentTable
   readonly metadata: Metadata
   readonly runtime: Runtime
   readonly runCheck: RunCheck
+  /** Absent: nobody watches. */
+  readonly lookAtHealth?: LookAtHealth
   /** Throws when the state file cannot be written. */
   readonly persist: (persisted: Persisted) => void
   readonly powerOff: (reason: string) => void

@@ -10,6 +10,7 @@ import { sameJson } from '#shared/base/equal.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import type { AgentEffect } from './effects.ts'
+import { toldOfHealth } from './health/health.ts'
 import type { Persisted, PersistedReplica } from './persisted.ts'
 import { phaseOf, stopCause } from './replica.ts'
 import type { AgentState, ReplicaState, ReportContent } from './state.ts'
@@ -74,6 +75,7 @@ export function settlePersist(state: AgentState, nowMs: number): Told {
 export function reportContent(state: AgentState, nowMs: number): ReportContent {
   const { arn, bootId, agentVersion, runtimes, gpus } = state.settings
   const { burnIn, interruption } = state
+  const health = toldOfHealth(state.health)
   return {
     kind: 'report',
     ...{ arn, bootId, agentVersion },
@@ -91,6 +93,7 @@ export function reportContent(state: AgentState, nowMs: number): ReportContent {
             checks: [...burnIn.results],
           },
         }),
+    ...(health === undefined ? {} : { health }),
     ...(interruption === undefined ? {} : { interruption }),
     ...(state.rebalance ? { rebalance: true } : {}),
   }
@@ -134,7 +137,7 @@ export function thinReport(report: Report, maxBytes: number = LIMITS.reportMaxBy
 
 function persistedOf(state: AgentState): Persisted {
   const { arn, bootId } = state.settings
-  const { generation, sequence, assignment, burnIn } = state
+  const { generation, sequence, assignment, burnIn, health } = state
   const replicas = Object.values(state.replicas).map(
     (replica) => [replica.id, persistedReplica(replica)] as const,
   )
@@ -151,6 +154,7 @@ function persistedOf(state: AgentState): Persisted {
             results: [...burnIn.results],
           },
         }),
+    ...(Object.keys(health).length === 0 ? {} : { health }),
     replicas: Object.fromEntries(replicas),
   }
 }

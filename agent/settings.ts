@@ -14,6 +14,8 @@
  * | `DROVER_CHECK_DISK_MIB` | no limit | the most that a disk check writes, whatever a suite says |
  * | `DROVER_DOCKER_SOCKET` | `/var/run/docker.sock` | of the engine that runs containers, if any |
  * | `DROVER_KERNEL_LOG` | `/dev/kmsg` | where the kernel's messages are read |
+ * | `DROVER_HEALTH_LOOK_MS` | 60000 | how often the machine's health is looked at |
+ * | `DROVER_DISK_FULL_PERCENT` | 95 | a disk that is fuller is nearly full |
  * | `DROVER_FAULTY_CHECKS` | `[]` | hardware faults to inject: see faults.ts |
  * | `DROVER_LOG_LEVEL` | `info` | `debug`, `info`, `warn`, `error` |
  * | `DROVER_STATE_DIR`, `DROVER_EXAMPLES`, `DROVER_PROGRAMS` | | handed on to replicas |
@@ -36,6 +38,8 @@ export type Settings = {
   readonly powerOffAfterMs?: number
   readonly diskMib: number
   readonly kernelLog: string
+  readonly healthLookMs: number
+  readonly diskFullPercent: number
   readonly dockerSocket: string
   readonly faults: Faults
   readonly logLevel: LogLevel
@@ -54,6 +58,8 @@ export function readSettings(environment: Environment): Settings {
     diskMib: number(environment, 'DROVER_CHECK_DISK_MIB', Number.MAX_SAFE_INTEGER),
     dockerSocket: text(environment, 'DROVER_DOCKER_SOCKET') ?? '/var/run/docker.sock',
     kernelLog: text(environment, 'DROVER_KERNEL_LOG') ?? '/dev/kmsg',
+    healthLookMs: number(environment, 'DROVER_HEALTH_LOOK_MS', LIMITS.healthLookMs),
+    diskFullPercent: number(environment, 'DROVER_DISK_FULL_PERCENT', LIMITS.diskFullPercent),
     faults: faults(environment),
     logLevel: logLevel(environment),
     ...optional('address', text(environment, 'DROVER_ADDRESS')),

@@ -10,6 +10,7 @@ import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import type { Template } from '#shared/model/version.ts'
 import type { Interruption, RunningProcess } from './events.ts'
+import type { Health } from './health/health.ts'
 import type { Persisted } from './persisted.ts'
 
 export type ProcessState =
@@ -92,6 +93,7 @@ export type AgentState = {
   readonly assignment?: Assignment
   readonly replicas: Readonly<Record<string, ReplicaState>>
   readonly burnIn?: BurnInState
+  readonly health: Health
   readonly interruption?: Interruption
   readonly rebalance: boolean
   readonly powerOff?: { readonly reason: string; readonly done: boolean }
@@ -111,6 +113,7 @@ export function initialState(settings: AgentSettings): AgentState {
     booted: false,
     generation: 0,
     replicas: {},
+    health: {},
     rebalance: false,
     sequence: 0,
     report: { inFlight: false, failures: 0 },

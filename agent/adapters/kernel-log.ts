@@ -25,25 +25,58 @@ export function lastRecordOf(path: string): number | undefined {
 }
 
 function readRecords(path: string): string {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  const buffer = Buffer.alloc(RECORD_MAX_BYTES)
-  const parts: string[] = []
+  const file = openLog(path)
   try {
-    for (let read = 0; read < LIMITS.kernelRecordsMax; read += 1) {
-      const bytes = readRecord(file, buffer)
-      if (bytes === 'end') break
-      if (bytes !== 'overrun') parts.push(buffer.toString('utf8', 0, bytes))
-    }
+    return readToEnd(file)
   } finally {
     closeSync(file)
+  }
+}
+
+export type KernelLog = {
+  /** Messages since the last time, oldest first; all there are the first time. Throws. */
+  readOn(): readonly string[]
+  close(): void
+}
+
+/** Stays open where it was read to, so that nothing is read twice; throws where it may not be. */
+export function openKernelLog(path: string): KernelLog {
+  const file = openLog(path)
+  let rest = ''
+  return {
+    readOn: () => {
+      const text = `${rest}${readToEnd(file)}`
+      // A plain file may end in the middle of a line that somebody writes.
+      const whole = text.lastIndexOf('\n') + 1
+      rest = text.slice(whole)
+      return messagesOf(text.slice(0, whole))
+    },
+    close: () => {
+      closeSync(file)
+    },
+  }
+}
+
+function openLog(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+}
+
+const buffer = Buffer.alloc(RECORD_MAX_BYTES)
+
+function readToEnd(file: number): string {
+  const parts: string[] = []
+  for (let read = 0; read < LIMITS.kernelRecordsMax; read += 1) {
+    const bytes = readRecord(file, buffer)
+    if (bytes === 'end') break
+    if (bytes !== 'overrun') parts.push(buffer.toString('utf8', 0, bytes))
   }
   return parts.join('')
 }
 
 /** Overrun: the record was overwritten while we came to it; the next read goes on behind. */
-function readRecord(file: number, buffer: Buffer): number | 'end' | 'overrun' {
+function readRecord(file: number, into: Buffer): number | 'end' | 'overrun' {
   try {
-    const bytes = readSync(file, buffer)
+    const bytes = readSync(file, into)
     return bytes === 0 ? 'end' : bytes
   } catch (error) {
     if (codeOf(error) === 'EAGAIN') return 'end'

@@ -33,6 +33,8 @@ export type ClosableTable = AgentTable & {
   readonly endpoint: string
   /** This machine's clock less DynamoDB's, to within half a second: asks anew. */
   clockOffsetMs(arn: string): Promise<number>
+  /** The same by the answers since it was last taken, and no request; undefined without any. */
+  takeClockOffsetMs(): number | undefined
   close(): void
 }
 
@@ -88,6 +90,7 @@ export function openTable(options: TableOptions): ClosableTable {
       await readHead(arn)
       return must(clock.offsetMs(), 'the Date header of an answer')
     },
+    takeClockOffsetMs: () => clock.takeOffsetMs(),
     close: () => {
       client.destroy()
     },
@@ -98,20 +101,32 @@ type ServerClock = {
   now(): number | undefined
   /** What this machine's clock said when the last answer came, less what the server's said. */
   offsetMs(): number | undefined
+  /** The smallest since it was last taken: of the answer that was on its way the least. */
+  takeOffsetMs(): number | undefined
   heard(date: string): void
 }
 
+/** The header counts whole seconds, so the server's time is half a second later on average. */
+const HALF_A_SECOND_MS = 500
+
 function serverClock(): ServerClock {
   let at: { serverMs: number; hereMs: number; wallMs: number } | undefined
+  let leastMs: number | undefined
   return {
     now: () =>
       at === undefined ? undefined : Math.round(at.serverMs + performance.now() - at.hereMs),
-    // The header counts whole seconds, so the server's time is half a second later on average.
-    offsetMs: () => (at === undefined ? undefined : at.wallMs - at.serverMs - 500),
+    offsetMs: () => (at === undefined ? undefined : at.wallMs - at.serverMs - HALF_A_SECOND_MS),
+    takeOffsetMs: () => {
+      const taken = leastMs
+      leastMs = undefined
+      return taken
+    },
     heard: (date) => {
       const serverMs = Date.parse(date)
-      if (Number.isFinite(serverMs))
-        at = { serverMs, hereMs: performance.now(), wallMs: Date.now() }
+      if (!Number.isFinite(serverMs)) return
+      at = { serverMs, hereMs: performance.now(), wallMs: Date.now() }
+      const offsetMs = at.wallMs - serverMs - HALF_A_SECOND_MS
+      if (Math.abs(offsetMs) < Math.abs(leastMs ?? Infinity)) leastMs = offsetMs
     },
   }
 }

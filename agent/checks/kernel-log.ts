@@ -7,10 +7,17 @@
  * Sources: the messages in Linux' drivers/edac, mm, fs and nvme; node-problem-detector's
  * configuration for which of them are permanent.
  */
+import type { Problem } from '#shared/model/health.ts'
 import { worst, type VerdictName } from '#shared/model/verdict.ts'
 import { found, type Finding } from './finding.ts'
 
-type Pattern = { readonly what: string; readonly line: RegExp; readonly verdict: VerdictName }
+type Pattern = {
+  readonly what: string
+  readonly line: RegExp
+  readonly verdict: VerdictName
+  /** What it is to whoever watches a machine in service. */
+  readonly problem: Problem
+}
 
 /**
  * Where a message begins: behind its time, if that is told. Further on it may hold the name of a
@@ -28,16 +35,19 @@ const PATTERNS: readonly Pattern[] = [
     what: 'an uncorrected memory error',
     line: begins(String.raw`EDAC MC\d+: \d+ UE\b`, `${HARDWARE_ERROR}(?:recoverable|fatal)`),
     verdict: 'FAIL',
+    problem: 'MemoryError',
   },
   {
     what: 'corrected memory errors',
     line: begins(String.raw`EDAC MC\d+: \d+ CE\b`, `${HARDWARE_ERROR}corrected`),
     verdict: 'WARN',
+    problem: 'MemoryCorrected',
   },
   {
     what: 'a broken page of memory',
     line: begins('Memory failure: 0x[0-9a-f]+:'),
     verdict: 'FAIL',
+    problem: 'MemoryError',
   },
   {
     what: 'a disk that gave up',
@@ -46,11 +56,13 @@ const PATTERNS: readonly Pattern[] = [
       String.raw`block \S+: no available path - failing I/O`,
     ),
     verdict: 'FAIL',
+    problem: 'DiskError',
   },
   {
     what: 'a disk that had to be reset',
     line: begins(String.raw`nvme \S+: I/O .*timeout, reset controller`),
     verdict: 'WARN',
+    problem: 'DiskReset',
   },
   {
     what: 'an I/O error',
@@ -59,6 +71,7 @@ const PATTERNS: readonly Pattern[] = [
       `Buffer I/O error on dev(?:ice)? ${DISK}`,
     ),
     verdict: 'FAIL',
+    problem: 'DiskError',
   },
   {
     what: 'a file system that gave up',
@@ -68,27 +81,39 @@ const PATTERNS: readonly Pattern[] = [
       String.raw`EXT4-fs error \(device`,
     ),
     verdict: 'FAIL',
+    problem: 'DiskError',
   },
   {
     what: 'a processor that hung',
     line: begins(String.raw`(?:watchdog: )?(?:BUG: )?soft lockup - CPU#\d+ stuck for`),
     verdict: 'FAIL',
+    problem: 'ProcessorHung',
   },
   {
     what: 'a fault of the kernel',
     line: begins('BUG: (?:unable to handle|kernel NULL pointer)', 'Kernel panic'),
     verdict: 'FAIL',
+    problem: 'KernelFault',
   },
 ]
 
-export function judgeKernelLog(log: readonly string[]): Finding {
-  const seen = PATTERNS.flatMap(({ what, line, verdict }) => {
-    const lines = log.filter((own) => line.test(own))
-    return lines.length === 0 ? [] : [{ what, verdict, first: lines[0] ?? '' }]
+export type KernelFault = Omit<Pattern, 'line'> & { readonly first: string }
+
+/** Each sort of fault that the log tells of, with the first line of it. */
+export function kernelFaultsOf(log: readonly string[]): readonly KernelFault[] {
+  return PATTERNS.flatMap(({ line, ...fault }) => {
+    const first = log.find((own) => line.test(own))
+    return first === undefined ? [] : [{ ...fault, first: first.trim() }]
   })
+}
+
+export function judgeKernelLog(log: readonly string[]): Finding {
+  const seen = kernelFaultsOf(log)
   const measures = { kernelFaults: seen.length }
   const verdict = worst(['PASS', ...seen.map((own) => own.verdict)])
   const first = seen.find((own) => own.verdict === verdict)
-  if (first === undefined) return found('PASS', '', measures)
-  return found(verdict, `the kernel tells of ${first.what}: ${first.first.trim()}`, measures)
+  return first === undefined ? found('PASS', '', measures) : found(verdict, toldOf(first), measures)
 }
+
+export const toldOf = ({ what, first }: KernelFault): string =>
+  `the kernel tells of ${what}: ${first}`

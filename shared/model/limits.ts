@@ -262,6 +262,23 @@ export const LIMITS = {
   /** After the first INFRA; twice as long after the next. */
   burnInRetryMs: 10_000,
 
+  // Health in service
+  /** A kernel's message or a counter that is a minute old will do, and a look is not free. */
+  healthLookMs: 60_000,
+  /** What a look shows once may be a slip: it comes, and it goes, with the second in a row. */
+  healthLooksToTell: 2,
+  /** A fault that comes up again and again is told of no more often than this. */
+  healthRepeatMs: 600_000,
+  /** Problems that a report and a node may list: as many as there are sorts of them, about. */
+  healthFindingsMax: 32,
+  healthTextMaxChars: 200,
+  /** What comes back so soon after a test that found nothing is not worth another. */
+  healthMemoryMs: 7 * 86_400_000,
+  /** So many of a pool with one problem, and more than a brake's share: it is not the machines. */
+  healthCommonLeast: 3,
+  /** Of the agent's file system; beyond it an image or a log may fill the rest at any time. */
+  diskFullPercent: 95,
+
   // The command
   /** API Gateway itself gives up after 30 s; a little more lets its answer arrive. */
   cliRequestTimeoutMs: 32_000,

@@ -6,6 +6,7 @@
  * sender's.
  */
 import { z } from 'zod'
+import { nodeFindingSchema } from './health.ts'
 import { architectureSchema, capacityTypeSchema, resourcesItemSchema } from './machine.ts'
 import { repackMarkSchema } from './repack.ts'
 import { verdictNameSchema, checkResultSchema } from './verdict.ts'
@@ -132,6 +133,10 @@ export const nodeSchema = z.object({
     .optional(),
   /** Takes no new replicas, because a person said so. */
   cordoned: z.boolean().default(false),
+  /** Takes no new replicas while a problem lasts that its agent has found. */
+  closed: z.boolean().optional(),
+  /** What its agent has found in service, and for a while what it has found before. */
+  health: z.array(nodeFindingSchema).optional(),
   drain: drainSchema.optional(),
   /** Its part in a repack; while it stands nothing new is bound here. */
   repack: repackMarkSchema.optional(),

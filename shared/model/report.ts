@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import { gpuShareSchema } from './assignment.ts'
 import { gpuIdentitySchema } from './hardware.ts'
+import { healthFindingSchema } from './health.ts'
 import { checkResultSchema } from './verdict.ts'
 import { LIMITS } from './limits.ts'
 
@@ -64,6 +65,8 @@ export const reportSchema = z.object({
       checks: z.array(checkResultSchema).max(50),
     })
     .optional(),
+  /** Problems that the agent has come upon while it watched; absent where there are none. */
+  health: z.array(healthFindingSchema).max(LIMITS.healthFindingsMax).optional(),
   /** The spot notice from instance metadata: when EC2 ends the machine. */
   interruption: z.object({ action: z.string().max(20), deadlineMs: z.int() }).optional(),
   rebalance: z.boolean().optional(),

@@ -15,6 +15,8 @@ describe('the environment', () => {
       diskMib: Number.MAX_SAFE_INTEGER,
       dockerSocket: '/var/run/docker.sock',
       kernelLog: '/dev/kmsg',
+      healthLookMs: 60_000,
+      diskFullPercent: 95,
       faults: [],
       logLevel: 'info',
     })

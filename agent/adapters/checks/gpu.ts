@@ -63,6 +63,15 @@ export async function readGpus(log?: Logger): Promise<readonly GpuIdentity[]> {
   }
 }
 
+/** What nvidia-smi answers whoever watches; undefined where it cannot be asked. */
+export async function askSmi(): Promise<Ended | undefined> {
+  try {
+    return await runTool({ words: SMI, timeoutMs: SMI_TIMEOUT_MS })
+  } catch {
+    return undefined
+  }
+}
+
 /** How long a load runs before the links are looked at. */
 const WARM_UP_MS = 5_000
 

@@ -6,6 +6,7 @@
  * value condemns the GPU where the words say that it is gone, and is UNKNOWN otherwise.
  */
 import { groupBy } from '#shared/base/order.ts'
+import type { Problem } from '#shared/model/health.ts'
 import { MENDS, worst, type Mend, type VerdictName } from '#shared/model/verdict.ts'
 import { found, type FaultyDevice, type Finding, type Measures } from '../finding.ts'
 import type { Gpu } from './smi-log.ts'
@@ -22,6 +23,8 @@ export type Rule = {
   /** What that needs at least, where it is known. */
   readonly needs?: Mend
   readonly needed: (gpu: Gpu) => boolean
+  /** What that is to whoever watches a machine in service; absent where it is nothing. */
+  readonly problem?: Problem
 }
 
 export const always = (): boolean => true
@@ -34,11 +37,18 @@ export function says(fine: string, bad: string): Rule['isFine'] {
 
 const GONE = /^gpu (is lost|requires reset|is inaccessible)$/i
 
-type Fault = {
+export type GpuFault = {
   readonly gpu: Gpu
   readonly verdict: VerdictName
   readonly text: string
   readonly needs?: Mend | undefined
+  /** Absent where it is nothing to whoever watches a machine in service. */
+  readonly problem?: Problem
+}
+
+/** Every rule that a GPU breaks, GPU by GPU. */
+export function gpuFaultsOf(gpus: readonly Gpu[], rules: readonly Rule[]): readonly GpuFault[] {
+  return gpus.flatMap((gpu) => rules.flatMap((rule) => faultOf(gpu, rule)))
 }
 
 /** What the rules make of all the GPUs; the text names the first of the worst. */
@@ -47,7 +57,7 @@ export function judgeGpus(
   rules: readonly Rule[],
   measures: Measures,
 ): Finding {
-  const faults = gpus.flatMap((gpu) => rules.flatMap((rule) => faultOf(gpu, rule)))
+  const faults = gpuFaultsOf(gpus, rules)
   if (faults.length === 0) return found('PASS', '', measures)
   const verdict = worst(faults.map((own) => own.verdict))
   const told = faults.filter((own) => own.verdict === verdict).map((own) => own.text)
@@ -57,14 +67,14 @@ export function judgeGpus(
 }
 
 /** The most that any of the failures needs. */
-function needsOf(faults: readonly Fault[]): { needs?: Mend } {
+function needsOf(faults: readonly GpuFault[]): { needs?: Mend } {
   const needs = faults.flatMap((own) => (own.verdict === 'FAIL' ? (own.needs ?? []) : []))
   const most = MENDS.findLast((own) => needs.includes(own))
   return most === undefined ? {} : { needs: most }
 }
 
 /** Each GPU once, with the first of its worst. */
-function devicesOf(faults: readonly Fault[]): readonly FaultyDevice[] {
+function devicesOf(faults: readonly GpuFault[]): readonly FaultyDevice[] {
   return [...groupBy(faults, ({ gpu }) => gpu).values()].flatMap((own) => {
     const verdict = worst(own.map((fault) => fault.verdict))
     const first = own.find((fault) => fault.verdict === verdict)
@@ -74,17 +84,25 @@ function devicesOf(faults: readonly Fault[]): readonly FaultyDevice[] {
 
 const TOLD_MAX = 3
 
-function faultOf(gpu: Gpu, rule: Rule): Fault[] {
+function faultOf(gpu: Gpu, rule: Rule): GpuFault[] {
   const { what, paths, isFine, otherwise, needs, needed } = rule
   const said = gpu.at(...paths)
-  const fault = (verdict: VerdictName, text: string): Fault[] => [
-    { gpu, verdict, text: `${nameOf(gpu)}: ${what} ${text}` },
-  ]
+  const fault = (verdict: VerdictName, text: string, problem?: Problem): GpuFault[] => {
+    const own = { gpu, verdict, text: `${nameOf(gpu)}: ${what} ${text}` }
+    return [problem === undefined ? own : { ...own, problem }]
+  }
   if (said.told === 'nothing') return needed(gpu) ? fault('UNKNOWN', 'is not told') : []
-  if (said.told === 'error') return fault(GONE.test(said.text) ? 'FAIL' : 'UNKNOWN', said.text)
+  if (said.told === 'error') {
+    const { text } = said
+    if (!GONE.test(text)) return fault('UNKNOWN', text, 'GpuUnclear')
+    return fault('FAIL', text, text.endsWith('reset') ? 'GpuResetNeeded' : 'GpuMissing')
+  }
   const fine = isFine(said.text)
-  if (fine === undefined) return fault('UNKNOWN', `cannot be read: ${said.text.slice(0, 40)}`)
-  return fine ? [] : fault(otherwise, `is ${said.text}`).map((own) => ({ ...own, needs }))
+  if (fine === undefined) {
+    return fault('UNKNOWN', `cannot be read: ${said.text.slice(0, 40)}`, 'GpuUnclear')
+  }
+  const found = fine ? [] : fault(otherwise, `is ${said.text}`, rule.problem)
+  return found.map((own) => ({ ...own, needs }))
 }
 
 /** The GPU, as a person finds it again: by its place, and in the kernel's log. */

@@ -37,6 +37,7 @@ const DEVICE_RULES: readonly Rule[] = [
     isFine: (text) => text.toLowerCase() === 'none',
     otherwise: 'FAIL',
     needed: ifSaid,
+    problem: 'GpuResetNeeded',
   },
   {
     what: 'reset required',
@@ -44,6 +45,7 @@ const DEVICE_RULES: readonly Rule[] = [
     isFine: no,
     otherwise: 'FAIL',
     needed: ifSaid,
+    problem: 'GpuResetNeeded',
   },
 ]
 
@@ -115,32 +117,28 @@ const MEMORY_RULES: readonly Rule[] = [
     isFine: (text: string) => atMost(0)(countOf(text)),
     otherwise: 'FAIL' as const,
     needed: ifSaid,
+    problem: 'GpuMemoryError' as const,
   })),
-  ...[
-    ['SRAM threshold exceeded', 'ecc_errors/aggregate/sram_threshold_exceeded'],
-    ['channel repair pending', 'ecc_errors/channel_repair_pending'],
-    ['TPC repair pending', 'ecc_errors/tpc_repair_pending'],
-    ['page retirement pending', 'retired_pages/pending_blacklist'],
-    ['page retirement pending', 'retired_pages/pending_retirement'],
-    ['row remap pending', 'remapped_rows/remapped_row_pending'],
-  ].map(([what = '', path = '']) => ({
+  ...(
+    [
+      ['SRAM threshold exceeded', 'ecc_errors/aggregate/sram_threshold_exceeded', 'Failed'],
+      ['channel repair pending', 'ecc_errors/channel_repair_pending', 'Pending'],
+      ['TPC repair pending', 'ecc_errors/tpc_repair_pending', 'Pending'],
+      ['unrepairable memory', 'ecc_errors/unrepairable_memory', 'Failed'],
+      ['page retirement pending', 'retired_pages/pending_blacklist', 'Pending'],
+      ['page retirement pending', 'retired_pages/pending_retirement', 'Pending'],
+      ['row remap pending', 'remapped_rows/remapped_row_pending', 'Pending'],
+      ['row remap failure', 'remapped_rows/remapped_row_failure', 'Failed'],
+    ] as const
+  ).map(([what, path, repair]) => ({
     what,
     paths: [path],
     isFine: no,
     otherwise: 'FAIL' as const,
     needed: ifSaid,
-  })),
-  // Nothing is left to repair it with.
-  ...[
-    ['unrepairable memory', 'ecc_errors/unrepairable_memory'],
-    ['row remap failure', 'remapped_rows/remapped_row_failure'],
-  ].map(([what = '', path = '']) => ({
-    what,
-    paths: [path],
-    isFine: no,
-    otherwise: 'FAIL' as const,
-    needs: 'replace' as const,
-    needed: ifSaid,
+    problem: `GpuRepair${repair}` as const,
+    // Nothing is left to repair it with.
+    ...(repair === 'Failed' ? { needs: 'replace' as const } : {}),
   })),
 ]
 
@@ -259,6 +257,7 @@ const HEAT_RULES: readonly Rule[] = [
     isFine: (text) => atLeast(1)(numberOf(text)),
     otherwise: 'FAIL',
     needed: ifSaid,
+    problem: 'GpuSlowed',
   },
   ...[
     ['slowed by hardware', 'hw_slowdown'],
@@ -270,6 +269,7 @@ const HEAT_RULES: readonly Rule[] = [
     isFine: notActive,
     otherwise: 'FAIL' as const,
     needed: always,
+    problem: 'GpuSlowed' as const,
   })),
   {
     what: 'slowed by the driver for heat',
@@ -279,6 +279,9 @@ const HEAT_RULES: readonly Rule[] = [
     needed: ifSaid,
   },
 ]
+
+/** What a GPU in service is held against: whether it is hot is for its clocks to say. */
+export const WATCHED_RULES: readonly Rule[] = [...DEVICE_RULES, ...MEMORY_RULES, ...HEAT_RULES]
 
 function atLeast(least: number): (value: number) => boolean | undefined {
   return (value) => (Number.isNaN(value) ? undefined : value >= least)

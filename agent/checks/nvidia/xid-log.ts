@@ -42,28 +42,36 @@ export function xidsOf(log: readonly string[]): readonly Xid[] {
   })
 }
 
+/** The XIDs of a log that count. */
+export const countedXids = (log: readonly string[]): readonly Xid[] => counted(xidsOf(log))
+
 /**
- * The worst of what the XIDs ask for. What the driver advises replaces what it advised before, so
- * of 154 only the last of each GPU counts. `mended`: the log before the GPUs were reset; of that,
- * what a reset mends is over.
+ * What the driver advises replaces what it advised before, so of 154 only the last of each GPU
+ * counts.
+ */
+function counted(all: readonly Xid[]): readonly Xid[] {
+  const last = new Map(all.map((own) => [`${own.bus}/${String(own.code)}`, own]))
+  return all.filter(
+    (own) => own.code !== RECOVERY_CHANGED || last.get(`${own.bus}/${String(own.code)}`) === own,
+  )
+}
+
+/**
+ * The worst of what the XIDs ask for. `mended`: the log before the GPUs were reset; of that, what a
+ * reset mends is over.
  */
 export function judgeXids(log: readonly string[], mended: readonly string[] = []): Finding {
   const before = xidsOf(mended).filter(({ action }) => !MENDED_BY_RESET.includes(action))
   const all = [...before, ...xidsOf(log)]
-  const last = new Map(all.map((own) => [`${own.bus}/${String(own.code)}`, own]))
-  const counted = all.filter(
-    (own) => own.code !== RECOVERY_CHANGED || last.get(`${own.bus}/${String(own.code)}`) === own,
-  )
   const measures = { xids: all.length }
   const rank = ({ action }: Xid): number => XID_ACTIONS.indexOf(action)
-  const worst = counted.reduce<Xid | undefined>(
+  const worst = counted(all).reduce<Xid | undefined>(
     (most, own) => (most === undefined || rank(own) > rank(most) ? own : most),
     undefined,
   )
   if (worst === undefined || worst.action === 'ignore') return found('PASS', '', measures)
-  const told = `XID ${String(worst.code)} at ${worst.bus}`
-  if (worst.action === 'restart-app') return found('WARN', `${told}: a program's fault`, measures)
-  const text = `${told}: ${WANTS[worst.action]}`
+  const text = xidText(worst)
+  if (worst.action === 'restart-app') return found('WARN', text, measures)
   const at = { bus: worst.bus }
   const finding = { ...found('FAIL', text, measures), needs: worst.action }
   return { ...finding, devices: [{ at, verdict: 'FAIL', text }] }
@@ -71,7 +79,12 @@ export function judgeXids(log: readonly string[], mended: readonly string[] = []
 
 const MENDED_BY_RESET: readonly XidAction[] = ['ignore', 'restart-app', 'reset']
 
+export const xidText = ({ code, bus, action }: Xid): string =>
+  `XID ${String(code)} at ${bus}: ${WANTS[action]}`
+
 const WANTS = {
+  ignore: 'it is harmless',
+  'restart-app': "a program's fault",
   reset: 'the GPU wants a reset',
   reboot: 'the machine wants a reboot',
   replace: 'the GPU wants replacing',
