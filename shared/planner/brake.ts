@@ -5,7 +5,8 @@
  * a fifth of a pool, a zone or an instance type (and always one node) is given up in any sliding
  * window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what a
  * person ordered and what stands empty is not counted. A machine that fails its burn-in carries
- * nothing, so it is let go at once; there brakes slow the buying instead (`brake/`).
+ * nothing, so it is let go at once; there brakes slow the buying instead (`brake/`). What goes for
+ * its health counts against health alone: a machine that dies meanwhile is to be believed.
  */
 import { sameJson } from '../base/equal.ts'
 import { groupBy } from '../base/order.ts'
@@ -28,6 +29,11 @@ export type BrakeBook = {
   condemnAll(nodes: readonly Node[], reason: string): number | undefined
   /** What `condemnAll` would say; nothing is booked. */
   mayCondemn(nodes: readonly Node[], reason: string): number | undefined
+  /**
+   * True when so many nodes of the pool are alike that none of them is to be touched for it; the
+   * brake shows then. Never while a person has lifted it.
+   */
+  hold(pool: string): boolean
   /** Puts a node that never carried anything on the books: its end disturbs nobody. */
   record(node: Node, reason: string): void
   /** Takes in which burn-ins the actions bring to an end. */
@@ -72,7 +78,7 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       sizes ??= sizesOf(herd)
       const size = sizes.get(own) ?? 0
       const others = [...before, ...fresh].filter((other) => scope(other) === own)
-      const used = new Set(others.map((other) => other.node)).size
+      const used = new Set(others.filter(countsFor(entry)).map((other) => other.node)).size
       return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
     })
   let burnIns = settleBurnIns(snapshot, [], releasedUntil(releases))
@@ -110,6 +116,11 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       fresh.length = booked
       return untilMs
     },
+    hold: (pool) => {
+      if (releases.has(pool)) return false
+      applied.add(pool)
+      return true
+    },
     record: (node, reason) => {
       if (isBooked(node, reason)) return
       fresh.push({ ...entryOf(node), node: node.name, atMs: nowMs, reason })
@@ -138,6 +149,12 @@ const TOO_MANY: Reason = {
   text: 'many of its nodes looked bad at once; the rest waits its turn',
 }
 
+/** Health counts all that is given up; the others do not count what goes for its health. */
+const countsFor =
+  ({ reason }: Pick<Entry, 'reason'>) =>
+  (other: Entry): boolean =>
+    reason === UNHEALTHY || other.reason !== UNHEALTHY
+
 /** How many nodes there are in each scope. */
 function sizesOf(herd: readonly ReturnType<typeof entryOf>[]): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>()
@@ -152,6 +169,9 @@ function entryOf(node: Node): Pick<Entry, 'pool' | 'zone' | 'instanceType'> {
   if (machine === undefined) return { pool }
   return { pool, zone: machine.zone, instanceType: machine.instanceType }
 }
+
+/** The reason under which is booked what is emptied for what its agent has found. */
+export const UNHEALTHY = 'Unhealthy'
 
 /** The reason under which a failed burn-in is booked. */
 export const BURN_IN_FAILED = 'BurnInFailed'

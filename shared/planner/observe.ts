@@ -3,13 +3,14 @@
  *
  * The order is the policy. A machine that EC2 has ended is over, whatever else is said of it; a
  * notice comes before silence, because a node about to be taken away may well fall silent; orders
- * come last, on what is left.
+ * come last but for health, which leaves alone what a person has given an order about.
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
 import type { FactsOf, NodeFacts, ObserveContext } from './facts.ts'
 import { takeInFailures } from './observe/failures.ts'
 import { fold, type Draft } from './fold.ts'
+import { respond, takeInHealth } from './observe/health.ts'
 import { carryOutOrder } from './observe/orders.ts'
 import { takeInReport } from './observe/readiness.ts'
 import { judgeSilence } from './observe/silence.ts'
@@ -32,7 +33,9 @@ export function observe(
     // Before readiness: a failed probe is told by a stamp that this report is about to take away.
     (facts) => facts.flatMap((own) => takeInFailures(own, snapshot.nowMs)),
     (facts) => facts.flatMap((own) => takeInReport(own, snapshot.nowMs)),
+    (facts) => facts.flatMap((own) => takeInHealth(own, snapshot.nowMs)),
     (facts) => facts.flatMap((own) => carryOutOrder(own, snapshot.nowMs)),
+    (facts) => respond(facts, context),
     (facts) => facts.flatMap((own) => leaveDeletedPool(own, snapshot)),
   ]
   for (const stage of stages) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { must } from '#shared/base/assert.ts'
 import { LIMITS } from '#shared/model/limits.ts'
-import { openBrakes } from '#shared/planner/brake.ts'
+import { openBrakes, UNHEALTHY } from '#shared/planner/brake.ts'
 import { newWorld, tell, type World } from '../scenarios/world.ts'
 
 const MINUTE_MS = 60_000
@@ -45,4 +45,13 @@ it('counts one that was kept after all, and is given up again, from the second t
   expect(world.brakes.flatMap((own) => own.condemned)).toHaveLength(1)
   world.nowMs += 2 * MINUTE_MS
   expect(giveUp(world, 'n2')).toBe(world.nowMs + 8 * MINUTE_MS)
+})
+
+it('counts what goes for its health against health alone', () => {
+  const world = three()
+  const [first, second] = world.nodes
+  const book = openBrakes(world)
+  expect(book.condemn(must(first, 'a node'), UNHEALTHY)).toBe(true)
+  expect(book.condemn(must(second, 'a node'), UNHEALTHY)).toBe(false)
+  expect(book.condemn(must(second, 'a node'), 'Lost')).toBe(true)
 })

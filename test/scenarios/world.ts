@@ -149,6 +149,14 @@ const verbs: Readonly<Record<string, Verb>> = {
   agent: (world, [name = '']) => {
     startAgent(world, name)
   },
+  /** Its agent tells of these problems and no others: `finds n1 DiskError XidReset:2`. */
+  finds: (world, [node = '', ...problems]) => {
+    const health = problems.map((own) => {
+      const [reason = '', times = '1'] = own.split(':')
+      return { reason, text: 'so it says', times: Number(times) }
+    })
+    changeReport(world, node, { health })
+  },
   /** The machine has booted anew. */
   reboot: (world, [node]) => {
     const { arn } = machineOf(world, String(node))

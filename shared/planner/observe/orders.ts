@@ -3,8 +3,10 @@
  */
 import type { NodeOrder } from '../../model/facts.ts'
 import type { DrainReason } from '../../model/node.ts'
-import type { Action } from '../actions.ts'
+import type { Reason } from '../../model/status.ts'
+import type { Action, NodeChanges } from '../actions.ts'
 import type { NodeFacts } from '../facts.ts'
+import { isSuspect } from '../findings.ts'
 import { testOf } from './testing.ts'
 
 const BY_ORDER: readonly DrainReason[] = ['OperatorDrain', 'Terminate', 'Retest']
@@ -40,7 +42,9 @@ function withdraw({ node }: NodeFacts): readonly Action[] {
   if (node.cordoned) {
     actions.push({ kind: 'note', node: node.name, changes: { cordoned: false }, reason })
   }
-  if (node.drain !== undefined && BY_ORDER.includes(node.drain.reason)) {
+  // A test may be due for what its agent has found, whoever asked for it first.
+  const isStillDue = node.drain?.reason === 'Retest' && isSuspect(node)
+  if (node.drain !== undefined && BY_ORDER.includes(node.drain.reason) && !isStillDue) {
     actions.push({ kind: 'undrain', node: node.name, reason })
   }
   return actions
@@ -71,9 +75,20 @@ const retest: Carry = (facts, order, nowMs) => {
   if (node.phase !== 'ready' && node.phase !== 'draining') return []
   if ((assignment?.replicas.length ?? 0) > 0) return drainAs('Retest')(facts, order, nowMs)
   const reason = { code: 'Retest', text: 'a person said so' }
+  return beginTest(facts, {
+    nowMs,
+    reason,
+    changes: { doneOrderAtMs: order.atMs, cordoned: false },
+  })
+}
+
+type Begin = { readonly nowMs: number; readonly reason: Reason; readonly changes?: NodeChanges }
+
+/** An empty node's next test, and the end of the drain that emptied it for that. */
+export function beginTest(facts: NodeFacts, { nowMs, reason, changes }: Begin): readonly Action[] {
+  const { node } = facts
   const next = testOf(facts, { nowMs, tries: 1 })
-  const changes = { ...next.changes, doneOrderAtMs: order.atMs, cordoned: false }
-  const test: Action = { ...next, changes, reason }
+  const test: Action = { ...next, changes: { ...next.changes, ...changes }, reason }
   return node.drain === undefined ? [test] : [{ kind: 'undrain', node: node.name, reason }, test]
 }
 

@@ -13,7 +13,7 @@ import type { Action } from '../actions.ts'
 import type { NodeFacts, ObserveContext } from '../facts.ts'
 
 /** Phases in which an agent is known to be there and must be heard of. */
-const BEATING: readonly string[] = ['testing', 'ready', 'draining']
+export const BEATING: readonly string[] = ['testing', 'ready', 'draining']
 
 /** One that is being rebooted cannot; what becomes of it is for its burn-in to say. */
 export function mustBeat({ phase, burnIn }: Node): boolean {

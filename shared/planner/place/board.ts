@@ -165,6 +165,7 @@ function isOpen(node: Node, pool: PoolItem): boolean {
     ['launching', 'booting', 'testing', 'ready'].includes(node.phase) &&
     pool.deletedAtMs === undefined &&
     !node.cordoned &&
+    node.closed !== true &&
     node.drain === undefined &&
     node.interruption === undefined &&
     node.rebalanceAtMs === undefined &&

@@ -13,10 +13,11 @@ import { stopAtMs } from '../drain.ts'
 import { beatsByArn, poolsByName } from '../facts.ts'
 import { failureMoments } from '../observe/failures.ts'
 import { rebootAgainAtMs } from '../observe/mending.ts'
+import { findingsOf, forgottenAtMs, isGone } from '../findings.ts'
 import type { Draft } from '../fold.ts'
 import { hasHeadroom } from '../provision/headroom.ts'
 import { borrowsAgainAtMs, forgivenAtMs } from '../quota/cool-down.ts'
-import { forgottenAtMs } from '../quota/loans.ts'
+import { forgottenAtMs as loanForgottenAtMs } from '../quota/loans.ts'
 import { NO_REPLICAS, replicasByUid, runningOf } from '../replicas.ts'
 import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from '../retire.ts'
 import { mustBeat } from '../observe/silence.ts'
@@ -79,6 +80,7 @@ function nodeMoments(
   if (node.phase === 'quarantined') {
     moments.push(node.phaseSinceMs + (pool?.burnIn.quarantineSeconds ?? 0) * 1000)
   }
+  moments.push(...findingsOf(node).filter(isGone).map(forgottenAtMs))
   if (node.drain !== undefined) {
     moments.push(drainOverdueAtMs(node.drain.deadlineMs, draft.assignments.get(node.name)))
   }
@@ -152,7 +154,7 @@ function waitingMoments(context: NextContext): number[] {
 function* quotaMoments(context: NextContext): Iterable<readonly number[]> {
   const { snapshot, draft, statuses } = context
   yield context.teamStatuses.flatMap(({ loans }) =>
-    loans === undefined ? [] : [forgottenAtMs(loans)],
+    loans === undefined ? [] : [loanForgottenAtMs(loans)],
   )
   for (const { reservations, reclaims } of statuses) {
     if (reservations !== undefined) yield reservations.map((own) => own.untilMs)
