@@ -8,7 +8,10 @@ import type { Colour } from './paint.ts'
 import { table, type Column, type TableStyle } from './table.ts'
 import { ageOf } from './time.ts'
 
-const GOOD_WHEN_TRUE: ReadonlySet<string> = new Set(['Available', 'Progressing', 'Ready'])
+const GOOD_WHEN_TRUE: ReadonlySet<string> = new Set([
+  ...['Available', 'Progressing', 'Ready'],
+  ...['AcceleratedHardwareReady', 'ClockReady', 'KernelReady', 'StorageReady'],
+])
 
 export const isTrouble = ({ type, status }: ConditionAnswer): boolean =>
   status !== GOOD_WHEN_TRUE.has(type)

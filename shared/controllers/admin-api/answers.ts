@@ -3,15 +3,18 @@
  *
  * Stamps become ISO times and whole units become quantities here and nowhere else.
  */
+import { byKey, descending, groupBy } from '#shared/base/order.ts'
 import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import type { BurnInRecord } from '#shared/model/burn-in-record.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
 import type { NodeOrder } from '#shared/model/facts.ts'
+import { conditionOf } from '#shared/model/health.ts'
 import type { Condition, Node, Rung } from '#shared/model/node.ts'
 import { addResources, formatMilli, NOTHING, type Resources } from '#shared/model/quantities.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import { resourcesOf } from '#shared/model/workload.ts'
+import { askedBy, findingsOf, isCleared, isGone, severityOf } from '#shared/planner/findings.ts'
 import type {
   BurnInRecordAnswer,
   ConditionAnswer,
@@ -161,7 +164,23 @@ export function nodeConditions(node: Node): Condition[] {
     const { reason, text, sinceMs } = node.drain
     add(sinceMs, { type: 'Draining', reason, text })
   }
-  return conditions
+  return [...conditions, ...healthConditions(node)]
+}
+
+/** One a sort of problem, in the words of the worst. */
+function healthConditions(node: Node): readonly Condition[] {
+  const there = findingsOf(node).filter((own) => !isGone(own))
+  const bySort = groupBy(there, ({ reason }) => conditionOf(reason).type)
+  return [...bySort.values()].flatMap((own) => {
+    const worst = own.toSorted(descending(byKey((one) => severityOf(askedBy(one, node)))))
+    const [first] = worst
+    if (first === undefined) return []
+    const text = worst.map((one) => (one === first ? one.text : `${one.reason}: ${one.text}`))
+    const sinceMs = Math.min(...own.map((one) => one.sinceMs))
+    const cleared = isCleared(first, node) ? ' (it has passed a test since)' : ''
+    const told = `${text.join('; ')}${cleared}`
+    return [{ ...conditionOf(first.reason), reason: first.reason, text: told, sinceMs }]
+  })
 }
 
 const REPAIRS = {

@@ -27,11 +27,14 @@ export function explainBound(replica: BoundReplica, view: NodeView, nowMs: numbe
 
 /** Every reason that holds of the node itself; there is always one. */
 export function explainNode({ node, order }: NodeView, nowMs: number): Reason[] {
-  const reasons = nodeConditions(node).map(({ type, reason, text, sinceMs }) => ({
-    code: type === 'Ready' ? reason : type,
+  const reasons = nodeConditions(node).map(({ type, status, reason, text, sinceMs }) => ({
+    code: type === 'Ready' || !status ? reason : type,
     text: `${text} (for ${ageOf(sinceMs, nowMs)})`,
   }))
   if (node.cordoned) reasons.push({ code: 'Cordoned', text: 'it takes no new replicas' })
+  if (node.closed === true) {
+    reasons.push({ code: 'Closed', text: 'it takes no new replicas while a problem lasts' })
+  }
   if (order !== undefined) {
     const text = `somebody asked to ${order.verb} it ${ageOf(order.atMs, nowMs)} ago`
     reasons.push({ code: 'Ordered', text })

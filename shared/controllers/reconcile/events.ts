@@ -4,6 +4,7 @@
  * Stamps and bookkeeping are left out; every act that someone may ask about is in.
  */
 import { eventId, type DroverEvent } from '../../model/event.ts'
+import { isProblem, responseTo } from '../../model/health.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Action, ActionKind, Plan } from '../../planner/actions.ts'
 
@@ -54,10 +55,14 @@ function tell<K extends ActionKind>(action: Extract<Action, { kind: K }>): Event
 function about(object: string, reason: { code: string; text: string }, text?: string): EventDraft {
   return {
     object,
-    type: BAD.has(reason.code) ? 'Warning' : 'Normal',
+    type: isBad(reason.code) ? 'Warning' : 'Normal',
     reason: reason.code,
     text: text ?? reason.text,
   }
+}
+
+function isBad(code: string): boolean {
+  return BAD.has(code) || (isProblem(code) && responseTo(code) !== 'observe')
 }
 
 function workloadOf(replica: string): string {
