@@ -13,13 +13,15 @@ import type { ControlOutcome } from '#shared/cloud/memory-ec2/types.ts'
 import { capacityTypeSchema } from '#shared/model/machine.ts'
 import { faultsOf } from '#shared/protocol/faults.ts'
 import type { LocalEc2, LocalInstance } from './ec2/local-ec2.ts'
-import { hardwareSchema, type Hardware } from './hardware.ts'
+import { hardwareSchema, type Hardware, type HardwareFault } from './hardware.ts'
 import { deliverSchema, type Weather } from './weather.ts'
 
 export type ControlPorts = {
   readonly ec2: LocalEc2
   readonly weather: Weather
   readonly hardware: Hardware
+  /** Has the kernels of machines that run complain of it. */
+  readonly complain: (fault: HardwareFault) => void
 }
 
 const verbSchema = z.strictObject({ noticeSeconds: z.int().min(0).max(3_600).optional() })
@@ -70,7 +72,10 @@ export function makeControls(ports: ControlPorts): Hono {
           ...(ec2.loseResponses === undefined ? {} : { loseResponsesRate: ec2.loseResponses }),
         })
       }
-      if (hardware !== undefined) ports.hardware.set(hardware)
+      if (hardware !== undefined) {
+        ports.hardware.set(hardware)
+        ports.complain(hardware)
+      }
       return Response.json(faultsAnswer(ports))
     },
   })

@@ -22,6 +22,7 @@ import { StartError } from './errors.ts'
 import { bindFunctions, type LocalFunctions } from './functions.ts'
 import { makeHardware, type Hardware } from './hardware.ts'
 import { startFrontDoor, type FrontDoor } from './http.ts'
+import { complain } from './kernel-logs.ts'
 import { ACCOUNT, REGION } from './laptop.ts'
 import { endMachines, startMachines } from './machines.ts'
 import { paceOf, type Pace } from './pace.ts'
@@ -137,7 +138,7 @@ async function startAll(
   })
   ways.interruption = functions.interruption
   await join({ state, pace, table, queues, ec2, functions, weather, log }, undo)
-  openDoor(door, { ec2, weather, hardware, functions })
+  openDoor(door, { ec2, weather, hardware, functions, stateDirectory: state.path })
   undo('requests', () => {
     door.shut()
   })
@@ -259,10 +260,17 @@ type Behind = {
   readonly weather: Weather
   readonly hardware: Hardware
   readonly functions: LocalFunctions
+  readonly stateDirectory: string
 }
 
-function openDoor(door: FrontDoor, { functions, ...ports }: Behind): void {
-  const controls = makeControls(ports)
+function openDoor(door: FrontDoor, { functions, stateDirectory, ...ports }: Behind): void {
+  const controls = makeControls({
+    ...ports,
+    complain: (fault) => {
+      const up = ports.ec2.instances().filter((own) => own.up)
+      complain(stateDirectory, up, fault)
+    },
+  })
   door.open((request) => {
     const isControl = new URL(request.url).pathname.startsWith('/local/')
     return isControl ? controls.fetch(request) : functions.adminApi.fetch(request)

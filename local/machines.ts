@@ -4,7 +4,6 @@
  * Everything a real node gets from its launch template stands in the agent's environment: which
  * table, which region, where the services answer.
  */
-import { devNull } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import type { Logger } from '#shared/base/log.ts'
 import type { Ec2Event, Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
@@ -15,6 +14,7 @@ import { openJournal } from './ec2/journal.ts'
 import { startLocalEc2, type LocalEc2 } from './ec2/local-ec2.ts'
 import { ec2OptionsOf, type MarketFile } from './ec2/market-file.ts'
 import type { Hardware } from './hardware.ts'
+import { kernelLogOf } from './kernel-logs.ts'
 import { ACCOUNT, CREDENTIALS, REGION, TABLES } from './laptop.ts'
 import type { Pace } from './pace.ts'
 import { signalProcess } from './processes.ts'
@@ -82,8 +82,10 @@ function environmentOf(
     // So that `node` in a command is this very Node, and GPUs are asked what they are here.
     PATH: [dirname(process.execPath), ...tools, process.env['PATH'] ?? ''].join(delimiter),
     ...(gpus.length === 0 ? {} : { [GPUS_VARIABLE]: JSON.stringify(gpus) }),
-    // Nothing of this machine's own kernel is an emulated machine's fault.
-    DROVER_KERNEL_LOG: devNull,
+    // Nothing of this machine's own kernel or disk is an emulated machine's fault.
+    DROVER_KERNEL_LOG: kernelLogOf(state.path, instance),
+    DROVER_DISK_FULL_PERCENT: '100',
+    DROVER_HEALTH_LOOK_MS: String(pace.healthLookMs),
     NODE_COMPILE_CACHE: state.files.compileCache,
     AWS_REGION: REGION,
     AWS_ENDPOINT_URL_DYNAMODB: tableEndpoint,

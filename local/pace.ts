@@ -12,6 +12,7 @@ export type Pace = {
   readonly expiryMs: number
   readonly headPollMs: number
   readonly metadataPollMs: number
+  readonly healthLookMs: number
   readonly lostAfterMs: number
   readonly bootDeadlineMs: number
 }
@@ -27,6 +28,7 @@ export function paceOf(speed: number): Pace {
     expiryMs: faster(60_000, 10_000),
     headPollMs: faster(300, 100),
     metadataPollMs: faster(500, 200),
+    healthLookMs: faster(5_000, 1_000),
     // Two beats may be lost before silence counts, and agents beat at their own pace.
     lostAfterMs: faster(LIMITS.lostAfterMs, LIMITS.beatEveryMs * 2 + 5_000),
     bootDeadlineMs: faster(LIMITS.bootDeadlineMs, 30_000),

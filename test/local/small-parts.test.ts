@@ -1,14 +1,17 @@
 /** The small parts of local mode: options, patterns, weather, hardware, pace, rounds. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { lookAtKernel } from '#agent/health/looks.ts'
 import { makeHardware } from '#local/hardware.ts'
 import { FunctionTimeoutError, invoke } from '#local/invoke.ts'
+import { complaintsOf } from '#local/kernel-logs.ts'
 import { readOptions } from '#local/options.ts'
 import { paceOf } from '#local/pace.ts'
 import { matchesPattern } from '#local/patterns.ts'
 import { startRounds } from '#local/ticks.ts'
 import { makeWeather } from '#local/weather.ts'
 import { silentLogger } from '#shared/base/log.ts'
+import type { Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
 import { STREAM_FILTERS } from '#shared/controllers/stream-filters.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 
@@ -109,6 +112,35 @@ describe('hardware', () => {
     expect(hardware.faultsOf('c7a.large')).toEqual([])
     expect(hardware.all()).toHaveLength(1)
   })
+})
+
+describe("the kernels' logs of emulated machines", () => {
+  const instance = (instanceId: string, instanceType = 'm7a.large') =>
+    ({ instanceId, instanceType, zone: 'us-east-1a', host: 0, bootNumber: 1 }) as Ec2Instance
+  const fault = (check: 'cpu' | 'memory' | 'disk' | 'gpu', rate: number) =>
+    ({ check, rate, intermittent: false }) as const
+
+  it('tell of hardware that fails while they run, and of nothing else', () => {
+    const said = (type: string, ...rest: Parameters<typeof fault>) =>
+      kernel(complaintsOf(instance('i-1', type), fault(...rest)))
+    expect(said('m7a.large', 'memory', 1)).toEqual(['MemoryError'])
+    expect(said('m7a.large', 'disk', 1)).toEqual(['DiskError'])
+    expect(said('m7a.large', 'disk', 0)).toEqual([])
+    expect(said('m7a.large', 'cpu', 1)).toEqual([])
+    expect(said('m7a.large', 'gpu', 1)).toEqual([])
+    expect(said('g4dn.xlarge', 'gpu', 1)).toEqual(['XidReset'])
+  })
+
+  it('are those of the machines that the rate draws', () => {
+    const herd = Array.from({ length: 200 }, (_, i) => instance(`i-${String(i)}`))
+    const bad = herd.filter((own) => complaintsOf(own, fault('disk', 0.25)).length > 0)
+    expect(bad.length).toBeGreaterThan(30)
+    expect(bad.length).toBeLessThan(70)
+    expect(herd.filter((own) => complaintsOf(own, fault('disk', 0.25)).length > 0)).toEqual(bad)
+  })
+
+  const kernel = (lines: readonly string[]): string[] =>
+    lookAtKernel(lines, []).seen.map((own) => own.problem)
 })
 
 describe('pace', () => {
