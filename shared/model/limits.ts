@@ -265,6 +265,12 @@ export const LIMITS = {
   // Health in service
   /** A kernel's message or a counter that is a minute old will do, and a look is not free. */
   healthLookMs: 60_000,
+  /**
+   * Of a core, what nvidia-smi may take, were it busy all the time it runs: it is asked the less
+   * often the longer it takes, but no less often than this. Its XIDs come by the kernel's log.
+   */
+  healthToolShare: 0.004,
+  healthToolPauseMaxMs: 600_000,
   /** What a look shows once may be a slip: it comes, and it goes, with the second in a row. */
   healthLooksToTell: 2,
   /** A fault that comes up again and again is told of no more often than this. */

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { delimiter, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -31,6 +31,13 @@ const watch = (options: Partial<WatchOptions> = {}): LookAtHealth =>
     ...options,
   })
 
+const install = (script: string): void => {
+  const tool = join(directory.path, 'nvidia-smi')
+  writeFileSync(tool, `#!/bin/sh\n${script}\n`)
+  chmodSync(tool, 0o755)
+  process.env['PATH'] = `${directory.path}${delimiter}${searchPath}`
+}
+
 const problems = async (look: LookAtHealth): Promise<string[]> =>
   (await look()).flatMap(({ area, seen }) => seen.map((own) => `${area} ${own.problem}`))
 
@@ -62,12 +69,18 @@ describe('who watches', () => {
 
   it('asks nvidia-smi where there are GPUs, and nobody where there are none', async () => {
     const asked = join(directory.path, 'asked')
-    const tool = join(directory.path, 'nvidia-smi')
-    writeFileSync(tool, `#!/bin/sh\necho x >> ${asked}\necho No devices were found; exit 6\n`)
-    chmodSync(tool, 0o755)
-    process.env['PATH'] = `${directory.path}${delimiter}${searchPath}`
+    install(`echo x >> ${asked}; echo No devices were found; exit 6`)
     expect((await watch()()).map((own) => own.area)).toEqual(['kernel', 'disk'])
     expect(await problems(watch({ gpus: [GPU] }))).toEqual(['gpu GpuMissing'])
+    expect(readFileSync(asked, 'utf8')).toBe('x\n')
+  })
+
+  it('asks nvidia-smi the less often the longer it takes', async () => {
+    install('sleep 0.3; echo No devices were found; exit 6')
+    const look = watch({ gpus: [GPU] })
+    const areas = async (): Promise<string[]> => (await look()).map((own) => own.area)
+    expect(await areas()).toContain('gpu')
+    expect(await areas()).not.toContain('gpu')
   })
 
   it('knows the clock by the answers that come anyway', async () => {

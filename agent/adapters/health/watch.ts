@@ -1,7 +1,7 @@
 /**
  * Watches the machine in service, at a cost that nobody notices: what is new in the kernel's log,
  * how full the disk is, what the clock is off by the answers that come anyway, and, where there are
- * GPUs, one call of nvidia-smi.
+ * GPUs, a call of nvidia-smi, the less often the longer it takes.
  *
  * What cannot be looked at is left out, and the log says so once.
  */
@@ -9,6 +9,7 @@ import { statfs } from 'node:fs/promises'
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { GpuIdentity } from '#shared/model/hardware.ts'
+import { LIMITS } from '#shared/model/limits.ts'
 import {
   lookAtClock,
   lookAtDisk,
@@ -39,7 +40,7 @@ export function openWatch(options: WatchOptions): LookAtHealth {
     ['kernel', kernelLook(options)],
     ['disk', () => diskLook(options)],
     ['clock', () => Promise.resolve(clockLook(options))],
-    ['gpu', () => gpuLook(options)],
+    ['gpu', gpuLook(options)],
   ]
   const blind = new Set<Area>()
   const lookAt = async ([area, look]: (typeof areas)[number]): Promise<Look[]> => {
@@ -76,8 +77,16 @@ function clockLook({ takeClockOffsetMs }: WatchOptions): Look | undefined {
   return offsetMs === undefined ? undefined : lookAtClock(offsetMs)
 }
 
-async function gpuLook({ gpus }: WatchOptions): Promise<Look | undefined> {
-  if (gpus.length === 0) return undefined
-  const answer = await askSmi()
-  return answer === undefined ? undefined : lookAtGpus(answer, gpus)
+/** As often as nvidia-smi is cheap; one that hangs costs nothing, and is asked again soon. */
+function gpuLook({ gpus }: WatchOptions): () => Promise<Look | undefined> {
+  let notBeforeMs = -Infinity
+  return async () => {
+    const startMs = performance.now()
+    if (gpus.length === 0 || startMs < notBeforeMs) return undefined
+    const answer = await askSmi()
+    if (answer === undefined) return undefined
+    const pauseMs = (performance.now() - startMs) / LIMITS.healthToolShare
+    notBeforeMs = answer.isLate ? startMs : startMs + Math.min(pauseMs, LIMITS.healthToolPauseMaxMs)
+    return lookAtGpus(answer, gpus)
+  }
 }
