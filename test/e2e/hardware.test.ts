@@ -115,7 +115,7 @@ resources: { cpu: 500m, memory: 128Mi }
 placement: { pools: [watched] }
 `
 
-it('empties a machine in service whose kernel tells of a bad disk, and tests it again', async () => {
+it('empties a machine whose kernel tells of a bad disk, and tests it again', async () => {
   const path = join(directory, 'watched.yaml')
   writeFileSync(path, WATCHED)
   expect(await runCommand(child.url, ['apply', '-f', path])).toMatchObject({ code: 0 })
