@@ -100,5 +100,7 @@ export const nodeFindingSchema = healthFindingSchema.extend({
   goneSinceMs: z.int().optional(),
   /** It came back after a test that found nothing: another would find nothing either. */
   isBack: z.boolean().optional(),
+  /** So many had it at once that it is not held against any of them, until it comes up again. */
+  isCommon: z.boolean().optional(),
 })
 export type NodeFinding = z.infer<typeof nodeFindingSchema>

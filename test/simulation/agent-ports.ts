@@ -30,6 +30,7 @@ import {
   type Machine,
   type Process,
 } from './machine.ts'
+import { lookAtHealth } from './watch.ts'
 
 const TABLE_MS = { min: 2, max: 20 }
 const LATE_REPORT_MS = { min: 30_000, max: 200_000 }
@@ -54,6 +55,7 @@ export function makeAgentPorts(machine: Machine, run: Invocation): AgentPorts {
     metadata: metadataOf(machine, run),
     runtime: runtimeOf(machine, run),
     runCheck: (check) => runCheck(machine, run, check),
+    lookAtHealth: lookAtHealth(machine, run),
     persist: (persisted) => {
       machine.persisted = persisted
     },

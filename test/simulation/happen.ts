@@ -17,6 +17,7 @@ import type { ApiRequest, People } from './people.ts'
 import type { Backends } from './ports.ts'
 import type { Happening, Step } from './script.ts'
 import type { Caller, Role } from './traffic.ts'
+import { setFinding } from './watch.ts'
 
 export type Stage = {
   readonly backends: Backends
@@ -207,6 +208,17 @@ const acts: Acts = {
     mendAfter(stage, forMs, () => {
       process.sickUntilMs = 0
       tell()
+    })
+  },
+  finding: (stage, { problem, forMs, isTrue, everybody = false }, key) => {
+    const living = livingMachines(stage)
+    const machine = pick(stage, key, living)
+    if (machine === undefined) return
+    if (isTrue) machine.fault = 'for ever'
+    const struck = everybody ? living : [machine]
+    for (const own of struck) setFinding(own, problem, true)
+    mendAfter(stage, forMs, () => {
+      for (const own of struck) setFinding(own, problem, false)
     })
   },
   outage: (stage, { forMs }, key) => {

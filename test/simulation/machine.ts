@@ -22,6 +22,7 @@ import { afterReboot, faultOf, gpusOf, type HardwareFault } from './hardware.ts'
 import { skewOf } from './invocations.ts'
 import type { Backends } from './ports.ts'
 import type { TrueProcess } from './traffic.ts'
+import type { Health } from './watch.ts'
 
 export type MachineSetup = {
   readonly backends: Backends
@@ -57,6 +58,7 @@ export type Machine = {
   readonly name: string
   readonly processes: Map<string, Process>
   fault: HardwareFault
+  readonly health: Health
   readonly gpus: GpuIdentity[]
   bootId: string
   persisted: Persisted | undefined
@@ -87,6 +89,7 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
     fault: setup.hasBadImage ? 'a bad image' : faultOf(name, instance, setup),
+    health: { kernelLog: [], states: new Set(), onChange: undefined },
     gpus: gpusOf(instance),
     ...{ bootId: '', persisted: undefined, run: undefined, isHung: false, deferred: [] },
     ...{ beating: undefined, pids: 100, checks: 0, restarts: 0 },
@@ -113,6 +116,7 @@ export function shutDown(machine: Machine): void {
   const { backends } = machine.setup
   machine.bootId = ''
   endAgent(machine)
+  machine.health.kernelLog.length = 0
   for (const [replicaId] of machine.processes) {
     machine.processes.delete(replicaId)
     const atMs = backends.scheduler.now()
@@ -159,6 +163,7 @@ export function endAgent(machine: Machine): void {
   machine.onHead = undefined
   machine.onMetadata = undefined
   machine.onExit = undefined
+  machine.health.onChange = undefined
   machine.onHealth.clear()
   run.agent.stop()
   setup.backends.calls.crash(run.invocation)

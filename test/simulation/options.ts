@@ -62,6 +62,8 @@ export type FaultKnobs = {
   readonly machineDeathsPerDay: number
   readonly rebootsPerDay: number
   readonly processCrashesPerDay: number
+  /** Times a day that an agent finds something on its machine, be it so or not. */
+  readonly findingsPerDay: number
   /** A report that takes minutes to be written. */
   readonly reportLate: number
 
@@ -107,6 +109,7 @@ const CALM: FaultKnobs = {
   machineDeathsPerDay: 0,
   rebootsPerDay: 0,
   processCrashesPerDay: 0,
+  findingsPerDay: 0,
   reportLate: 0,
   outagesPerDay: 0,
 }
@@ -149,6 +152,7 @@ const ORDINARY: FaultKnobs = {
   machineDeathsPerDay: 0.3,
   rebootsPerDay: 0.2,
   processCrashesPerDay: 2,
+  findingsPerDay: 0.3,
   reportLate: 0.001,
   outagesPerDay: 0.05,
 }
@@ -190,6 +194,7 @@ const HEAVY: FaultKnobs = {
   machineDeathsPerDay: 4,
   rebootsPerDay: 3,
   processCrashesPerDay: 12,
+  findingsPerDay: 8,
   reportLate: 0.01,
   outagesPerDay: 1.5,
 }

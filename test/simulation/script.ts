@@ -19,6 +19,7 @@ import {
 } from './teams.ts'
 import { planFifty } from './fifty.ts'
 import { GANGS, gangOf, swellingOf } from './gangs.ts'
+import { FINDINGS, type Found } from './watch.ts'
 import { PROFILES, type FaultKnobs, type SimOptions } from './options.ts'
 
 export type Document = { readonly kind: string; readonly name: string } & Readonly<
@@ -64,6 +65,14 @@ export type Happening =
   | { readonly kind: 'nonsense'; readonly forMs: number }
   | { readonly kind: 'process-crash' }
   | { readonly kind: 'process-sick'; readonly forMs: number }
+  | {
+      readonly kind: 'finding'
+      readonly problem: Found
+      readonly forMs: number
+      /** The hardware is bad, and a test will tell. */
+      readonly isTrue: boolean
+      readonly everybody?: boolean
+    }
   // The table
   | { readonly kind: 'outage'; readonly forMs: number }
 
@@ -444,6 +453,13 @@ const strikes: Readonly<Record<string, Strike>> = {
     kind: 'process-sick',
     forMs: minutes(chance, key, { min: 1, max: 15 }),
   }),
+  finding: (chance, key) => ({
+    kind: 'finding',
+    problem: chance.pick(`problem ${key}`, FINDINGS),
+    forMs: minutes(chance, key, { min: 1, max: 60 }),
+    isTrue: chance.of(`true ${key}`) < 0.3,
+    ...(chance.of(`everybody ${key}`) < 0.15 ? { everybody: true } : {}),
+  }),
   outage: (chance, key) => ({ kind: 'outage', forMs: minutes(chance, key, { min: 1, max: 12 }) }),
 }
 
@@ -466,6 +482,7 @@ export function weatherSteps(chance: Chance, { knobs, endMs, machines }: Weather
     'process-crash': knobs.processCrashesPerDay,
     'process-sick': knobs.processCrashesPerDay / 2,
     outage: knobs.outagesPerDay,
+    finding: knobs.findingsPerDay,
   }
   return Object.entries(perDay).flatMap(([what, rate]) =>
     momentsOf(chance, `weather ${what}`, { perDay: rate, endMs }).map((atMs, i) => {

@@ -8,7 +8,8 @@
  *
  * It is bounded twice. Few nodes may be given up or tested in any ten minutes, and few be out at a
  * time; and what many nodes of a pool have at once is a driver's fault or an image's, of which no
- * other machine would be free: nobody is touched for it, and the brake shows.
+ * other machine would be free: nobody is touched for it until it comes up again, and the brake
+ * shows.
  */
 import { sameJson } from '../../base/equal.ts'
 import { groupBy } from '../../base/order.ts'
@@ -77,7 +78,10 @@ export function respond(
   all: readonly NodeFacts[],
   { snapshot, brakes }: ObserveContext,
 ): readonly Action[] {
-  const found = all.filter(({ node }) => node.health !== undefined || node.closed === true)
+  const found = all.filter(
+    ({ node }) =>
+      BEATING.includes(node.phase) && (node.health !== undefined || node.closed === true),
+  )
   if (found.length === 0) return []
   const sizes = new Map([...groupBy(all, poolOf)].map(([pool, own]) => [pool, own.length]))
   const common = commonOf(found, sizes)
@@ -89,13 +93,31 @@ export function respond(
       return true
     }
     const isHeld = ({ finding }: Asked): boolean =>
-      common.has(`${pool}/${finding.reason}`) && brakes.hold(pool)
+      isCommon(finding, common.has(`${pool}/${finding.reason}`)) && brakes.hold(pool)
     return own.flatMap((facts) => {
-      const asked = asksOf(facts).filter((one) => !isHeld(one))
+      const all = asksOf(facts)
+      const held = all.filter(isHeld)
+      const asked = all.filter((one) => !held.includes(one))
       const begun = begin(facts, asked, { nowMs: snapshot.nowMs, mayGo })
-      return begun.length > 0 ? begun : closeOrOpen(facts, asked)
+      const rest = begun.length > 0 ? begun : closeOrOpen(facts, asked)
+      return [...markHeld(facts, held), ...rest]
     })
   })
+}
+
+const isCommon = (finding: NodeFinding, isNow: boolean): boolean =>
+  finding.isCommon === true || isNow
+
+/** It stays so when some of those that had it are gone: what is left would look like their own. */
+function markHeld({ node }: NodeFacts, held: readonly Asked[]): readonly Action[] {
+  const fresh = held.map(({ finding }) => finding).filter((own) => own.isCommon !== true)
+  if (fresh.length === 0) return []
+  const health = findingsOf(node).map((own) =>
+    fresh.includes(own) ? { ...own, isCommon: true } : own,
+  )
+  const text = `${fresh.map((own) => own.reason).join(', ')}: too many nodes have it at once`
+  const reason = { code: 'HealthHeld', text }
+  return [{ kind: 'note', node: node.name, changes: { health }, reason }]
 }
 
 const poolOf = ({ node }: NodeFacts): string => node.pool
@@ -144,7 +166,7 @@ function begin(
   const { node, assignment } = facts
   if (isOrdered(facts) || assignment === undefined || isUnheard(node)) return []
   const isEmpty = assignment.replicas.length === 0
-  if (node.drain?.reason === 'Retest') {
+  if (node.phase === 'draining' && node.drain?.reason === 'Retest') {
     // Though what it was drained for may be gone meanwhile: only a test can tell.
     const reason = { code: 'Retest', text: node.drain.text }
     return isEmpty ? beginTest(facts, { nowMs, reason }) : []

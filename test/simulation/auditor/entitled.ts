@@ -197,6 +197,7 @@ function isOpenTo(
   return (
     node.phase === 'ready' &&
     !node.cordoned &&
+    node.closed !== true &&
     node.drain === undefined &&
     node.interruption === undefined &&
     node.rebalanceAtMs === undefined &&

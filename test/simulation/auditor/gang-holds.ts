@@ -207,7 +207,8 @@ function neverBound(
   const isFree = (name: string): boolean => {
     const node = books.nodes.get(name)
     const body = books.bodies.get(node?.machine?.arn ?? '')
-    const isSound = node?.phase === 'ready' && node.drain === undefined && !node.cordoned
+    const isOpen = node?.cordoned === false && node.closed !== true
+    const isSound = isOpen && node.phase === 'ready' && node.drain === undefined
     const isWell = node?.silentSinceMs === undefined && node?.interruption === undefined
     return isSound && isWell && body?.replicas.every((own) => own.order === 'run') !== false
   }

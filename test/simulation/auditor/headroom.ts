@@ -73,9 +73,10 @@ function isInMotion({ name }: PoolItem, { books }: Knowledge): boolean {
 
 const openNodes = ({ name }: PoolItem, { books }: Knowledge): readonly Node[] =>
   [...books.nodesOfPool(name)].filter(
-    ({ phase, cordoned, drain, lostSinceMs, rebalanceAtMs }) =>
+    ({ phase, cordoned, closed, drain, lostSinceMs, rebalanceAtMs }) =>
       phase === 'ready' &&
       !cordoned &&
+      closed !== true &&
       drain === undefined &&
       lostSinceMs === undefined &&
       // What EC2 is likely to take back soon is given nothing new.
