@@ -23,15 +23,11 @@ afterAll(async () => {
   sweepDirectory(directory)
 })
 
-async function hardware(
-  check: 'cpu' | 'disk' | 'gpu',
-  rate: number,
-  where: { instanceType?: string } = {},
-): Promise<void> {
+async function hardware(check: 'cpu' | 'gpu', rate: number): Promise<void> {
   const answer = await fetch(`${child.url}/local/faults`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ hardware: { check, rate, ...where } }),
+    body: JSON.stringify({ hardware: { check, rate } }),
   })
   expect(answer.ok).toBe(true)
 }
@@ -99,44 +95,4 @@ it('remembers a bad GPU, and refuses it when the cloud hands it back', async () 
   expect(good?.burnIn?.checks.map((own) => own.name)).toEqual(
     expect.arrayContaining(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-xid', 'dcgm']),
   )
-})
-
-const WATCHED = `
-kind: Pool
-name: watched
-instances: { types: [c6a.xlarge] }
-repack: { when: never }
----
-kind: Workload
-name: watched-web
-replicas: 1
-command: [sh, -c, 'exec sleep 600']
-resources: { cpu: 500m, memory: 128Mi }
-placement: { pools: [watched] }
-`
-
-it('empties a machine whose kernel tells of a bad disk, and tests it again', async () => {
-  const path = join(directory, 'watched.yaml')
-  writeFileSync(path, WATCHED)
-  expect(await runCommand(child.url, ['apply', '-f', path])).toMatchObject({ code: 0 })
-  const watched = async () => (await herd.nodes()).filter((own) => own.pool === 'watched')
-  const carrying = async (): Promise<string | undefined> => {
-    const nodes = await watched()
-    return nodes.find((own) => own.phase === 'ready' && own.replicas.length > 0)?.name
-  }
-  await until({ what: 'it runs', withinMs: 60_000 }, async () => (await carrying()) !== undefined)
-  const suspect = await carrying()
-  await hardware('disk', 1, { instanceType: 'c6a.xlarge' })
-  await hardware('disk', 0, { instanceType: 'c6a.xlarge' })
-  const isCleared = async (): Promise<boolean> => {
-    const node = (await watched()).find((own) => own.name === suspect)
-    const told = node?.conditions.find((own) => own.type === 'StorageReady')
-    return node?.phase === 'ready' && told?.text.includes('it has passed a test since') === true
-  }
-  await until({ what: 'it is tested again', withinMs: 60_000 }, isCleared)
-  await settled(herd, 60_000)
-  expect(await carrying()).not.toBe(suspect)
-  const { out } = await runCommand(child.url, ['events'])
-  expect(out).toMatch(/DiskError.+I\/O error/)
-  expect(out).toMatch(/Retest.+draining: DiskError/)
 })

@@ -74,7 +74,12 @@ export function lookAtHealth(machine: Machine, run: Invocation): LookAtHealth {
         after(5)
         return
       }
-      if (isUntold(machine)) after(LIMITS.healthRepeatMs)
+      if (isUntold(machine)) {
+        scheduler.at(scheduler.now() + LIMITS.healthRepeatMs, () => {
+          // A fault of before is no fault of the time after faults.
+          if (machine.setup.faults.areOn()) answer()
+        })
+      }
       health.onChange = () => {
         health.onChange = undefined
         owed = LIMITS.healthLooksToTell
