@@ -89,7 +89,7 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
     fault: setup.hasBadImage ? 'a bad image' : faultOf(name, instance, setup),
-    health: { kernelLog: [], states: new Set(), onChange: undefined },
+    health: { kernelLog: [], states: new Set(), changes: 0, onChange: undefined },
     gpus: gpusOf(instance),
     ...{ bootId: '', persisted: undefined, run: undefined, isHung: false, deferred: [] },
     ...{ beating: undefined, pids: 100, checks: 0, restarts: 0 },

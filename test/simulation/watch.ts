@@ -29,7 +29,9 @@ export type Health = {
   /** Of this boot. */
   readonly kernelLog: Found[]
   readonly states: Set<Found>
-  /** Called when there is more to see, or less. */
+  /** How often there was more to see, or less. */
+  changes: number
+  /** Called then. */
   onChange: (() => void) | undefined
 }
 
@@ -39,6 +41,7 @@ export function setFinding(machine: Machine, problem: Found, isThere: boolean): 
   if (FOUND[problem] !== 'kernel') states[isThere ? 'add' : 'delete'](problem)
   else if (isThere) kernelLog.push(problem)
   else return
+  machine.health.changes += 1
   machine.health.onChange?.()
 }
 
@@ -48,6 +51,7 @@ export function lookAtHealth(machine: Machine, run: Invocation): LookAtHealth {
   let read = 0
   let isFirst = true
   let owed = LIMITS.healthLooksToTell
+  let { changes } = health
   const look = (): Look[] => {
     const told = health.kernelLog.slice(read)
     read = health.kernelLog.length
@@ -63,14 +67,20 @@ export function lookAtHealth(machine: Machine, run: Invocation): LookAtHealth {
   }
   return () =>
     new Promise((resolve) => {
+      let isAnswered = false
       const answer = (): void => {
+        if (isAnswered) return
+        isAnswered = true
         health.onChange = undefined
         whenAwake(machine, run, () => {
           resolve(look())
         })
       }
       const after = (ms: number): void => void scheduler.at(scheduler.now() + ms, answer)
-      if (read < health.kernelLog.length || (owed > 0 && !(isFirst && health.states.size === 0))) {
+      if (changes !== health.changes) owed = LIMITS.healthLooksToTell
+      changes = health.changes
+      const isWell = health.states.size === 0 && machine.persisted?.health === undefined
+      if (read < health.kernelLog.length || (owed > 0 && !(isFirst && isWell))) {
         after(5)
         return
       }
@@ -82,7 +92,6 @@ export function lookAtHealth(machine: Machine, run: Invocation): LookAtHealth {
       }
       health.onChange = () => {
         health.onChange = undefined
-        owed = LIMITS.healthLooksToTell
         const phase = { min: 0, max: LIMITS.healthLookMs }
         const key = `look ${run.label} ${String(scheduler.now())}`
         after(machine.setup.chance.int(key, phase))

@@ -30,6 +30,8 @@ export function makeLeftovers(knowledge: Knowledge): Rule {
     if (isKept && truth.processes(machine.instanceId).length > 0) return undefined
     if (phase !== 'ready') return `node ${name} is ${phase} (${node.drain?.reason ?? 'no drain'})`
     if (node.lostSinceMs !== undefined) return `node ${name} is lost`
+    // What its agent has found has its turn yet to come, unless it is a person's.
+    if (node.closed === true && !node.cordoned) return `node ${name} is closed`
     const count = body?.replicas.length ?? 0
     const mayStay = node.cordoned || spec === undefined || spec.repack.when === 'never'
     if (count > 0 || mayStay || headroom.needs(node)) return undefined
