@@ -63,30 +63,17 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
   const { nowMs } = snapshot
   const releases = releasesOf(snapshot)
   const applied = new Set<string>()
-  const before = snapshot.brakes.flatMap((brake) =>
-    brake.condemned
-      .filter((own) => nowMs - own.atMs < LIMITS.brakeWindowMs)
-      .map((own) => ({ ...own, pool: brake.pool })),
-  )
+  const before = standingIn(snapshot)
   const fresh: Entry[] = []
-  const herd = snapshot.nodes.map(entryOf)
-  let sizes: ReadonlyMap<string, number> | undefined
-  const isAllowed = (entry: Entry): boolean =>
-    SCOPES.every((scope) => {
-      const own = scope(entry)
-      if (own === undefined) return true
-      sizes ??= sizesOf(herd)
-      const size = sizes.get(own) ?? 0
-      const others = [...before, ...fresh].filter((other) => scope(other) === own)
-      const used = new Set(others.filter(countsFor(entry)).map((other) => other.node)).size
-      return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
-    })
+  const isAllowed = openScopes(snapshot)
   let burnIns = settleBurnIns(snapshot, [], releasedUntil(releases))
   const isBooked = (node: Node, reason: string): boolean =>
     before.some((own) => own.node === node.name && own.reason === reason)
   const book = (node: Node, reason: string): boolean => {
     const entry: Entry = { ...entryOf(node), node: node.name, atMs: nowMs, reason }
-    if (!isBooked(node, reason) && !releases.has(node.pool) && !isAllowed(entry)) return false
+    if (!isBooked(node, reason) && !releases.has(node.pool)) {
+      if (!isAllowed(entry, [...before, ...fresh])) return false
+    }
     fresh.push(entry)
     return true
   }
@@ -133,6 +120,30 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
     ],
     changed: () => changedBrakes(snapshot, { releases, fresh, books: burnIns.books }),
   }
+}
+
+/** What was condemned within the window. */
+function standingIn({ brakes, nowMs }: Snapshot): readonly Entry[] {
+  return brakes.flatMap(({ pool, condemned }) =>
+    condemned
+      .filter((own) => nowMs - own.atMs < LIMITS.brakeWindowMs)
+      .map((own) => ({ ...own, pool })),
+  )
+}
+
+/** Whether one more may go beside those that are booked: of its pool, its zone and its type. */
+function openScopes({ nodes }: Snapshot): (entry: Entry, booked: readonly Entry[]) => boolean {
+  let sizes: ReadonlyMap<string, number> | undefined
+  return (entry, booked) =>
+    SCOPES.every((scope) => {
+      const own = scope(entry)
+      if (own === undefined) return true
+      sizes ??= sizesOf(nodes.map(entryOf))
+      const size = sizes.get(own) ?? 0
+      const others = booked.filter((other) => scope(other) === own)
+      const used = new Set(others.filter(countsFor(entry)).map((other) => other.node)).size
+      return used < Math.max(1, Math.floor(LIMITS.brakeShare * size))
+    })
 }
 
 function reasonsByPool(

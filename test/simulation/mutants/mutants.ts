@@ -201,8 +201,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('no brakes', '12', {
     [planner('brake')]: {
-      replace: `!releases.has(node.pool) && !isAllowed(entry)) return false`,
-      by: `!releases.has(node.pool) && !isAllowed(entry) && nowMs < 0) return false`,
+      replace: `if (!isAllowed(entry, [...before, ...fresh])) return false`,
+      by: `if (!isAllowed(entry, [...before, ...fresh]) && nowMs < 0) return false`,
     },
   }),
   mutant('a bad image is bought for everybody', '12', {
