@@ -14,7 +14,6 @@ import { frozen } from '../base/frozen.ts'
 import { onceFor, remembered } from '../base/remembered.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema } from './names.ts'
-import { notYet } from './not-yet.ts'
 
 export const measureNameSchema = z
   .string()
@@ -289,10 +288,7 @@ export const burnInSchema = z.strictObject({
   retestBusy: z
     .enum(['never', 'drain'])
     .default('never')
-    .superRefine((value, context) => {
-      if (value === 'drain') notYet.refuse(context, 'draining a busy node for a re-test')
-    })
-    .describe('whether a busy node is drained for it; drain is not supported yet'),
+    .describe('whether a busy node is drained for it, as far as its replicas can spare it'),
   quarantineSeconds: z
     .int()
     .min(0)

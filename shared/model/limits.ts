@@ -259,6 +259,10 @@ export const LIMITS = {
   hardwareRejectedMs: 30 * 86_400_000,
   /** A certificate is believed so long where the pool does not say how often it wants tests. */
   certificateMs: 30 * 86_400_000,
+  /** A busy machine that could not be emptied for a test is left alone so long. */
+  retestAgainMs: 3_600_000,
+  /** Work that fails so soon after a machine has passed says that the pass was worth little. */
+  suspicionMs: 86_400_000,
   /** After the first INFRA; twice as long after the next. */
   burnInRetryMs: 10_000,
 

@@ -33,6 +33,7 @@ export const drainReasonSchema = z.enum([
   'Retest',
   'PoolDeleted',
   'Empty',
+  'CertificateAge',
   'Expired',
   'Drifted',
   'Repacked',
@@ -115,6 +116,10 @@ export const nodeSchema = z.object({
       unknowns: z.int().min(0).default(0),
       /** When it was found fit for work: the age of its certificate counts from there. */
       admittedAtMs: z.int().optional(),
+      /** Since when its certificate is older than its pool allows. */
+      overdueSinceMs: z.int().optional(),
+      /** It could not be emptied for its test, and is left alone until then. */
+      notBeforeMs: z.int().optional(),
       /** After an INFRA: when it is tried again. */
       retryAtMs: z.int().optional(),
       /** Rungs of the pool's ladder that were tried in the present test, in their order. */

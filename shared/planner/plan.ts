@@ -23,7 +23,7 @@ import { shortagesFound } from './provision/place-history.ts'
 import type { Reclaim } from './preempt.ts'
 import { repack, type Repacked } from './repack.ts'
 import { settleGroups, type Failed } from './repack/groups.ts'
-import { retest, retestsAfter } from './retest.ts'
+import { retest, suspectsOf } from './retest.ts'
 import { retire } from './retire.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
@@ -72,11 +72,15 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
   const needed = new Set([...used, ...repacked.reserved])
   take(retire({ facts: factsOf(draft), nowMs, used: needed, blocked }))
-  const idle = { facts: factsOf(draft), nowMs, used: new Set([...needed, ...keptNodes(supplied)]) }
-  take(retest(idle))
+  const testable = {
+    ...{ facts: factsOf(draft), nowMs, used: new Set([...needed, ...keptNodes(supplied)]) },
+    suspects: suspectsOf(draft, snapshot.workloadStatuses),
+  }
+  const retested = retest(testable)
+  take(retested.actions)
 
   const failed = [...settled.failed, ...repacked.failed]
-  const found = { refusals, coming, reclaim, gangs, repacked, failed, tests: retestsAfter(idle) }
+  const found = { refusals, coming, reclaim, gangs, repacked, failed, tests: retested.moments }
   const rest = conclude({ snapshot, draft, targets: admitted, brakes, ...found })
   const { suspects } = swept
   return {

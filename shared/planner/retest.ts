@@ -1,16 +1,24 @@
 /**
- * Machines that carry nothing are tested again when their certificate is old: the oldest first, and
- * few of a pool at a time, so that there is room for whoever comes meanwhile.
+ * Machines are tested again when their certificate is old: the oldest first, and few of a pool at a
+ * time, so that there is room for whoever comes meanwhile.
  *
  * Hardware goes bad in service, and not every fault shows; a pool's `retestEverySeconds` says how
- * long a pass is believed. Who carries work, is kept for somebody, or is on its way out, is left
- * alone. A machine that fails is set aside like a new one.
+ * long a pass is believed. It is believed no longer on a machine on which work fails, again and
+ * again and soon after, that is fine elsewhere. Who carries nothing is tested at once. Who carries
+ * work is left alone, or emptied first where its pool says so, for as long as the ledger lets its
+ * replicas go; who cannot be emptied in time is left alone for a while. Whoever is kept for
+ * somebody, or is on its way out, is not touched. A machine that fails is set aside like a new one.
  */
 import { byKey, byText, groupBy, inOrder } from '../base/order.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Node } from '../model/node.ts'
+import type { WorkloadStatus } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import type { NodeFacts } from './facts.ts'
+import type { Draft } from './fold.ts'
+import { blame, evidenceOf } from './observe/blame.ts'
+import { beginTest } from './observe/orders.ts'
 import { isLeaving } from './replicas.ts'
-import { testOf } from './observe/testing.ts'
 
 /** Of a pool's nodes: one machine in so many, and always one, is tested again at a time. */
 const POOL_PART = 10
@@ -20,47 +28,150 @@ export type RetestContext = {
   readonly nowMs: number
   /** Nodes that something is planned for. */
   readonly used: ReadonlySet<string>
+  /** Nodes on which work fails that is fine elsewhere, soon after they passed. */
+  readonly suspects: ReadonlySet<string>
 }
 
-export function retest({ facts, nowMs, used }: RetestContext): readonly Action[] {
-  return [...groupBy(facts, ({ node }) => node.pool).values()].flatMap((own) => {
-    const testing = own.filter(({ node }) => node.phase === 'testing').length
-    const most = Math.max(1, Math.floor(own.length / POOL_PART)) - testing
-    const due = own
-      .filter((one) => dueAtMs(one, used) <= nowMs)
-      .toSorted(oldestFirst)
-      .slice(0, Math.max(0, most))
-    return due.map((one): Action => {
-      const text = 'its last test is older than its pool allows'
-      return { ...testOf(one, { nowMs, tries: 1 }), reason: { code: 'Retest', text } }
+export type Retested = {
+  readonly actions: readonly Action[]
+  /** Moments still to come at which there is more to do. */
+  readonly moments: readonly number[]
+}
+
+export function retest(context: RetestContext): Retested {
+  const { facts, nowMs } = context
+  const pools = [...groupBy(facts, ({ node }) => node.pool).values()]
+  const acts = [
+    ...facts.flatMap((own) => goOn(own, nowMs)),
+    ...pools.flatMap((own) => begin(own, context)),
+  ]
+  const acted = new Set(acts.flatMap((own) => ('node' in own ? own.node : [])))
+  const rest = facts.filter(({ node }) => !acted.has(node.name))
+  // Where its replicas go is for the next pass to say.
+  const isDraining = acts.some(({ kind }) => kind === 'drain')
+  const again = isDraining ? [nowMs + LIMITS.unfinishedWakeMs] : []
+  return {
+    actions: [...acts, ...rest.flatMap((own) => noteAge(own, nowMs))],
+    moments: [...momentsOf(context), ...again],
+  }
+}
+
+/** Who was to be emptied for its test is empty by now, or will not be. */
+function goOn(facts: NodeFacts, nowMs: number): readonly Action[] {
+  const { node, assignment } = facts
+  const { drain, burnIn } = node
+  if (drain?.reason !== 'CertificateAge' || node.phase !== 'draining') return []
+  if (assignment?.replicas.length === 0) return beginTest(facts, { nowMs, reason: WHY })
+  if (nowMs < drain.deadlineMs || burnIn === undefined) return []
+  const reason = { code: 'RetestPostponed', text: 'it could not be emptied for its test in time' }
+  const changes = { burnIn: { ...burnIn, notBeforeMs: nowMs + LIMITS.retestAgainMs } }
+  return [
+    { kind: 'undrain', node: node.name, reason },
+    { kind: 'note', node: node.name, changes, reason },
+  ]
+}
+
+const WHY = { code: 'Retest', text: 'its last test is older than its pool allows' }
+
+function begin(own: readonly NodeFacts[], context: RetestContext): readonly Action[] {
+  const { nowMs } = context
+  const most = Math.max(1, Math.floor(own.length / POOL_PART)) - own.filter(isOut).length
+  return own
+    .filter((one) => dueAtMs(one, context) <= nowMs)
+    .toSorted(idleAndOldestFirst)
+    .slice(0, Math.max(0, most))
+    .flatMap((one): readonly Action[] => {
+      const reason = context.suspects.has(one.node.name) ? DOUBTS : WHY
+      if (isIdle(one)) return beginTest(one, { nowMs, reason })
+      const deadlineMs = nowMs + LIMITS.drainDefaultMs
+      const drain = { because: 'CertificateAge' as const, deadlineMs }
+      return [{ kind: 'drain', node: one.node.name, ...drain, reason }]
     })
-  })
 }
 
-const oldestFirst = inOrder<NodeFacts>(
+const DOUBTS = { code: 'Retest', text: 'work fails on it that is fine elsewhere' }
+
+const isOut = ({ node }: NodeFacts): boolean =>
+  node.phase === 'testing' || node.drain?.reason === 'CertificateAge'
+
+const isIdle = ({ assignment }: NodeFacts): boolean => assignment?.replicas.length === 0
+
+const idleAndOldestFirst = inOrder<NodeFacts>(
+  byKey((own) => (isIdle(own) ? 0 : 1)),
   byKey(({ node }) => node.burnIn?.admittedAtMs ?? 0),
   (a, b) => byText(a.node.name, b.node.name),
 )
 
-/** Moments still to come at which somebody is due; who waits for a turn is woken by the others. */
-export function retestsAfter({ facts, nowMs, used }: RetestContext): readonly number[] {
-  return facts
-    .map((own) => dueAtMs(own, used))
-    .filter((atMs) => atMs > nowMs && Number.isFinite(atMs))
+/** Said once, for whoever looks at the node; the next test takes it back. */
+function noteAge({ node, pool }: NodeFacts, nowMs: number): readonly Action[] {
+  const { burnIn } = node
+  const isServing = node.phase === 'ready' || node.phase === 'draining'
+  if (!isServing || burnIn === undefined || burnIn.overdueSinceMs !== undefined) return []
+  if (agedAtMs(node, pool) > nowMs) return []
+  const changes = { burnIn: { ...burnIn, overdueSinceMs: nowMs } }
+  return [{ kind: 'note', node: node.name, changes, reason: { code: 'Noted', text: WHY.text } }]
+}
+
+/** When somebody is due; who waits for a turn is woken by the others. */
+function momentsOf(context: RetestContext): readonly number[] {
+  return context.facts
+    .flatMap((own) => {
+      const { drain } = own.node
+      const isEmptied = drain?.reason === 'CertificateAge'
+      return [
+        dueAtMs(own, context),
+        agedAtMs(own.node, own.pool),
+        ...(isEmptied ? [drain.deadlineMs] : []),
+      ]
+    })
+    .filter((atMs) => atMs > context.nowMs && Number.isFinite(atMs))
+}
+
+/** When its certificate is too old. */
+function agedAtMs({ burnIn }: Node, pool: NodeFacts['pool']): number {
+  const everyMs = (pool?.spec.burnIn.retestEverySeconds ?? Infinity) * 1000
+  return (burnIn?.admittedAtMs ?? Infinity) + everyMs
 }
 
 /** When the node is to be tested again; never while it has something else to do. */
-function dueAtMs({ node, pool, assignment }: NodeFacts, used: ReadonlySet<string>): number {
-  const everyMs = (pool?.spec.burnIn.retestEverySeconds ?? Infinity) * 1000
-  const { admittedAtMs } = node.burnIn ?? {}
-  const isIdle =
+function dueAtMs(own: NodeFacts, { used, suspects }: RetestContext): number {
+  const { node, pool, assignment } = own
+  const isFree =
     node.phase === 'ready' &&
     assignment !== undefined &&
-    assignment.replicas.length === 0 &&
-    !used.has(node.name) &&
     node.repack === undefined &&
     node.silentSinceMs === undefined &&
     !node.cordoned &&
     !isLeaving(node)
-  return isIdle && admittedAtMs !== undefined ? admittedAtMs + everyMs : Infinity
+  const mayGo = isIdle(own)
+    ? !used.has(node.name)
+    : pool?.spec.burnIn.retestBusy === 'drain' && !used.has(node.name)
+  if (!isFree || !mayGo) return Infinity
+  const agedMs = suspects.has(node.name) ? 0 : agedAtMs(node, pool)
+  return Math.max(agedMs, node.burnIn?.notBeforeMs ?? 0)
 }
+
+/**
+ * Nodes to which at least two failures are due within a day of their last pass: what failed there
+ * is fine elsewhere.
+ */
+export function suspectsOf(
+  { nodes, assignments }: Draft,
+  statuses: readonly WorkloadStatus[],
+): ReadonlySet<string> {
+  if (!statuses.some(({ failures = [] }) => failures.length > 0)) return new Set()
+  const herd = [...nodes.values()].map((node) => ({ node, assignment: assignments.get(node.name) }))
+  const blamed = blame(evidenceOf(herd, statuses)).filter(
+    ({ node, sinceMs, lastMs, blame: own }) => {
+      const passedAtMs = nodes.get(node)?.burnIn?.admittedAtMs ?? Infinity
+      const isSoon = sinceMs >= passedAtMs && lastMs <= passedAtMs + LIMITS.suspicionMs
+      return own.code === 'BadNode' && isSoon
+    },
+  )
+  const counts = new Map<string, number>()
+  for (const { node, count } of blamed) counts.set(node, (counts.get(node) ?? 0) + count)
+  return new Set([...counts].flatMap(([node, count]) => (count >= FAILURES_LEAST ? node : [])))
+}
+
+/** One may be chance. */
+const FAILURES_LEAST = 2

@@ -56,7 +56,8 @@ function endQuarantine({ node, pool }: NodeFacts, nowMs: number): readonly Actio
 
 function finishDrain(facts: NodeFacts, nowMs: number): readonly Action[] {
   const { node } = facts
-  if (node.drain === undefined) return []
+  // What becomes of that is for `retest.ts` to say.
+  if (node.drain === undefined || node.drain.reason === 'CertificateAge') return []
   if (isEmpty(facts)) {
     if (node.drain.reason === 'Retest') return []
     return [terminate(node, node.drain.reason, node.drain.text)]

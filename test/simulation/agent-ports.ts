@@ -339,7 +339,13 @@ function runCheck(machine: Machine, run: Invocation, check: AskedCheck): Promise
   machine.checks += 1
   const key = `${name} check ${String(machine.checks)}`
   const seen = look(check, { ...setup, gpus, key, fault: machine.fault })
-  if (seen === 'hangs') return new Promise(() => undefined)
+  if (seen === 'crashes') {
+    const { scheduler } = setup.backends
+    scheduler.at(scheduler.now() + CHECK_MS.min, () => {
+      if (run.alive) run.onCrash()
+    })
+  }
+  if (typeof seen === 'string') return new Promise(() => undefined)
   return call(machine, run, {
     port: 'check',
     method: 'runCheck',

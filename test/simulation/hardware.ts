@@ -76,18 +76,21 @@ export type Look = Luck & {
   readonly key: string
 }
 
-/** What a check says, or that it never ends. A machine with GPUs has its faults there. */
-export function look({ name, check }: AskedCheck, looked: Look): CheckResult | 'hangs' {
+/** How a check ends that ends in no result: never, or with the agent that runs it. */
+type NoResult = 'hangs' | 'crashes'
+
+/** What a check says. A machine with GPUs has its faults there. */
+export function look({ name, check }: AskedCheck, looked: Look): CheckResult | NoResult {
   const { fault, gpus, key, chance, faults } = looked
   if (check === GPU_RESET.check) return { name, verdict: 'PASS', measures: {}, text: '' }
   const isFlaky = faults.strikes('flakyChecks', key)
-  const odd = isFlaky
-    ? chance.pick(`odd ${key}`, ['UNKNOWN', 'INFRA', 'hangs'] as const)
-    : undefined
-  if (odd === 'hangs') return odd
+  const odd = isFlaky ? chance.pick(`odd ${key}`, ODD) : undefined
+  if (odd === 'hangs' || odd === 'crashes') return odd
   const isSeen = gpus.length === 0 || isAboutGpus(check) || fault === 'a bad image'
   const isThere = fault === 'now and then' ? chance.of(`comes ${key}`) < COMES : !isGood(fault)
-  const verdict = odd ?? (isSeen && isThere ? 'FAIL' : 'PASS')
+  const isBad = isSeen && isThere
+  const honest = isBad ? 'FAIL' : 'PASS'
+  const verdict = odd === 'lies' ? (isBad ? 'PASS' : 'FAIL') : (odd ?? honest)
   const result: CheckResult = { name, verdict, measures: {}, text: verdict.toLowerCase() }
   if (verdict !== 'FAIL') return result
   const [gpu] = fault === 'a bad image' ? [] : gpus
@@ -97,6 +100,8 @@ export function look({ name, check }: AskedCheck, looked: Look): CheckResult | '
     ...(gpu === undefined ? {} : { devices: [{ uuid: gpu.uuid, verdict, text: result.text }] }),
   }
 }
+
+const ODD = ['UNKNOWN', 'INFRA', 'UNKNOWN', 'INFRA', 'hangs', 'crashes', 'lies'] as const
 
 /** How often a fault that comes and goes is there. */
 const COMES = 0.4

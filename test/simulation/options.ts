@@ -183,7 +183,7 @@ const HEAVY: FaultKnobs = {
   priceLeapsPerDay: 48,
   straysPerDay: 1,
   badHardware: 0.08,
-  badGpus: 0.25,
+  badGpus: 0.1,
   wearPerDay: 2,
   badImagesPerDay: 2,
   flakyChecks: 0.05,

@@ -85,7 +85,7 @@ export async function runWorld(setup: RunSetup): Promise<Outcome> {
     if (seen.kind === 'launch') {
       stats.launched += seen.born.length
       const claims = claimsOfRepack(seen, world)
-      if (claims.length === 0) stats.needed += seen.born.length
+      if (claims.length === 0 && !isRetesting(world)) stats.needed += seen.born.length
       for (const { name } of claims) stats.toSave.add(name)
     }
     try {
@@ -239,11 +239,14 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   if (!(await run(scheduler.now() + QUIET_MS))) return undefined
   let still = auditor.unsettled()
   // Room may have come free for somebody who had been told that there is none, a machine's
-  // quarantine may just have ended, and a repack may be under way, or have been given up while its
-  // machine was on the way: one looks again.
+  // quarantine may just have ended, one may be tested again, and a repack may be under way, or have
+  // been given up while its machine was on the way: one looks again.
   const isOfRepack = (text: string): boolean => stats.toSave.has(UNREADY.exec(text)?.[1] ?? '')
   const mayPass = (): boolean =>
-    mayBuy || isRepacking(world) || still.every((text) => ENDING.test(text) || isOfRepack(text))
+    mayBuy ||
+    isRepacking(world) ||
+    isRetesting(world) ||
+    still.every((text) => ENDING.test(text) || isOfRepack(text))
   for (let atMs = scheduler.now(); still.length > 0 && mayPass(); still = auditor.unsettled()) {
     atMs += LOOK_MS
     if (atMs > endMs + LIVENESS_MAX_MS || !(await run(atMs))) break
@@ -264,6 +267,15 @@ function claimsOfRepack({ request }: SeenOf<'launch'>, { truth }: World): readon
 
 function isRepacking({ truth }: World): boolean {
   return truth.partition(keys.node('').pk).some((own) => nodeOf(own)?.repack !== undefined)
+}
+
+/** A machine in service is tested again, or emptied for it, and others stand in for it. */
+function isRetesting({ truth }: World): boolean {
+  return truth.partition(keys.node('').pk).some((own) => {
+    const node = nodeOf(own)
+    const isAgain = node?.phase === 'testing' && (node.burnIn?.attempt ?? 1) > 1
+    return isAgain || node?.drain?.reason === 'CertificateAge'
+  })
 }
 
 /** A workload that could run is told that there is no machine for all of it. */

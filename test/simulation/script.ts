@@ -160,7 +160,8 @@ function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
   const limit = isLimited ? { limits: { cpu } } : {}
   const repack = chance.of('repack') < 0.1 ? { repack: { when: 'never' } } : {}
   const onFailure = chance.pick('on failure', ['replace', 'reset', 'reboot', 'reboot'])
-  const retest = chance.of('retest') < 0.4 ? { retestEverySeconds: 6 * 3_600 } : {}
+  const retestBusy = chance.of('retest busy') < 0.5 ? 'drain' : 'never'
+  const retest = chance.of('retest') < 0.4 ? { retestEverySeconds: 6 * 3_600, retestBusy } : {}
   const tested = { onFailure, ...retest }
   const general: Document = {
     ...{ kind: 'Pool', name: 'general', ...limit, ...repack },

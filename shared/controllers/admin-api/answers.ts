@@ -141,6 +141,11 @@ export function nodeConditions(node: Node): Condition[] {
       text: told.map((own) => `${own.name}: ${own.text}`).join('; '),
     })
   }
+  add(node.burnIn?.overdueSinceMs, {
+    type: 'CertificateAge',
+    reason: 'Overdue',
+    text: 'its last test is older than its pool allows',
+  })
   const rung = mended.at(-1)
   if (node.phase === 'testing' && rung !== undefined) {
     add(node.burnIn?.reboot?.sinceMs ?? startedAtMs, {

@@ -79,7 +79,8 @@ function dealToZones({ board, offersFor }: LotContext, wants: readonly Want[]): 
 function dealOut(board: Board, want: Want, among: readonly string[]): readonly Deal[] {
   const deals: Deal[] = []
   let { left } = want
-  for (const zone of among) {
+  // Where nothing is sold now the others would wait for what is dealt out there.
+  for (const zone of among.filter((own) => want.zones.includes(own))) {
     const room = zoneRoom(board, want.demand, { zone, zones: want.zones })
     const count = Math.min(left, room)
     if (count <= 0) continue

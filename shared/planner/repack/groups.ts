@@ -36,7 +36,10 @@ export const DRAIN_FOR = {
   Drifted: 'Drifted',
 } as const satisfies Record<RepackReason, DrainReason>
 
-const OWN_DRAINS: ReadonlySet<DrainReason> = new Set(Object.values(DRAIN_FOR))
+const OWN_DRAINS: ReadonlySet<DrainReason> = new Set([
+  ...Object.values(DRAIN_FOR),
+  'CertificateAge',
+])
 
 /** True for a drain that drover began of its own accord: no deadline forces it. */
 export function isVoluntary(node: Pick<Node, 'drain'>): boolean {

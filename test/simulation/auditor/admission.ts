@@ -149,6 +149,7 @@ function isOfBoot(verdict: Verdict, { machine, bootId, burnIn }: Node): boolean 
 function whyNotOpen(node: Node): string | undefined {
   if (node.phase !== 'ready') return `it is ${node.phase}`
   if (node.cordoned) return 'it is cordoned'
+  if (node.closed === true) return 'it is closed for what its agent has found'
   if (node.drain !== undefined) return `it is drained (${node.drain.reason})`
   if (node.lostSinceMs !== undefined) return 'it is lost'
   return undefined

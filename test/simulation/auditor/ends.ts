@@ -21,6 +21,7 @@ const INTENT = 'intent before effect'
 
 /** Drains that wait until the node is empty, or overdue. */
 const UNHURRIED: ReadonlySet<string> = new Set([
+  'CertificateAge',
   'Drifted',
   'Empty',
   'Expired',

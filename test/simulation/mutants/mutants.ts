@@ -12,6 +12,9 @@ export const MUTANTS: readonly Mutant[] = [
       by: `ready: node.phase === 'ready' || node.phase === 'testing',`,
     },
   }),
+  mutant('a node that is closed takes replicas', '1', {
+    [planner('place/board')]: { replace: `node.closed !== true`, by: `true` },
+  }),
   mutant('taints do not matter', '1', {
     [planner('demand')]: { replace: `  return taint === undefined ?`, by: `  return true ?` },
   }),
