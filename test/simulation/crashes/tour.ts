@@ -28,7 +28,10 @@ export const TOUR: ToldWorld = {
     capacity: { min: 2, max: 5 },
     script: [
       ask(1, { kind: 'Team', name: 'discovery' }),
-      ask(1.2, { kind: 'Pool', name: 'general', instances: { families: ['m7a', 'c7a'] } }),
+      ask(1.2, {
+        ...{ kind: 'Pool', name: 'general', instances: { families: ['m7a', 'c7a'] } },
+        burnIn: { onFailure: 'reboot' },
+      }),
       ask(1.4, {
         ...{
           kind: 'Pool',
