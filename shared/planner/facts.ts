@@ -9,7 +9,6 @@ import type { Machine, Node } from '../model/node.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import type { Verdict } from '../model/verdict.ts'
-import type { BrakeBook } from './brake.ts'
 import type { Draft } from './fold.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -28,12 +27,6 @@ export type NodeFacts = {
 
 /** The facts of every node that has a machine, in order of name. */
 export type FactsOf = (draft: Draft) => readonly NodeFacts[]
-
-/** What every part of `observe` works with. */
-export type ObserveContext = {
-  readonly snapshot: Snapshot
-  readonly brakes: BrakeBook
-}
 
 /**
  * The facts of one draft after the other. What the snapshot states is indexed once, and as long as

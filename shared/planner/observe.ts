@@ -7,7 +7,8 @@
  */
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
-import type { FactsOf, NodeFacts, ObserveContext } from './facts.ts'
+import type { FactsOf, NodeFacts } from './facts.ts'
+import type { ObserveContext } from './observe/context.ts'
 import { takeInFailures } from './observe/failures.ts'
 import { fold, type Draft } from './fold.ts'
 import { respond, takeInHealth } from './observe/health.ts'

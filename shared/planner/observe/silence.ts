@@ -10,7 +10,8 @@
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
 import type { Action } from '../actions.ts'
-import type { NodeFacts, ObserveContext } from '../facts.ts'
+import type { NodeFacts } from '../facts.ts'
+import type { ObserveContext } from './context.ts'
 
 /** Phases in which an agent is known to be there and must be heard of. */
 export const BEATING: readonly string[] = ['testing', 'ready', 'draining']

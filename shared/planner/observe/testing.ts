@@ -12,7 +12,8 @@ import type { Node, Rung } from '../../model/node.ts'
 import type { CheckResult, VerdictName } from '../../model/verdict.ts'
 import type { Action } from '../actions.ts'
 import { BURN_IN_FAILED } from '../brake.ts'
-import type { NodeFacts, ObserveContext } from '../facts.ts'
+import type { NodeFacts } from '../facts.ts'
+import type { ObserveContext } from './context.ts'
 import { nextRung, rebootAgain, rebootOf } from './mending.ts'
 
 /** Tries of one test that may end in INFRA before the machine is replaced. */
