@@ -112,7 +112,10 @@ export function judgeKernelLog(log: readonly string[]): Finding {
   const measures = { kernelFaults: seen.length }
   const verdict = worst(['PASS', ...seen.map((own) => own.verdict)])
   const first = seen.find((own) => own.verdict === verdict)
-  return first === undefined ? found('PASS', '', measures) : found(verdict, toldOf(first), measures)
+  if (first === undefined) return found('PASS', '', measures)
+  // The log lasts as long as the boot: until the next one every look ends like this one.
+  const needs = verdict === 'FAIL' ? { needs: 'reboot' as const } : {}
+  return { ...found(verdict, toldOf(first), measures), ...needs }
 }
 
 export const toldOf = ({ what, first }: KernelFault): string =>

@@ -433,7 +433,8 @@ describe("the kernel's log", () => {
     ['EXT4-fs error (device nvme0n1p1): ext4_find_entry:1455', 'FAIL'],
     ['python[7]: Kernel panic: segfault at 0', 'PASS'],
   ])('%s: %s', (line, verdict) => {
-    expect(judgeKernelLog([line]).verdict).toBe(verdict)
+    const { verdict: found, needs } = judgeKernelLog([line])
+    expect([found, needs]).toEqual([verdict, verdict === 'FAIL' ? 'reboot' : undefined])
   })
 
   test('is read from records and from plain lines alike', () => {
