@@ -22,7 +22,11 @@ export function failedOf(
 ): Failed {
   const fresh = endings
     .filter((own) => !own.passed)
-    .map(({ instanceId, usdPerHour }) => ({ instanceId, atMs: nowMs, usdPerHour }))
+    .map(({ instanceId, usdPerHour, isRefused }) => ({
+      ...{ instanceId, atMs: nowMs },
+      // It was never tested, and its like may be handed out again and again: the count is its cap.
+      usdPerHour: isRefused ? 0 : usdPerHour,
+    }))
   const again = new Set(fresh.map((own) => own.instanceId))
   const kept = known.filter(
     (own) => nowMs - own.atMs < LIMITS.failedWindowMs && !again.has(own.instanceId),
