@@ -42,7 +42,14 @@ const testedNodeSchema = z.object({
     zone: z.string(),
     imageId: z.string().optional(),
   }),
-  burnIn: z.object({ tries: z.int().default(1), unknowns: z.int().default(0) }).prefault({}),
+  burnIn: z
+    .object({
+      attempt: z.int().optional(),
+      served: z.boolean().default(false),
+      mended: z.array(z.string()).default([]),
+      whole: z.string().optional(),
+    })
+    .prefault({}),
 })
 
 async function outcomeOf({ store }: RatePorts, verdict: Verdict): Promise<Outcome | undefined> {
@@ -51,9 +58,12 @@ async function outcomeOf({ store }: RatePorts, verdict: Verdict): Promise<Outcom
   const known = testedNodeSchema.safeParse(await store.get(keys.node(node))).data
   if (known === undefined) return undefined
   const { machine, burnIn } = known
-  // Attempts go on over a machine's whole life, tries begin anew with each test.
-  if (attempt !== burnIn.tries + burnIn.unknowns) return undefined
-  return { ...machine, passed: came !== 'FAIL' }
+  const { served, mended, whole } = burnIn
+  if (served || mended.length > 0 || attempt !== (burnIn.attempt ?? attempt)) return undefined
+  const passed = came !== 'FAIL'
+  // The whole suite follows, and says more.
+  const isHalf = passed && whole !== undefined && verdict.certifiedForMs === undefined
+  return isHalf ? undefined : { ...machine, passed }
 }
 
 async function keep({ store, clock }: RatePorts, outcomes: readonly Outcome[]): Promise<boolean> {

@@ -49,11 +49,13 @@ export async function withCertificate(
 ): Promise<Verdict> {
   const { certificate } = assignment.burnIn ?? {}
   if (certificate === undefined || !isAdmitting(verdict) || gpus.length === 0) return verdict
-  const sinceMs = clock.now() - certificate.withinMs
-  const known = await recordsOf(history, gpus)
-  const isHeld = (own: Hardware | undefined): boolean =>
-    own?.state === 'certified' && own.suite === certificate.suite && own.atMs >= sinceMs
-  return { ...verdict, certified: known.every(isHeld) }
+  const ages = (await recordsOf(history, gpus)).map((own) =>
+    own?.state === 'certified' && own.suite === certificate.suite
+      ? Math.max(0, clock.now() - own.atMs)
+      : Infinity,
+  )
+  const certifiedForMs = Math.max(...ages)
+  return certifiedForMs > certificate.withinMs ? verdict : { ...verdict, certifiedForMs }
 }
 
 /** Of each GPU and of all together, undefined for those of which nothing is known. */

@@ -6,7 +6,7 @@
  * an older one. Being in the body *is* being bound.
  */
 import { z } from 'zod'
-import { askedCheckSchema } from './burn-in.ts'
+import { askedCheckSchema, certificateSchema } from './burn-in.ts'
 import { templateSchema } from './version.ts'
 
 export const gpuShareSchema = z.object({
@@ -16,9 +16,6 @@ export const gpuShareSchema = z.object({
   milli: z.int().min(1).max(1000),
 })
 export type GpuShare = z.infer<typeof gpuShareSchema>
-
-export const certificateSchema = z.object({ suite: z.string(), withinMs: z.int() })
-export type AskedCertificate = z.infer<typeof certificateSchema>
 
 export const stopReasonSchema = z.object({ code: z.string(), text: z.string() })
 

@@ -321,13 +321,30 @@ export function suiteOf(burnIn: BurnInSpec = DEFAULT, known?: Known): Suite {
   return speller(burnIn)(known?.gpuCount)
 }
 
+/** Whose certificate, and how young, lets the short suite do. */
+export const certificateSchema = z.object({ suite: z.string(), withinMs: z.int() })
+export type AskedCertificate = z.infer<typeof certificateSchema>
+
+export type Asked = {
+  readonly suite: Suite
+  /** Where it is the suite in short: with this it is enough. */
+  readonly certificate?: AskedCertificate
+}
+
 /**
- * The suite in short, for GPUs that were certified by the whole of it a while ago: minutes where
- * that takes an hour. Undefined where it has no short form, or the machine no GPU.
+ * What a new machine is asked first: the suite in short, minutes where the whole takes an hour, for
+ * GPUs that passed the whole of it a while ago; the whole where it has no short form, or the
+ * machine no GPU.
  */
-export function shortSuiteOf(burnIn: BurnInSpec, { gpuCount }: Known): Suite | undefined {
-  if (gpuCount === 0 || !burnIn.checks.includes(LONG)) return undefined
-  return suiteOf(shortened(burnIn), { gpuCount })
+export function firstAskedOf(burnIn: BurnInSpec | undefined, known: Known): Asked {
+  const whole = suiteOf(burnIn, known)
+  if (burnIn === undefined || known.gpuCount === 0 || !burnIn.checks.includes(LONG)) {
+    return { suite: whole }
+  }
+  const everySeconds = burnIn.retestEverySeconds
+  const withinMs = everySeconds === undefined ? LIMITS.certificateMs : everySeconds * 1000
+  const certificate = { suite: whole.name, withinMs }
+  return { suite: suiteOf(shortened(burnIn), known), certificate }
 }
 
 const LONG = 'gpu-deep' satisfies Preset

@@ -96,6 +96,8 @@ export type HealthFinding = z.infer<typeof healthFindingSchema>
 export const nodeFindingSchema = healthFindingSchema.extend({
   /** When it came up, or came up again. */
   sinceMs: z.int(),
+  /** In which boot. */
+  bootId: z.string().optional(),
   /** Its agent no longer tells of it. It is remembered, for it may come back. */
   goneSinceMs: z.int().optional(),
   /** It came back after a test that found nothing: another would find nothing either. */

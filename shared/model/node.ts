@@ -124,8 +124,12 @@ export const nodeSchema = z.object({
       retryAtMs: z.int().optional(),
       /** Rungs of the pool's ladder that were tried in the present test, in their order. */
       mended: z.array(rungSchema).default([]),
-      /** It is the short suite, which admits nothing but GPUs that hold a certificate. */
-      short: z.boolean().optional(),
+      /** The whole suite, where this is it in short: that admits none but certified GPUs. */
+      whole: z.string().optional(),
+      /** The machine has been in service before this test. */
+      served: z.boolean().optional(),
+      /** Admitted in short: when its GPUs passed the whole suite. */
+      certifiedAtMs: z.int().optional(),
       /** While it is being rebooted: since when, and when EC2 was asked last. */
       reboot: z.object({ sinceMs: z.int(), lastTryMs: z.int() }).optional(),
       suite: z.string(),
@@ -136,6 +140,8 @@ export const nodeSchema = z.object({
       checks: z.array(checkResultSchema).default([]),
     })
     .optional(),
+  /** When a test began because work failed on it that was fine elsewhere. */
+  doubtedAtMs: z.int().optional(),
   /** Takes no new replicas, because a person said so. */
   cordoned: z.boolean().default(false),
   /** Takes no new replicas while a problem lasts that its agent has found. */

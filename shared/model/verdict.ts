@@ -61,8 +61,11 @@ export const verdictSchema = z.object({
   checks: z.array(checkResultSchema),
   /** It was refused untested, for what is known of its hardware. */
   refused: z.boolean().optional(),
-  /** Each of its GPUs, and all together, hold the certificate that the assignment asks for. */
-  certified: z.boolean().optional(),
+  /**
+   * How old the certificate is that the assignment asks for, of the GPU that has the oldest;
+   * absent where one of them, or all together, have none.
+   */
+  certifiedForMs: z.int().min(0).optional(),
   atMs: z.int(),
 })
 export type Verdict = z.infer<typeof verdictSchema>

@@ -4,8 +4,8 @@
  * Actions say what to change in the words of the model; `fold.ts` turns them into items, and
  * reconcile alone turns those into writes and EC2 calls.
  */
-import type { AskedCertificate, BoundReplica, ReplicaFailures } from '../model/assignment.ts'
-import type { AskedCheck } from '../model/burn-in.ts'
+import type { BoundReplica, ReplicaFailures } from '../model/assignment.ts'
+import type { AskedCertificate, AskedCheck } from '../model/burn-in.ts'
 import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
 import type { Noun } from '../model/names.ts'

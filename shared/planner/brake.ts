@@ -6,7 +6,7 @@
  * window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what a
  * person ordered and what stands empty is not counted. A machine that fails its burn-in carries
  * nothing, so it is let go at once; there brakes slow the buying instead (`brake/`). What goes for
- * its health counts against health alone: a machine that dies meanwhile is to be believed.
+ * its health does not count when machines are lost: one that dies meanwhile is to be believed.
  */
 import { sameJson } from '../base/equal.ts'
 import { groupBy } from '../base/order.ts'
@@ -160,11 +160,11 @@ const TOO_MANY: Reason = {
   text: 'many of its nodes looked bad at once; the rest waits its turn',
 }
 
-/** Health counts all that is given up; the others do not count what goes for its health. */
+/** All is counted, but that a machine which dies is believed whatever goes for its health. */
 const countsFor =
   ({ reason }: Pick<Entry, 'reason'>) =>
   (other: Entry): boolean =>
-    reason === UNHEALTHY || other.reason !== UNHEALTHY
+    reason !== LOST || other.reason !== UNHEALTHY
 
 /** How many nodes there are in each scope. */
 function sizesOf(herd: readonly ReturnType<typeof entryOf>[]): ReadonlyMap<string, number> {
@@ -180,6 +180,9 @@ function entryOf(node: Node): Pick<Entry, 'pool' | 'zone' | 'instanceType'> {
   if (machine === undefined) return { pool }
   return { pool, zone: machine.zone, instanceType: machine.instanceType }
 }
+
+/** The reason under which is booked what is lost. */
+export const LOST = 'Lost'
 
 /** The reason under which is booked what is emptied for what its agent has found. */
 export const UNHEALTHY = 'Unhealthy'

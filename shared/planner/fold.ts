@@ -102,7 +102,8 @@ const folds = {
       phaseSinceMs: own.phase === 'testing' ? own.phaseSinceMs : edit.nowMs,
       burnIn: {
         ...{ attempt, tries, unknowns, suite, mended: [...mended] },
-        ...(certificate === undefined ? {} : { short: true }),
+        ...(certificate === undefined ? {} : { whole: certificate.suite }),
+        ...(hasServed(own) ? { served: true } : {}),
         ...{ startedAtMs: edit.nowMs, deadlineMs, checks: [] },
       },
     })
@@ -204,6 +205,9 @@ const folds = {
   },
   sweep: () => undefined,
 } satisfies Folds
+
+const hasServed = ({ burnIn }: Node): boolean =>
+  burnIn?.served === true || burnIn?.admittedAtMs !== undefined
 
 /** An adopted machine gets its first assignment, newer than whatever its agent has seen before. */
 function giveAssignment(edit: Editable, { name, machine }: Node): void {

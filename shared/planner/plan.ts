@@ -8,7 +8,8 @@
 import type { Action, Plan, Refusal } from './actions.ts'
 import { admit } from './admit.ts'
 import { NOUNS, type Noun } from '../model/names.ts'
-import { openBrakes, type BrakeBook } from './brake.ts'
+import type { Node } from '../model/node.ts'
+import { openBrakes, UNHEALTHY, type BrakeBook } from './brake.ts'
 import { drain } from './drain.ts'
 import { openFacts } from './facts.ts'
 import { draftOf, fold, type Draft } from './fold.ts'
@@ -75,6 +76,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const testable = {
     ...{ facts: factsOf(draft), nowMs, used: new Set([...needed, ...keptNodes(supplied)]) },
     suspects: suspectsOf(draft, snapshot.workloadStatuses),
+    condemn: (node: Node) => brakes.condemn(node, UNHEALTHY),
   }
   const retested = retest(testable)
   take(retested.actions)

@@ -13,7 +13,7 @@ import { byKey, byText, groupBy, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { WorkloadStatus } from '../model/status.ts'
-import type { Action } from './actions.ts'
+import type { Action, NodeChanges } from './actions.ts'
 import type { NodeFacts } from './facts.ts'
 import type { Draft } from './fold.ts'
 import { blame, evidenceOf } from './observe/blame.ts'
@@ -30,6 +30,8 @@ export type RetestContext = {
   readonly used: ReadonlySet<string>
   /** Nodes on which work fails that is fine elsewhere, soon after they passed. */
   readonly suspects: ReadonlySet<string>
+  /** True where the node may be given up now. */
+  readonly condemn: (node: Node) => boolean
 }
 
 export type Retested = {
@@ -48,8 +50,8 @@ export function retest(context: RetestContext): Retested {
   const acted = new Set(acts.flatMap((own) => ('node' in own ? own.node : [])))
   const rest = facts.filter(({ node }) => !acted.has(node.name))
   // Where its replicas go is for the next pass to say.
-  const isDraining = acts.some(({ kind }) => kind === 'drain')
-  const again = isDraining ? [nowMs + LIMITS.unfinishedWakeMs] : []
+  const isMoving = acts.some(({ kind }) => kind === 'drain' || kind === 'undrain')
+  const again = isMoving ? [nowMs + LIMITS.unfinishedWakeMs] : []
   return {
     actions: [...acts, ...rest.flatMap((own) => noteAge(own, nowMs))],
     moments: [...momentsOf(context), ...again],
@@ -61,7 +63,9 @@ function goOn(facts: NodeFacts, nowMs: number): readonly Action[] {
   const { node, assignment } = facts
   const { drain, burnIn } = node
   if (drain?.reason !== 'CertificateAge' || node.phase !== 'draining') return []
-  if (assignment?.replicas.length === 0) return beginTest(facts, { nowMs, reason: WHY })
+  if (assignment?.replicas.length === 0 && facts.pool !== undefined) {
+    return beginTest(facts, { nowMs, reason: { code: 'Retest', text: drain.text } })
+  }
   if (nowMs < drain.deadlineMs || burnIn === undefined) return []
   const reason = { code: 'RetestPostponed', text: 'it could not be emptied for its test in time' }
   const changes = { burnIn: { ...burnIn, notBeforeMs: nowMs + LIMITS.retestAgainMs } }
@@ -80,16 +84,41 @@ function begin(own: readonly NodeFacts[], context: RetestContext): readonly Acti
     .filter((one) => dueAtMs(one, context) <= nowMs)
     .toSorted(idleAndOldestFirst)
     .slice(0, Math.max(0, most))
-    .flatMap((one): readonly Action[] => {
-      const reason = context.suspects.has(one.node.name) ? DOUBTS : WHY
-      if (isIdle(one)) return beginTest(one, { nowMs, reason })
-      const deadlineMs = nowMs + LIMITS.drainDefaultMs
-      const drain = { because: 'CertificateAge' as const, deadlineMs }
-      return [{ kind: 'drain', node: one.node.name, ...drain, reason }]
-    })
+    .flatMap((one) => beginOne(one, context))
+}
+
+function beginOne(one: NodeFacts, context: RetestContext): readonly Action[] {
+  const { nowMs, suspects } = context
+  const { node } = one
+  const isDoubted = suspects.has(node.name)
+  const deadlineMs = nowMs + LIMITS.drainDefaultMs
+  if (isDoubted && isDoubtedAgain(node, nowMs)) {
+    if (!context.condemn(node)) return []
+    const text = `${DOUBTS.text}, again after a test that found nothing`
+    const reason = { code: 'Impaired', text }
+    return [{ kind: 'drain', node: node.name, because: 'Impaired', deadlineMs, reason }]
+  }
+  const reason = isDoubted ? DOUBTS : WHY
+  const changes = isDoubted ? { doubtedAtMs: nowMs } : {}
+  if (isIdle(one)) return beginTest(one, { nowMs, reason, changes })
+  const drain = { because: 'CertificateAge' as const, deadlineMs }
+  return [
+    { kind: 'drain', node: node.name, ...drain, reason },
+    ...(isDoubted ? [note(node, changes, reason.text)] : []),
+  ]
 }
 
 const DOUBTS = { code: 'Retest', text: 'work fails on it that is fine elsewhere' }
+
+/** It was tested for that lately, and passed. */
+function isDoubtedAgain({ doubtedAtMs, burnIn }: Node, nowMs: number): boolean {
+  if (doubtedAtMs === undefined || nowMs - doubtedAtMs >= LIMITS.healthMemoryMs) return false
+  return (burnIn?.admittedAtMs ?? 0) > doubtedAtMs
+}
+
+function note({ name }: Node, changes: NodeChanges, text: string): Action {
+  return { kind: 'note', node: name, changes, reason: { code: 'Noted', text } }
+}
 
 const isOut = ({ node }: NodeFacts): boolean =>
   node.phase === 'testing' || node.drain?.reason === 'CertificateAge'
@@ -102,14 +131,16 @@ const idleAndOldestFirst = inOrder<NodeFacts>(
   (a, b) => byText(a.node.name, b.node.name),
 )
 
-/** Said once, for whoever looks at the node; the next test takes it back. */
+/** Said once, for whoever looks at the node; the next test takes it back, or another schedule. */
 function noteAge({ node, pool }: NodeFacts, nowMs: number): readonly Action[] {
   const { burnIn } = node
   const isServing = node.phase === 'ready' || node.phase === 'draining'
-  if (!isServing || burnIn === undefined || burnIn.overdueSinceMs !== undefined) return []
-  if (agedAtMs(node, pool) > nowMs) return []
-  const changes = { burnIn: { ...burnIn, overdueSinceMs: nowMs } }
-  return [{ kind: 'note', node: node.name, changes, reason: { code: 'Noted', text: WHY.text } }]
+  if (!isServing || burnIn === undefined) return []
+  const { overdueSinceMs, ...rest } = burnIn
+  const isOverdue = agedAtMs(node, pool) <= nowMs
+  if (isOverdue === (overdueSinceMs !== undefined)) return []
+  if (isOverdue) return [note(node, { burnIn: { ...rest, overdueSinceMs: nowMs } }, WHY.text)]
+  return [note(node, { burnIn: rest }, 'its pool allows certificates as old as its own')]
 }
 
 /** When somebody is due; who waits for a turn is woken by the others. */
@@ -130,7 +161,7 @@ function momentsOf(context: RetestContext): readonly number[] {
 /** When its certificate is too old. */
 function agedAtMs({ burnIn }: Node, pool: NodeFacts['pool']): number {
   const everyMs = (pool?.spec.burnIn.retestEverySeconds ?? Infinity) * 1000
-  return (burnIn?.admittedAtMs ?? Infinity) + everyMs
+  return (burnIn?.certifiedAtMs ?? burnIn?.admittedAtMs ?? Infinity) + everyMs
 }
 
 /** When the node is to be tested again; never while it has something else to do. */
@@ -139,6 +170,7 @@ function dueAtMs(own: NodeFacts, { used, suspects }: RetestContext): number {
   const isFree =
     node.phase === 'ready' &&
     assignment !== undefined &&
+    pool !== undefined &&
     node.repack === undefined &&
     node.silentSinceMs === undefined &&
     !node.cordoned &&
@@ -152,8 +184,8 @@ function dueAtMs(own: NodeFacts, { used, suspects }: RetestContext): number {
 }
 
 /**
- * Nodes to which at least two failures are due within a day of their last pass: what failed there
- * is fine elsewhere.
+ * Nodes that are to blame for failures within a day of their last pass (`observe/blame.ts`): at
+ * least two, of work that is fine elsewhere.
  */
 export function suspectsOf(
   { nodes, assignments }: Draft,

@@ -252,6 +252,12 @@ describe('nvidia-smi nvlink', () => {
       'FAIL GPU 0: all NVLinks are inactive',
     ],
     ['none to have', 'GPU 0: NVIDIA L4 (UUID: GPU-1)\n', 0, 'PASS'],
+    [
+      'cut off in front',
+      `inactive>ink 17: 26.562 GB/s\n${links.slice(links.indexOf('GPU 1'))}`,
+      18,
+      'UNKNOWN cannot be read: inactive>ink 17: 26.562 GB/s',
+    ],
     ['nothing said', '', 4, 'UNKNOWN no GPU tells of NVLinks'],
     [
       'odd',

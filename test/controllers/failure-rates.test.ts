@@ -18,7 +18,14 @@ import { engineBinary, startTables } from '../store/engine.ts'
 const NOW_MS = Date.UTC(2026, 10, 29, 12)
 const arnOf = (name: string) => `arn:aws:ec2:us-east-1:111122223333:instance/i-${name}`
 
-type Tested = { readonly attempt?: number; readonly tries?: number; readonly unknowns?: number }
+type Tested = {
+  readonly attempt?: number
+  readonly tries?: number
+  readonly unknowns?: number
+  readonly served?: boolean
+  readonly mended?: readonly string[]
+  readonly whole?: string
+}
 
 function verdict(node: string, verdict: VerdictName, attempt = 1): Verdict {
   const run = { arn: arnOf(node), bootId: 'b', attempt, suite: 'basic', checks: [] }
@@ -77,12 +84,24 @@ describe('verdicts that are counted', () => {
     { what: 'a first test', burnIn: { attempt: 1 }, isCounted: true },
     { what: 'the third try of one', burnIn: { attempt: 3, tries: 3 }, isCounted: true },
     { what: 'one asked again', burnIn: { attempt: 2, tries: 1, unknowns: 1 }, isCounted: true },
-    { what: 'a re-test', burnIn: { attempt: 2, tries: 1 }, isCounted: false },
+    { what: 'a re-test', burnIn: { attempt: 2, served: true }, isCounted: false },
+    { what: 'one that was mended', burnIn: { attempt: 2, mended: ['again'] }, isCounted: false },
+    { what: 'the whole after the short', burnIn: { attempt: 2 }, isCounted: true },
+    { what: 'a failure in short', burnIn: { attempt: 1, whole: 'deep' }, isCounted: true },
   ])('are those of a first test: $what', async ({ burnIn, isCounted }) => {
     const world = open()
     await world.node('n1', burnIn)
     await world.count(verdict('n1', 'FAIL', burnIn.attempt))
     expect(await world.rates()).toEqual(isCounted ? expect.anything() : undefined)
+  })
+
+  it('are not those who pass in short, unless that is enough', async () => {
+    const world = open()
+    await world.node('n1', { attempt: 1, whole: 'deep' })
+    await world.count(verdict('n1', 'PASS'))
+    expect(await world.rates()).toBeUndefined()
+    await world.count({ ...verdict('n1', 'PASS'), certifiedForMs: 1 })
+    expect(await world.rates()).toBeDefined()
   })
 
   it('are not those that could not tell, nor of machines that nobody knows', async () => {

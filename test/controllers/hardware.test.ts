@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { silentLogger } from '#shared/base/log.ts'
 import { makeVirtualClock } from '#shared/cloud/virtual-clock.ts'
 import { judgeChanges, judgeReport, type BurnInPorts } from '#shared/controllers/burn-in.ts'
-import { assignmentSchema, type AskedCertificate } from '#shared/model/assignment.ts'
+import { assignmentSchema } from '#shared/model/assignment.ts'
+import type { AskedCertificate } from '#shared/model/burn-in.ts'
 import { hardwareSchema, setIdOf, type GpuIdentity } from '#shared/model/hardware.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { reportSchema } from '#shared/model/report.ts'
@@ -299,10 +300,10 @@ describe('the short suite', () => {
   const certificate = { suite: 'gpu', withinMs: 24 * HOUR_MS }
   /** The same GPUs in another machine, which is asked in short. */
   const second: Machine = { id: 'i-02', gpus: first.gpus }
-  const inShort = async (world: World, machine = second): Promise<boolean | undefined> => {
+  const inShort = async (world: World, machine = second): Promise<number | undefined> => {
     await assign(world, machine, { certificate })
     await report(world, machine, { told: {} })
-    return (await verdictOf(world, machine))?.certified
+    return (await verdictOf(world, machine))?.certifiedForMs
   }
   const certify = async (world: World): Promise<void> => {
     await assign(world, first)
@@ -313,20 +314,20 @@ describe('the short suite', () => {
     const world = open()
     await certify(world)
     await world.clock.advance(23 * HOUR_MS)
-    expect(await inShort(world)).toBe(true)
+    expect(await inShort(world)).toBe(23 * HOUR_MS)
     expect(await known(world, uuid(1))).toEqual(['certified', '', 'gpu-i-01'])
     await world.clock.advance(2 * HOUR_MS)
-    expect(await inShort(world, { ...second, id: 'i-03' })).toBe(false)
+    expect(await inShort(world, { ...second, id: 'i-03' })).toBeUndefined()
   })
 
   test('is not enough for GPUs that nobody knows, or not all of, or not together', async () => {
     const world = open()
-    expect(await inShort(world)).toBe(false)
+    expect(await inShort(world)).toBeUndefined()
     await certify(world)
     const with3: Machine = { id: 'i-03', gpus: [gpu(0, 1), gpu(1, 3)] }
-    expect(await inShort(world, with3)).toBe(false)
+    expect(await inShort(world, with3)).toBeUndefined()
     const alone: Machine = { id: 'i-04', gpus: [gpu(0, 1)] }
-    expect(await inShort(world, alone)).toBe(false)
+    expect(await inShort(world, alone)).toBeUndefined()
   })
 
   test('is not enough after another suite', async () => {
@@ -334,7 +335,8 @@ describe('the short suite', () => {
     await certify(world)
     await assign(world, second, { certificate: { ...certificate, suite: 'gpu-deeper' } })
     await report(world, second, { told: {} })
-    expect(await verdictOf(world, second)).toMatchObject({ verdict: 'PASS', certified: false })
+    const verdict = await verdictOf(world, second)
+    expect([verdict?.verdict, verdict?.certifiedForMs]).toEqual(['PASS', undefined])
   })
 
   test('rejects like the whole one', async () => {
@@ -342,7 +344,7 @@ describe('the short suite', () => {
     await certify(world)
     await assign(world, second, { certificate })
     await report(world, second, { told: bad(2) })
-    expect((await verdictOf(world, second))?.certified).toBeUndefined()
+    expect((await verdictOf(world, second))?.certifiedForMs).toBeUndefined()
     expect(await known(world, uuid(2))).toEqual([
       'rejected',
       'row remap failure is Yes',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { burnInSchema, shortSuiteOf, suiteOf } from '#shared/model/burn-in.ts'
+import { burnInSchema, firstAskedOf, suiteOf } from '#shared/model/burn-in.ts'
 import { breachesOf } from '#shared/model/measures.ts'
 import { poolSpecSchema } from '#shared/model/pool.ts'
 import { faultsOf } from '#shared/protocol/faults.ts'
@@ -131,24 +131,28 @@ test('a measure is held against its limits, and a missing one keeps to none', ()
   ])
 })
 
-describe('a suite in short', () => {
-  const deep = burnInSchema.parse({
-    checks: ['gpu-deep', { check: 'command', name: 'nccl', command: ['x'] }],
+describe('what a machine is asked first', () => {
+  const own = { check: 'command', name: 'nccl', command: ['x'] }
+  const deep = burnInSchema.parse({ checks: ['gpu-deep', own] })
+  const known = { gpuCount: 8 }
+
+  test('takes minutes where the whole takes hours, and has all that people have added', () => {
+    const whole = suiteOf(deep, known)
+    const { suite, certificate } = firstAskedOf(deep, known)
+    const names = (checks: typeof suite.checks) => checks.map((one) => one.name).sort()
+    expect(names(suite.checks)).toEqual(names(whole.checks))
+    expect(suite.checks.find((one) => one.name === 'dcgm')).toMatchObject({ level: 2 })
+    expect(suite.timeoutSeconds).toBeLessThan(whole.timeoutSeconds)
+    expect(certificate).toEqual({ suite: whole.name, withinMs: 30 * 86_400_000 })
+    const often = burnInSchema.parse({ checks: ['gpu-deep'], retestEverySeconds: 3_600 })
+    expect(firstAskedOf(often, known).certificate?.withinMs).toBe(3_600_000)
   })
 
-  test('asks in minutes what the whole asks in hours, and all that is one has added', () => {
-    const short = shortSuiteOf(deep, { gpuCount: 8 })
-    const names = suiteOf(deep, { gpuCount: 8 }).checks.map((own) => own.name)
-    expect(short?.checks.map((own) => own.name).sort()).toEqual(names.sort())
-    expect(short?.checks.find((own) => own.name === 'dcgm')).toMatchObject({ level: 2 })
-    expect(short?.timeoutSeconds).toBeLessThan(suiteOf(deep, { gpuCount: 8 }).timeoutSeconds)
-  })
-
-  test('is nothing for a machine without GPUs, or of a suite that is short already', () => {
-    expect(shortSuiteOf(deep, { gpuCount: 0 })).toBeUndefined()
-    expect(shortSuiteOf(burnInSchema.parse({ checks: ['gpu-quick'] }), { gpuCount: 1 })).toBe(
-      undefined,
-    )
+  test('is the whole for a machine without GPUs, and of a suite that is short already', () => {
+    expect(firstAskedOf(deep, { gpuCount: 0 })).toEqual({ suite: suiteOf(deep, { gpuCount: 0 }) })
+    const quick = burnInSchema.parse({ checks: ['gpu-quick'] })
+    expect(firstAskedOf(quick, known)).toEqual({ suite: suiteOf(quick, known) })
+    expect(firstAskedOf(undefined, known)).toEqual({ suite: suiteOf(undefined, known) })
   })
 })
 

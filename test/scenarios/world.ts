@@ -230,7 +230,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     const target = verb === 'release-brake' ? 'pool' : 'node'
     world.orders.push({ ...common, target, verb, ...documentOf(rest) } as never)
   },
-  /** Of one check; with `needs=reset` and the like, `refused=true`, `certified=true`. */
+  /** Of one check; with `needs=reset` and the like, `refused=true`, `certified=<ms>`. */
   verdict: (world, [name = '', verdict = 'PASS', text = '', ...rest]) => {
     const { check = 'cpu', refused, certified, ...more } = documentOf(rest)
     const node = must(
@@ -248,7 +248,7 @@ const verbs: Readonly<Record<string, Verb>> = {
       verdict: verdict as 'PASS',
       checks: [{ name: String(check), verdict: verdict as 'PASS', measures: {}, text, ...more }],
       ...(refused === undefined ? {} : { refused: true }),
-      ...(certified === undefined ? {} : { certified: true }),
+      ...(certified === undefined ? {} : { certifiedForMs: Number(certified) }),
       atMs: world.nowMs,
     })
   },

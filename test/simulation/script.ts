@@ -178,7 +178,8 @@ function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
     ...{ kind: 'Pool', name: 'gpu', instances: { families: ['g4dn', 'g5'] } },
     taints: [{ key: 'gpu' }],
     burnIn: {
-      ...{ checks: ['cpu', 'gpu-memory'], timeoutSeconds: 180, quarantineSeconds: 600 },
+      checks: chance.of('deep') < 0.3 ? ['gpu-deep'] : ['cpu', 'gpu-memory'],
+      ...{ timeoutSeconds: 180, quarantineSeconds: 600 },
       ...tested,
     },
     ...(chance.of('headroom gpu') < 0.15 ? { headroom: { gpu: 1 } } : {}),

@@ -37,10 +37,10 @@ export async function runCheckContainer(means: Means, run: CheckRun): Promise<En
   const endMs = performance.now() + run.timeoutMs
   await images.have(run.image)
   const name = containerName(`check_${run.name}`, owner)
-  const remove = () =>
-    engine.ask('DELETE', `/containers/${name}`, { query: FORCE, expect: [404, 409] })
-  // What an agent before this one has left of it.
-  await remove()
+  const remove = (which: string) =>
+    engine.ask('DELETE', `/containers/${which}`, { query: FORCE, expect: [404, 409] })
+  // What an agent before this one has left of it, or an attempt before this one.
+  await remove(name)
   const create = { query: { name }, body: bodyOf(run, owner), timeoutMs: LIMITS.dockerStartMs }
   const { body } = await engine.ask('POST', '/containers/create', create)
   const { Id: id } = createdSchema.parse(body)
@@ -52,7 +52,8 @@ export async function runCheckContainer(means: Means, run: CheckRun): Promise<En
     const seen = await engine.ask('GET', `/containers/${id}/json`)
     return { ...said, isLate, code: endedSchema.parse(seen.body).State.ExitCode }
   } finally {
-    await remove()
+    // By its id: another attempt may have taken the name by now.
+    await remove(id)
   }
 }
 

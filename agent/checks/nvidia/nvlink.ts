@@ -10,7 +10,7 @@ const ALL_DOWN = /links are inactive/i
 const GPU = /^GPU (\d+):/
 const LINK = /^\s*Link (\d+): (.+)$/
 /** A line about a link, whatever is wrong with it. */
-const SPEAKS_OF_ONE = /\bLink \d|<inactive>/i
+const SPEAKS_OF_ONE = /\bLink \d|inactive|GB\/s/i
 const SPEED = /^(\d+(?:\.\d+)?) GB\/s$/
 
 /** Never throws. `least`: how many links each GPU has at least, where that is known. */
@@ -28,7 +28,8 @@ export function judgeNvlink(stdout: string, least: number): Finding {
     if (ALL_DOWN.test(line)) down.push(`GPU ${gpu}: all NVLinks are inactive`)
     const link = LINK.exec(line)
     if (link === null) {
-      if (SPEAKS_OF_ONE.test(line)) odd.push(`cannot be read: ${line.slice(0, 80)}`)
+      if (SPEAKS_OF_ONE.test(line) && !ALL_DOWN.test(line))
+        odd.push(`cannot be read: ${line.slice(0, 80)}`)
       continue
     }
     const [, index = '', said = ''] = link

@@ -154,7 +154,11 @@ async function reboot(
   { ports, fence }: CarryOutContext,
   instanceIds: readonly string[],
 ): Promise<void> {
-  if (instanceIds.length === 0 || fence.isLate()) return
+  if (instanceIds.length === 0) return
+  if (fence.isLate()) {
+    ports.log.warn('no time was left to ask EC2 for a reboot', { instanceIds })
+    return
+  }
   try {
     const { failed } = await ports.fleet.reboot(instanceIds)
     for (const own of failed) ports.log.warn('EC2 did not reboot', { ...own })

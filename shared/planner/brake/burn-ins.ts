@@ -12,8 +12,15 @@ import type { Action, Notice } from '../actions.ts'
 import { poolsByName } from '../facts.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { capOn, failedOf } from './failed.ts'
-import { makeKey } from './make.ts'
-import { describeDoubt, endingsOf, makesOf, type Ending, type MakeState } from './makes.ts'
+import { COMING, makeKey, makeOfMachine } from './make.ts'
+import {
+  describeDoubt,
+  endingsOf,
+  makesOf,
+  type Ending,
+  type MakeContext,
+  type MakeState,
+} from './makes.ts'
 
 /** A make whose machines are bought one at a time. */
 export type Doubt = {
@@ -94,7 +101,8 @@ function settlePool(
 ): PoolBurnIns {
   const { nowMs } = snapshot
   const memory = { known: known?.makes ?? [], endings }
-  const makes = makesOf(pool, memory, { nowMs, releasedUntilMs })
+  const isOnTrial = openTrials(snapshot, pool)
+  const makes = makesOf(pool, memory, { nowMs, releasedUntilMs, isOnTrial })
   const records = makes.flatMap(({ record }) => record ?? [])
   const failed = failedOf(known?.failed ?? [], { endings, nowMs })
   const isFree = releasedUntilMs !== undefined || failed.length <= LIMITS.makeFailuresLeast
@@ -106,6 +114,20 @@ function settlePool(
     },
     cap: isFree ? undefined : capOn(failed, herdOf(snapshot, pool)),
   }
+}
+
+/** A claim may become whatever is tried, and is given up soon where it becomes nothing. */
+function openTrials({ nodes, pools }: Snapshot, name: string): MakeContext['isOnTrial'] {
+  const pool = poolsByName(pools).get(name)
+  return (make, sinceMs) =>
+    nodes.some(
+      (node) =>
+        node.pool === name &&
+        node.createdAtMs >= sinceMs &&
+        COMING.includes(node.phase) &&
+        (node.machine === undefined ||
+          makeKey(makeOfMachine(node, node.machine, pool)) === makeKey(make)),
+    )
 }
 
 function herdOf({ pools, nodes }: Snapshot, name: string): Parameters<typeof capOn>[1] {

@@ -18,17 +18,20 @@ export type Make = {
   readonly suite: string
 }
 
+/** Phases of a machine that has not passed yet. */
+export const COMING: readonly string[] = ['launching', 'booting', 'testing']
+
 export function makeKey({ pool, imageId = '', suite }: Make): string {
   return `${pool} ${imageId} ${suite}`
 }
 
-/** The make of a machine that is there. */
+/** The make of a machine that is there; what it is asked in short counts as the whole. */
 export function makeOfMachine(
   { pool, burnIn }: Pick<Node, 'pool' | 'burnIn'>,
   machine: Machine,
   spec: PoolItem | undefined,
 ): Make {
-  const suite = burnIn?.suite ?? suiteOf(spec?.spec.burnIn, machine).name
+  const suite = burnIn?.whole ?? burnIn?.suite ?? suiteOf(spec?.spec.burnIn, machine).name
   return { pool, imageId: machine.imageId, suite }
 }
 

@@ -40,7 +40,9 @@ export function endingsOf(snapshot: Snapshot, actions: readonly Action[]): reado
     const machine = node?.machine
     if (node === undefined || machine === undefined) return []
     const { startedAtMs = 0, deadlineMs = 0 } = node.burnIn ?? {}
-    const trialMs = snapshot.settings.bootDeadlineMs + deadlineMs - startedAtMs
+    // An attempt may be one of many: tries again, rungs of the ladder, the whole suite at last.
+    const testMs = Math.max(deadlineMs - startedAtMs, snapshot.nowMs - node.phaseSinceMs)
+    const trialMs = snapshot.settings.bootDeadlineMs + testMs
     return [
       {
         ...{ node, passed, isRefused: checks.length === 1 && checks[0]?.name === HARDWARE_RESULT },
@@ -84,6 +86,8 @@ export type MakeContext = {
   readonly nowMs: number
   /** Until when a person has lifted the pool's brake. */
   readonly releasedUntilMs: number | undefined
+  /** True while a machine of the make that was bought since has not shown what it is. */
+  readonly isOnTrial: (make: Make, sinceMs: number) => boolean
 }
 
 /** A pool's makes as they stand now, those tested last in front. */
@@ -118,7 +122,7 @@ function stateOf(make: Make, { old, fresh = [] }: Facts, context: MakeContext): 
   const quietAtMs = Math.max(...failed.map((own) => own.atMs)) + record.windowMs
   const sinceMs = old?.trippedAtMs
   if (sinceMs !== undefined) {
-    const why = whyEnded(tested, { sinceMs, quietAtMs, context })
+    const why = whyEnded(make, tested, { sinceMs, quietAtMs, context })
     if (why === undefined) return { make, record, endsMs: quietAtMs }
     const { trippedAtMs: _, ...calm } = record
     const outcomes = record.outcomes.filter((own) => own.passed)
@@ -167,6 +171,7 @@ type Tripped = {
 }
 
 function whyEnded(
+  make: Make,
   tested: readonly Ending[],
   { sinceMs, quietAtMs, context }: Tripped,
 ): string | undefined {
@@ -174,7 +179,8 @@ function whyEnded(
   // What was bought before may be the lucky part of a batch that is otherwise bad.
   const trial = tested.find((own) => own.passed && own.node.createdAtMs >= sinceMs)
   if (trial !== undefined) return `${trial.node.name} has passed`
-  return context.nowMs >= quietAtMs ? 'none has failed for a while' : undefined
+  const isQuiet = context.nowMs >= quietAtMs && !context.isOnTrial(make, sinceMs)
+  return isQuiet ? 'none has failed for a while' : undefined
 }
 
 /** `3 of the last 4 machines with image ami-1 and suite basic#1a2b3c4d failed their burn-in` */

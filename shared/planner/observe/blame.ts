@@ -4,7 +4,7 @@
  * One failure proves nothing. What tells them apart is the company: a version that fails on many
  * nodes is bad, and so is a node on which versions of several workloads fail that are fine on
  * others. Nodes come first, so that a version which meets two bad ones is not taken for bad itself.
- * Nothing acts on the verdict here; it is for whoever has to decide about the one or the other.
+ * A node that is to blame is tested again (`retest.ts`); a version, nothing acts on yet.
  */
 import { groupBy } from '../../base/order.ts'
 import { templateKey, type Assignment } from '../../model/assignment.ts'

@@ -8,12 +8,16 @@
  *
  * It is bounded twice. Few nodes may be given up or tested in any ten minutes, and few be out at a
  * time; and what many nodes of a pool have at once is a driver's fault or an image's, of which no
- * other machine would be free: nobody is touched for it until it comes up again, and the brake
- * shows.
+ * other machine would be free: one at a time is tested for it, none replaced, and the brake shows.
  */
 import { sameJson } from '../../base/equal.ts'
 import { groupBy } from '../../base/order.ts'
-import type { HealthFinding, NodeFinding, Response } from '../../model/health.ts'
+import {
+  isProblem,
+  type HealthFinding,
+  type NodeFinding,
+  type Response,
+} from '../../model/health.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { DrainReason, Node } from '../../model/node.ts'
 import type { Reason } from '../../model/status.ts'
@@ -30,7 +34,8 @@ export function takeInHealth({ node, report }: NodeFacts, nowMs: number): readon
   if (report === undefined || !BEATING.includes(node.phase)) return []
   if (node.health === undefined && report.health === undefined) return []
   const known = findingsOf(node)
-  const { health, news } = merge({ node, told: report.health ?? [], nowMs })
+  const { bootId } = report
+  const { health, news } = merge({ node, told: report.health ?? [], bootId, nowMs })
   if (sameJson(health, known)) return []
   const changes = { health: health.length === 0 ? undefined : health }
   const reasons = news.length > 0 ? news : [NOT_NEWS]
@@ -43,21 +48,27 @@ const NOT_NEWS: Reason = { code: 'Noted', text: 'its agent tells nothing new' }
 type Told = {
   readonly node: Node
   readonly told: readonly HealthFinding[]
+  readonly bootId: string
   readonly nowMs: number
 }
 
-function merge({ node, told, nowMs }: Told): { health: NodeFinding[]; news: Reason[] } {
+function merge({ node, told, bootId, nowMs }: Told): { health: NodeFinding[]; news: Reason[] } {
   const news: Reason[] = []
   const known = new Map(findingsOf(node).map((own) => [own.reason, own]))
   const byReason = new Map(told.map((own) => [own.reason, own]))
   const there = [...byReason.values()].map((own): NodeFinding => {
     const old = known.get(own.reason)
-    const isNew = old === undefined || old.goneSinceMs !== undefined || own.times > old.times
-    if (!isNew) return { ...old, ...own }
+    const isNew =
+      old === undefined ||
+      old.goneSinceMs !== undefined ||
+      own.times > old.times ||
+      // Times are counted anew in each boot, so whatever is told in another has come up again.
+      (old.bootId ?? bootId) !== bootId
+    if (!isNew) return { ...old, ...own, bootId }
     const isBack = old !== undefined && forgottenAtMs(old) > nowMs && hasCome(old, node)
     const text = isBack ? `${own.text}, again after a test that found nothing` : own.text
-    news.push({ code: own.reason, text })
-    return { ...own, sinceMs: nowMs, ...(isBack ? { isBack } : {}) }
+    news.push(isProblem(own.reason) ? { code: own.reason, text } : unknown(own.reason, text))
+    return { ...own, bootId, sinceMs: nowMs, ...(isBack ? { isBack } : {}) }
   })
   const gone = [...known.values()]
     .filter((own) => !byReason.has(own.reason) && forgottenAtMs(own) > nowMs)
@@ -67,6 +78,12 @@ function merge({ node, told, nowMs }: Told): { health: NodeFinding[]; news: Reas
   }
   return { health: [...there, ...gone].slice(0, 2 * LIMITS.healthFindingsMax), news }
 }
+
+/** An agent's words are no event of drover's own, be they newer than this or made up. */
+const unknown = (reason: string, text: string): Reason => ({
+  code: 'UnknownProblem',
+  text: `${reason}: ${text}`,
+})
 
 /** A test has cleared it once, so that its coming back says more than its coming. */
 const hasCome = (old: NodeFinding, node: Node): boolean =>
@@ -93,11 +110,18 @@ export function respond(
       room -= 1
       return true
     }
-    const isHeld = ({ finding }: Asked): boolean =>
-      isCommon(finding, common.has(`${pool}/${finding.reason}`)) && brakes.hold(pool)
+    const isShared = ({ finding }: Asked): boolean =>
+      isCommon(finding, common.has(`${pool}/${finding.reason}`))
+    // One at a time is tested all the same: that tells a bad driver from bad machines.
+    const mayBeTried = (one: Asked): boolean => one.response === 'retest' && isShared(one)
+    const isFree = (facts: NodeFacts): boolean => !isOrdered(facts) && !isUnheard(facts.node)
+    const turn = own.some(isOut)
+      ? undefined
+      : own.find((facts) => isFree(facts) && asksOf(facts).some(mayBeTried))
     return own.flatMap((facts) => {
       const all = asksOf(facts)
-      const held = all.filter(isHeld)
+      const hasTurn = (one: Asked): boolean => facts === turn && mayBeTried(one)
+      const held = all.filter((one) => isShared(one) && !hasTurn(one) && brakes.hold(pool))
       const asked = all.filter((one) => !held.includes(one))
       const begun = begin(facts, asked, { nowMs: snapshot.nowMs, mayGo })
       const rest = begun.length > 0 ? begun : closeOrOpen(facts, asked)
@@ -166,6 +190,8 @@ function begin(
 ): readonly Action[] {
   const { node, assignment } = facts
   if (isOrdered(facts) || assignment === undefined || isUnheard(node)) return []
+  // Nobody knows what to ask of the machines of a pool that cannot be read.
+  if (facts.pool === undefined) return []
   const isEmpty = assignment.replicas.length === 0
   if (node.phase === 'draining' && node.drain?.reason === 'Retest') {
     // Though what it was drained for may be gone meanwhile: only a test can tell.

@@ -28,15 +28,16 @@ const STRENGTH = { again: 0, reset: 1, reboot: 2, replace: 3 } as const satisfie
 
 type Failed = Pick<NodeFacts, 'node' | 'pool' | 'assignment'> & { readonly verdict: Verdict }
 
-/** The next rung that may help, of those the pool allows and nobody has tried. */
+/** The next rung up that may help, of those the pool allows. */
 export function nextRung(failed: Failed): Rung | undefined {
   const { node, pool, verdict } = failed
   const { mended = [] } = node.burnIn ?? {}
   const needed = failedChecks(verdict).map(({ needs }) => STRENGTH[needs ?? 'again'])
+  const tried = mended.map((rung) => STRENGTH[rung])
   return LADDERS[pool?.spec.burnIn.onFailure ?? 'replace'].find(
     (rung) =>
       !verdict.refused &&
-      !mended.includes(rung) &&
+      STRENGTH[rung] > Math.max(-1, ...tried) &&
       STRENGTH[rung] >= Math.max(...needed) &&
       (rung !== 'reset' || mayBeGpus(failed)),
   )

@@ -10,6 +10,7 @@
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
 import type { Action } from '../actions.ts'
+import { LOST } from '../brake.ts'
 import type { NodeFacts } from '../facts.ts'
 import type { ObserveContext } from './context.ts'
 
@@ -42,7 +43,7 @@ export function judgeSilence(
     }
     if (node.lostSinceMs !== undefined || tooMany) return actions
     const proof = proofOfLoss(own, { watched, silent, quietMs: quietMs(own), context: snapshot })
-    if (proof === undefined || !brakes.condemn(node, 'Lost')) return actions
+    if (proof === undefined || !brakes.condemn(node, LOST)) return actions
     const reason = { code: 'Lost', text: proof }
     actions.push(
       { kind: 'note', node: node.name, changes: { lostSinceMs: nowMs }, reason },

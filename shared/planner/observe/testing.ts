@@ -5,9 +5,8 @@
  * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
  * fails closed: the absence of a verdict is never a pass.
  */
-import { GPU_RESET, shortSuiteOf, suiteOf, type Suite } from '../../model/burn-in.ts'
+import { firstAskedOf, GPU_RESET, suiteOf } from '../../model/burn-in.ts'
 import { LIMITS } from '../../model/limits.ts'
-import type { AskedCertificate } from '../../model/assignment.ts'
 import type { Node, Rung } from '../../model/node.ts'
 import type { CheckResult, VerdictName } from '../../model/verdict.ts'
 import type { Action } from '../actions.ts'
@@ -30,7 +29,7 @@ export function runBurnIn(
   if (node.drain !== undefined) return []
   if (node.phase === 'booting') {
     if (node.adoptedAtMs !== undefined) return takeInAdopted(facts, { snapshot, brakes })
-    if (report !== undefined) return [testOf(facts, { nowMs, tries: 1, short: true })]
+    if (report !== undefined) return [testOf(facts, { nowMs, tries: 1, inShort: true })]
     if (nowMs - node.phaseSinceMs <= settings.bootDeadlineMs) return []
     if (!brakes.condemn(node, 'BootDeadline')) return []
     const text = 'no agent has reported within the boot deadline'
@@ -43,7 +42,8 @@ export function runBurnIn(
   }
   const { retryAtMs, tries } = node.burnIn
   if (retryAtMs !== undefined) {
-    return nowMs < retryAtMs ? [] : [testOf(facts, { ...node.burnIn, nowMs, tries: tries + 1 })]
+    const next = { ...node.burnIn, nowMs, tries: tries + 1, inShort: isInShort(node.burnIn) }
+    return nowMs < retryAtMs ? [] : [testOf(facts, next)]
   }
   const verdict = verdictOn(facts)
   if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
@@ -67,21 +67,27 @@ type Try = {
   readonly tries: number
   readonly unknowns?: number
   readonly mended?: readonly Rung[]
-  /** The short suite, if there is one. */
-  readonly short?: boolean | undefined
+  /** Its GPUs are reset before they are looked at. */
+  readonly resets?: boolean
+  /** In short, if there is a short form. */
+  readonly inShort?: boolean
 }
+
+type Tested = Pick<NodeFacts, 'node' | 'report' | 'pool' | 'assignment'>
 
 /** The next attempt at the pool's suite: the `tries`-th of this test since it was mended last. */
 export function testOf(
-  { node, report, pool }: Pick<NodeFacts, 'node' | 'report' | 'pool'>,
-  { nowMs, tries, unknowns = 0, mended = [], short = false }: Try,
+  { node, report, pool, assignment }: Tested,
+  { nowMs, tries, unknowns = 0, mended = [], resets = false, inShort = false }: Try,
 ): Extract<Action, { kind: 'test' }> {
-  const inShort = short ? shortTestOf({ node, pool }) : undefined
-  const { suite: spelt, ...asked } = inShort ?? { suite: suiteOf(pool?.spec.burnIn, node.machine) }
+  const known = { gpuCount: node.machine?.gpuCount ?? 0 }
+  const burnIn = pool?.spec.burnIn
+  const whole = suiteOf(burnIn, node.machine)
+  const { suite: spelt, certificate } = inShort ? firstAskedOf(burnIn, known) : { suite: whole }
   const { name: suite, checks, timeoutSeconds } = spelt
-  const attempt = (node.burnIn?.attempt ?? 0) + 1
-  const first = mended.at(-1) === 'reset' ? [GPU_RESET] : []
+  const first = resets ? [GPU_RESET] : []
   const allowed = first.reduce((sum, own) => sum + own.timeoutSeconds, timeoutSeconds)
+  const attempt = attemptOf({ node, assignment }, suite)
   return {
     kind: 'test',
     node: node.name,
@@ -89,25 +95,21 @@ export function testOf(
     ...{ tries, unknowns, mended },
     suite,
     checks: [...first, ...checks],
-    ...asked,
+    ...(certificate === undefined ? {} : { certificate }),
     deadlineMs: nowMs + allowed * 1000,
     changes: { bootId: report?.bootId, runtimes: [...(report?.runtimes ?? node.runtimes)] },
     reason: { code: 'Testing', text: `burn-in ${suite}, attempt ${String(attempt)}` },
   }
 }
 
-type ShortTest = { readonly suite: Suite; readonly certificate: AskedCertificate }
-
-/** The short suite, and the certificate with which it is enough. */
-function shortTestOf({ node, pool }: Pick<NodeFacts, 'node' | 'pool'>): ShortTest | undefined {
-  const { machine } = node
-  const burnIn = pool?.spec.burnIn
-  if (machine === undefined || burnIn === undefined) return undefined
-  const suite = shortSuiteOf(burnIn, machine)
-  if (suite === undefined) return undefined
-  const { retestEverySeconds: everySeconds } = burnIn
-  const withinMs = everySeconds === undefined ? LIMITS.certificateMs : everySeconds * 1000
-  return { suite, certificate: { suite: suiteOf(burnIn, machine).name, withinMs } }
+/** A machine is dealt its first attempt with its name; what was dealt otherwise is counted too. */
+function attemptOf(
+  { node, assignment }: Pick<Tested, 'node' | 'assignment'>,
+  suite: string,
+): number {
+  if (node.burnIn !== undefined) return node.burnIn.attempt + 1
+  const dealt = assignment?.burnIn
+  return dealt === undefined || dealt.suite === suite ? 1 : dealt.attempt + 1
 }
 
 /** The verdict on this very attempt, boot and suite, if there is one. */
@@ -121,6 +123,8 @@ function verdictOn({ node, verdict }: NodeFacts): NodeFacts['verdict'] {
   return same ? verdict : undefined
 }
 
+const isInShort = ({ whole }: NonNullable<Node['burnIn']>): boolean => whole !== undefined
+
 type Conclusion = (
   facts: NodeFacts,
   context: ObserveContext,
@@ -130,16 +134,18 @@ type Conclusion = (
 const admit: Conclusion = (facts, { snapshot }, burnIn) => {
   const { node, verdict } = facts
   const { nowMs } = snapshot
+  const { certifiedForMs } = verdict ?? {}
   // The short suite has found nothing: now the whole of it, unless that was passed a while ago.
-  if (burnIn.short === true && verdict?.certified !== true) {
+  if (isInShort(burnIn) && certifiedForMs === undefined) {
     return [testOf(facts, { nowMs, tries: 1, mended: burnIn.mended })]
   }
+  const certified = certifiedForMs === undefined ? {} : { certifiedAtMs: nowMs - certifiedForMs }
   return [
     {
       kind: 'advance',
       node: node.name,
       to: 'ready',
-      changes: { burnIn: { ...burnIn, admittedAtMs: nowMs }, reason: undefined },
+      changes: { burnIn: { ...burnIn, ...certified, admittedAtMs: nowMs }, reason: undefined },
       reason: { code: 'Admitted', text: `burn-in ${burnIn.suite}: ${String(burnIn.verdict)}` },
     },
   ]
@@ -161,7 +167,8 @@ const askAgain: Conclusion = (facts, context, burnIn) => {
   const { unknowns } = burnIn
   if (unknowns >= UNKNOWNS_MAX) return retry(facts, context, burnIn)
   const { nowMs } = context.snapshot
-  return [testOf(facts, { ...burnIn, nowMs, unknowns: unknowns + 1 })]
+  const next = { ...burnIn, nowMs, unknowns: unknowns + 1, inShort: isInShort(burnIn) }
+  return [testOf(facts, next)]
 }
 
 /** The first check that came to the verdict, and what it said. */
@@ -192,7 +199,8 @@ function mend(
   const mended: readonly Rung[] = [...burnIn.mended, rung]
   const { nowMs } = context.snapshot
   const reason = { code: 'BurnInRepair', text: `${why}: ${REPAIRS[rung]}` }
-  return [{ ...testOf(facts, { nowMs, tries: 1, mended, short: burnIn.short }), reason }]
+  const next = { nowMs, tries: 1, mended, resets: rung === 'reset', inShort: isInShort(burnIn) }
+  return [{ ...testOf(facts, next), reason }]
 }
 
 const REPAIRS = {
@@ -207,7 +215,8 @@ function awaitReboot(facts: NodeFacts, context: ObserveContext): readonly Action
   const { burnIn } = node
   if (burnIn === undefined) return []
   if (report !== undefined && report.bootId !== node.bootId) {
-    return [testOf(facts, { nowMs, tries: 1, mended: burnIn.mended, short: burnIn.short })]
+    const { mended } = burnIn
+    return [testOf(facts, { nowMs, tries: 1, mended, inShort: isInShort(burnIn) })]
   }
   if (nowMs <= burnIn.deadlineMs) return rebootAgain(facts, context.snapshot)
   const { reboot: _, ...rest } = burnIn
@@ -249,7 +258,8 @@ function tryAgain(
   const { node } = facts
   const { tries = 0 } = node.burnIn ?? {}
   if (tries >= TRIES_MAX) return giveUp(node, { snapshot, brakes }, why)
-  return [testOf(facts, { ...node.burnIn, nowMs: snapshot.nowMs, tries: tries + 1 })]
+  const inShort = node.burnIn !== undefined && isInShort(node.burnIn)
+  return [testOf(facts, { ...node.burnIn, nowMs: snapshot.nowMs, tries: tries + 1, inShort })]
 }
 
 function giveUp(node: Node, { brakes }: ObserveContext, why: string): readonly Action[] {

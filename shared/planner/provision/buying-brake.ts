@@ -8,7 +8,7 @@ import { typesByName } from '../../catalog/catalog.ts'
 import type { Node } from '../../model/node.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Buying } from '../brake/burn-ins.ts'
-import { makeKey, makeOfMachine, makeOfType } from '../brake/make.ts'
+import { COMING, makeKey, makeOfMachine, makeOfType } from '../brake/make.ts'
 import type { Draft } from '../fold.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Offer } from './offers.ts'
@@ -72,6 +72,3 @@ export function openBuyingBrake(
       [...doubts].find(([key, own]) => own.pool === pool && busy.has(key))?.[1].reason,
   }
 }
-
-/** Phases of a machine that has not passed yet. */
-const COMING: readonly string[] = ['launching', 'booting', 'testing']

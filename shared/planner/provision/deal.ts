@@ -8,7 +8,7 @@
 import { byKey } from '../../base/order.ts'
 import { typesByName } from '../../catalog/catalog.ts'
 import type { Assignment } from '../../model/assignment.ts'
-import { suiteOf } from '../../model/burn-in.ts'
+import { firstAskedOf } from '../../model/burn-in.ts'
 import { imageAskedFor, type Launch } from '../../model/launch.ts'
 import type { InstanceType } from '../../model/machine.ts'
 import type { Machine, Node } from '../../model/node.ts'
@@ -63,7 +63,8 @@ export function dealInstances({ launch, instances, draft, snapshot }: DealContex
     const imageId = imageAskedFor(launch, instance)
     const dealt = { ...instance, imageId }
     const machine = machineOf(dealt, { claim, snapshot, nowMs: snapshot.nowMs })
-    const suite = suiteOf(pool?.spec.burnIn, machine)
+    const { suite, certificate } = firstAskedOf(pool?.spec.burnIn, machine)
+    const short = certificate === undefined ? {} : { certificate }
     nodes.push({
       ...claim,
       phase: 'booting',
@@ -78,7 +79,7 @@ export function dealInstances({ launch, instances, draft, snapshot }: DealContex
       generation: 1,
       templates: {},
       replicas: [],
-      burnIn: { attempt: 1, suite: suite.name, checks: [...suite.checks] },
+      burnIn: { attempt: 1, suite: suite.name, checks: [...suite.checks], ...short },
     })
   })
   return {

@@ -222,8 +222,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('silence taken for death', 'silence', {
     [planner('observe/silence')]: {
-      replace: `if (proof === undefined || !brakes.condemn(node, 'Lost')) return actions`,
-      by: `if (!brakes.condemn(node, 'Lost')) return actions`,
+      replace: `if (proof === undefined || !brakes.condemn(node, LOST)) return actions`,
+      by: `if (!brakes.condemn(node, LOST)) return actions`,
     },
     'shared/planner/observe/silence.ts#': { replace: `text: proof }`, by: `text: String(proof) }` },
     'shared/planner/observe/silence#.ts': {
