@@ -6,8 +6,9 @@
  * long a pass is believed. It is believed no longer on a machine on which work fails, again and
  * again and soon after, that is fine elsewhere. Who carries nothing is tested at once. Who carries
  * work is left alone, or emptied first where its pool says so, for as long as the ledger lets its
- * replicas go; who cannot be emptied in time is left alone for a while. Whoever is kept for
- * somebody, or is on its way out, is not touched. A machine that fails is set aside like a new one.
+ * replicas go; where one cannot be emptied in time, the busy ones of its pool are left alone for a
+ * while. Whoever is kept for somebody, or is on its way out, is not touched. A machine that fails
+ * is set aside like a new one.
  */
 import { byKey, byText, groupBy, inOrder } from '../base/order.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -80,8 +81,10 @@ const WHY = { code: 'Retest', text: 'its last test is older than its pool allows
 function begin(own: readonly NodeFacts[], context: RetestContext): readonly Action[] {
   const { nowMs } = context
   const most = Math.max(1, Math.floor(own.length / POOL_PART)) - own.filter(isOut).length
+  // Where one could not be emptied, the next could not be either.
+  const isFull = own.some(({ node }) => (node.burnIn?.notBeforeMs ?? 0) > nowMs)
   return own
-    .filter((one) => dueAtMs(one, context) <= nowMs)
+    .filter((one) => dueAtMs(one, context) <= nowMs && (isIdle(one) || !isFull))
     .toSorted(idleAndOldestFirst)
     .slice(0, Math.max(0, most))
     .flatMap((one) => beginOne(one, context))
@@ -127,6 +130,8 @@ const isIdle = ({ assignment }: NodeFacts): boolean => assignment?.replicas.leng
 
 const idleAndOldestFirst = inOrder<NodeFacts>(
   byKey((own) => (isIdle(own) ? 0 : 1)),
+  // Who could not be emptied has had its turn.
+  byKey(({ node }) => node.burnIn?.notBeforeMs ?? 0),
   byKey(({ node }) => node.burnIn?.admittedAtMs ?? 0),
   (a, b) => byText(a.node.name, b.node.name),
 )
