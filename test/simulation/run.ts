@@ -60,6 +60,8 @@ const QUIET_MS = 10 * 60_000
 const DECISIONS_SHOWN = 25
 /** What is told of a machine that is on its way out, and of one that is not ready. */
 const ENDING = /^node \S+ is terminating/
+/** What nothing needs any more, since others stood in for it, is seen off in its time. */
+const IDLE = /^node \S+ of pool \S+ carries nothing$/
 const UNREADY = /^node (\S+) is /
 
 export async function runWorld(setup: RunSetup): Promise<Outcome> {
@@ -246,7 +248,7 @@ async function converge(facts: Convergence): Promise<number | undefined> {
     mayBuy ||
     isRepacking(world) ||
     isRetesting(world) ||
-    still.every((text) => ENDING.test(text) || isOfRepack(text))
+    still.every((text) => ENDING.test(text) || IDLE.test(text) || isOfRepack(text))
   for (let atMs = scheduler.now(); still.length > 0 && mayPass(); still = auditor.unsettled()) {
     atMs += LOOK_MS
     if (atMs > endMs + LIVENESS_MAX_MS || !(await run(atMs))) break

@@ -168,12 +168,13 @@ function ghostOf(
     const node = books.nodeOfInstance(instanceId)
     if (state !== 'running' || node === undefined || !isThere(node)) continue
     if (liars.has(instanceId)) continue
+    // Whoever was deleted and made anew under its name is another gang.
+    const replicas = books.bodies.get(node.machine?.arn ?? '')?.replicas ?? []
+    const others = new Set(replicas.flatMap((own) => (own.uid === uid ? [] : own.id)))
+    const isSpoken = (id: string): boolean => wanted.has(id) || fresh.has(id) || others.has(id)
     const found = truth
       .processes(instanceId)
-      .find(
-        ({ workload, replicaId }) =>
-          workload === name && !wanted.has(replicaId) && !fresh.has(replicaId),
-      )
+      .find(({ workload, replicaId }) => workload === name && !isSpoken(replicaId))
     if (found !== undefined) return found.replicaId
   }
   return undefined
