@@ -44,8 +44,9 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
         const version = versionWanted(workload)
         const all = running.get(workload.name) ?? []
         const good = all.filter((own) => isGood(own, version))
-        // A gang that does not run has no base: whether it should run is for convergence to say.
-        if (isGang(workload) && good.length === 0) return []
+        // Whom a gang lacks it finds room for all at once, its base among them: whether it should
+        // be whole is for convergence to say.
+        if (isGang(workload) && good.length < desiredOf(workload)) return []
         const there = good.filter((own) => own.capacityType === 'on-demand').length
         if (there >= base) return []
         const zones = zonesOpenTo(workload, all)

@@ -186,12 +186,14 @@ describe('8 on-demand base', () => {
     expect(tied.auditor.unsettled()).toEqual([])
   })
 
-  it('asks no base of a gang that does not run', () => {
+  it('asks no base of a gang that is not whole', () => {
     const hand = herd({ workload: { ...based, gang: true } })
     const base = (): readonly string[] =>
       hand.auditor.unsettled().filter((text) => text.startsWith('8 on-demand base'))
     expect(base()).toEqual([])
     hand.process('i-1')
+    expect(base()).toEqual([])
+    hand.process('i-1', { replicaId: 'web/1-2' })
     expect(base()).toEqual([expect.stringMatching(/0 of 1 base replicas/)])
   })
 
