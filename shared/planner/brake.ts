@@ -30,8 +30,8 @@ export type BrakeBook = {
   /** What `condemnAll` would say; nothing is booked. */
   mayCondemn(nodes: readonly Node[], reason: string): number | undefined
   /**
-   * True when so many nodes of the pool are alike that none of them is to be touched for it; the
-   * brake shows then. Never while a person has lifted it.
+   * True when so many nodes of the pool are alike that one at a time is touched for it, and this is
+   * none of those; the brake shows then. Never while a person has lifted it.
    */
   hold(pool: string): boolean
   /** Puts a node that never carried anything on the books: its end disturbs nobody. */

@@ -176,13 +176,12 @@ function dueAtMs(own: NodeFacts, { used, suspects }: RetestContext): number {
     node.phase === 'ready' &&
     assignment !== undefined &&
     pool !== undefined &&
+    !used.has(node.name) &&
     node.repack === undefined &&
     node.silentSinceMs === undefined &&
     !node.cordoned &&
     !isLeaving(node)
-  const mayGo = isIdle(own)
-    ? !used.has(node.name)
-    : pool?.spec.burnIn.retestBusy === 'drain' && !used.has(node.name)
+  const mayGo = isIdle(own) || pool?.spec.burnIn.retestBusy === 'drain'
   if (!isFree || !mayGo) return Infinity
   const agedMs = suspects.has(node.name) ? 0 : agedAtMs(node, pool)
   return Math.max(agedMs, node.burnIn?.notBeforeMs ?? 0)

@@ -114,7 +114,6 @@ export function respond(
       isCommon(finding, common.has(`${pool}/${finding.reason}`))
     // One at a time is tested all the same: that tells a bad driver from bad machines.
     const mayBeTried = (one: Asked): boolean => one.response === 'retest' && isShared(one)
-    const isFree = (facts: NodeFacts): boolean => !isOrdered(facts) && !isUnheard(facts.node)
     const turn = own.some(isOut)
       ? undefined
       : own.find((facts) => isFree(facts) && asksOf(facts).some(mayBeTried))
@@ -189,7 +188,7 @@ function begin(
   { nowMs, mayGo }: Begin,
 ): readonly Action[] {
   const { node, assignment } = facts
-  if (isOrdered(facts) || assignment === undefined || isUnheard(node)) return []
+  if (assignment === undefined || !isFree(facts)) return []
   // Nobody knows what to ask of the machines of a pool that cannot be read.
   if (facts.pool === undefined) return []
   const isEmpty = assignment.replicas.length === 0
@@ -213,6 +212,9 @@ const isOrdered = ({ node, order }: NodeFacts): boolean =>
 
 const isUnheard = (node: Node): boolean =>
   node.silentSinceMs !== undefined || node.lostSinceMs !== undefined
+
+/** No person decides about it, and its agent can be told something. */
+const isFree = (facts: NodeFacts): boolean => !isOrdered(facts) && !isUnheard(facts.node)
 
 /** A node that waits for its turn takes nothing new, nor does one whose trouble will pass. */
 function closeOrOpen({ node }: NodeFacts, asked: readonly Asked[]): readonly Action[] {

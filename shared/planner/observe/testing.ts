@@ -5,7 +5,7 @@
  * and suite; without one in time the attempt counts as INFRA, which condemns nobody's hardware. It
  * fails closed: the absence of a verdict is never a pass.
  */
-import { firstAskedOf, GPU_RESET, suiteOf } from '../../model/burn-in.ts'
+import { firstAskedOf, GPU_RESET, suiteOf, type Asked } from '../../model/burn-in.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Node, Rung } from '../../model/node.ts'
 import type { CheckResult, VerdictName } from '../../model/verdict.ts'
@@ -73,18 +73,17 @@ type Try = {
   readonly inShort?: boolean
 }
 
-type Tested = Pick<NodeFacts, 'node' | 'report' | 'pool' | 'assignment'>
+type Tested = Pick<NodeFacts, 'node' | 'machine' | 'report' | 'pool' | 'assignment'>
 
 /** The next attempt at the pool's suite: the `tries`-th of this test since it was mended last. */
 export function testOf(
-  { node, report, pool, assignment }: Tested,
+  { node, machine, report, pool, assignment }: Tested,
   { nowMs, tries, unknowns = 0, mended = [], resets = false, inShort = false }: Try,
 ): Extract<Action, { kind: 'test' }> {
-  const known = { gpuCount: node.machine?.gpuCount ?? 0 }
   const burnIn = pool?.spec.burnIn
-  const whole = suiteOf(burnIn, node.machine)
-  const { suite: spelt, certificate } = inShort ? firstAskedOf(burnIn, known) : { suite: whole }
-  const { name: suite, checks, timeoutSeconds } = spelt
+  const asked: Asked = inShort ? firstAskedOf(burnIn, machine) : { suite: suiteOf(burnIn, machine) }
+  const { name: suite, checks, timeoutSeconds } = asked.suite
+  const { certificate } = asked
   const first = resets ? [GPU_RESET] : []
   const allowed = first.reduce((sum, own) => sum + own.timeoutSeconds, timeoutSeconds)
   const attempt = attemptOf({ node, assignment }, suite)
