@@ -134,6 +134,9 @@ function groupOf(
 const GROUPS: Readonly<Record<string, string>> = {
   node: 'cordon, uncordon, drain, retest or terminate a node',
   rollout: 'status, history, pause, resume or undo of a roll-out',
+  repack: 'what is emptied to save money, and why',
+  'burn-in': 'what became of machines that were tested',
+  hardware: 'what is known of a GPU; let one that failed be tested again',
   pool: 'release a brake',
   sweep: 'allow a sweep',
 }

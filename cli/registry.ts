@@ -10,6 +10,7 @@ import { describe } from './commands/describe.ts'
 import { events } from './commands/events.ts'
 import { explain } from './commands/explain.ts'
 import { get } from './commands/get.ts'
+import { hardware } from './commands/hardware.ts'
 import { releaseBrake, sweepAllow } from './commands/herd.ts'
 import { node } from './commands/node.ts'
 import { plan } from './commands/plan.ts'
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   cost,
   ...repack,
   burnInHistory,
+  ...hardware,
   wait,
   version,
   ...node,

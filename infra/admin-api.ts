@@ -34,7 +34,11 @@ export class AdminApi extends Construct {
       statements: [
         readAll(tables.table),
         onItems(tables.table, WRITE_ACTIONS, OWN_ITEMS),
-        onItems(tables.history, ['dynamodb:GetItem', 'dynamodb:Query'], ['event#*', 'gone-node']),
+        onItems(
+          tables.history,
+          ['dynamodb:GetItem', 'dynamodb:Query'],
+          ['event#*', 'burn-in#*', 'hardware#*', 'gone-node'],
+        ),
         writeEvents(tables.history),
       ],
     })

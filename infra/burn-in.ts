@@ -34,7 +34,7 @@ export class BurnIn extends Construct {
         onItems(
           tables.table,
           ['dynamodb:GetItem'],
-          ['assign#*', 'report#*', 'verdict#*', 'node', 'rates'],
+          ['assign#*', 'report#*', 'verdict#*', 'node', 'order', 'rates'],
         ),
         onItems(tables.table, ['dynamodb:Query'], ['node']),
         onItems(tables.table, ['dynamodb:PutItem'], ['verdict#*', 'rates']),

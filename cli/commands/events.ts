@@ -44,7 +44,7 @@ export const events: Command = {
 }
 
 /** Ids sort by time, so the id that an event of that moment would have is a place to read from. */
-export function cursorAt({ world }: Context, sinceMs: number): string {
+export function cursorAt({ world }: Pick<Context, 'world'>, sinceMs: number): string {
   return eventId({ atMs: Math.max(0, world.clock.now() - sinceMs), writer: '', n: 0 })
 }
 

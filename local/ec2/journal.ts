@@ -31,7 +31,7 @@ const agentRecordSchema = z.object({
 export type AgentRecord = z.infer<typeof agentRecordSchema>
 
 const contentSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   agents: z.array(agentRecordSchema),
   /** Written and read by the world alone. */
   world: z.custom<Ec2Dump>((value) => typeof value === 'object' && value !== null),
@@ -58,7 +58,7 @@ export function openJournal(path: string): Journal {
       }
     },
     write: (content) => {
-      writeFileSync(draft, JSON.stringify({ version: 1, ...content }))
+      writeFileSync(draft, JSON.stringify({ version: 2, ...content }))
       renameSync(draft, path)
     },
   }

@@ -137,6 +137,7 @@ export function ec2OptionsOf(
       loseResponsesRate: failures.loseResponses,
       neverBootsRate: failures.neverBoots,
       spotInterruptionsPerHour: failures.spotInterruptionsPerHour,
+      secondHand: true,
     },
   }
 }

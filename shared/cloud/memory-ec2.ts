@@ -103,6 +103,7 @@ function makeWorld(clock: () => number, options: Ec2Options, hooks: Ec2Hooks): W
     random: makeRandom(options.seed),
     faults: options.faults,
     sequence: 0,
+    hosts: new Map(),
     instances: new Map(),
     tokens: new Map(),
     offerings: new Map(options.offerings.map((own) => [placeKey(own), own])),
@@ -226,6 +227,7 @@ function dump(world: World): Ec2Dump {
   return structuredClone({
     random: world.random.state(),
     sequence: world.sequence,
+    hosts: Object.fromEntries(world.hosts),
     instances: [...world.instances.values()],
     tokens: Object.fromEntries(world.tokens),
     offerings,
@@ -235,15 +237,17 @@ function dump(world: World): Ec2Dump {
 
 /** Puts the world where the dump was; tells no hook: whoever restores knows what ran. */
 function restore(world: World, from: Ec2Dump): void {
-  const { random, sequence, instances, tokens, offerings, faults } = structuredClone(from)
+  const { random, sequence, hosts, instances, tokens, offerings, faults } = structuredClone(from)
   world.random = makeRandom(random)
   world.sequence = sequence
   world.faults = faults
+  world.hosts.clear()
   world.instances.clear()
   world.tokens.clear()
   world.used.clear()
   world.buckets.clear()
   world.nextDueMs = undefined
+  for (const [place, count] of Object.entries(hosts)) world.hosts.set(place, count)
   for (const instance of instances) {
     world.instances.set(instance.instanceId, instance)
     if (instance.state !== 'terminated') hold(world, instance, 1)

@@ -7,34 +7,49 @@
  */
 import type { Clock } from '../cloud/clock.ts'
 import { HARDWARE_RESULT, isAboutGpus } from '../model/burn-in.ts'
-import { hardwareSchema, setIdOf, type GpuIdentity, type Hardware } from '../model/hardware.ts'
-import { LIMITS } from '../model/limits.ts'
+import { orderSchema } from '../model/facts.ts'
+import {
+  hardwareSchema,
+  isHeldAgainst,
+  setIdOf,
+  type GpuIdentity,
+  type Hardware,
+} from '../model/hardware.ts'
 import type { Assignment } from '../model/assignment.ts'
 import type { CheckResult, Verdict } from '../model/verdict.ts'
-import { historyKeys } from '../store/keys.ts'
+import { historyKeys, keys } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 
 export type HardwarePorts = {
+  store: Pick<Store, 'get'>
   history: Pick<Store, 'get' | 'write'>
   clock: Pick<Clock, 'now'>
 }
 
 /**
  * Why a machine is refused before it is tested: one of its GPUs, or all of them together, failed
- * elsewhere, and not long ago. What failed on this very machine is not held against it: it is
- * being mended and tested again.
+ * elsewhere, not long ago, and no person has cleared them since. What failed on this very machine
+ * is not held against it: it is being mended and tested again.
  */
 export async function whyRefused(
-  { history, clock }: HardwarePorts,
+  { store, history, clock }: HardwarePorts,
   { arn, gpus }: { arn: string; gpus: readonly GpuIdentity[] },
 ): Promise<CheckResult | undefined> {
   if (gpus.length === 0) return undefined
-  const sinceMs = clock.now() - LIMITS.hardwareRejectedMs
-  const bad = (await recordsOf(history, gpus)).find(
-    (own) => own?.state === 'rejected' && own.arn !== arn && own.atMs >= sinceMs,
-  )
-  if (bad === undefined) return undefined
-  const what = bad.id.startsWith('set:') ? 'these GPUs together' : bad.id
+  const nowMs = clock.now()
+  for (const known of await recordsOf(history, gpus)) {
+    // Who is held against nobody anyway is not asked about.
+    if (known === undefined || known.arn === arn) continue
+    if (!isHeldAgainst(known, { cleared: undefined, nowMs })) continue
+    const order = orderSchema.safeParse(await store.get(keys.order('hardware', known.id))).data
+    const cleared = order?.target === 'hardware' ? order : undefined
+    if (isHeldAgainst(known, { cleared, nowMs })) return refusalFor(known)
+  }
+  return undefined
+}
+
+function refusalFor(bad: Hardware): CheckResult {
+  const what = bad.id.startsWith('set:') ? `these GPUs together (${bad.id})` : bad.id
   const when = new Date(bad.atMs).toISOString().slice(0, 10)
   const text = `${what} failed on ${when} in ${bad.node}: ${bad.text}`.slice(0, 500)
   return { name: HARDWARE_RESULT, verdict: 'FAIL', measures: {}, text }
@@ -44,7 +59,7 @@ const isAdmitting = ({ verdict }: Verdict): boolean => verdict === 'PASS' || ver
 
 /** Says of an admitting verdict on the short suite whether its GPUs hold what that asks for. */
 export async function withCertificate(
-  { history, clock }: HardwarePorts,
+  { history, clock }: Pick<HardwarePorts, 'history' | 'clock'>,
   { verdict, gpus, assignment }: Omit<Judged, 'told'>,
 ): Promise<Verdict> {
   const { certificate } = assignment.burnIn ?? {}
@@ -77,7 +92,10 @@ export type Judged = {
 }
 
 /** Certifies every GPU of a machine that passed; rejects those that a failure names. */
-export async function remember({ history }: HardwarePorts, judged: Judged): Promise<void> {
+export async function remember(
+  { history }: Pick<HardwarePorts, 'history'>,
+  judged: Judged,
+): Promise<void> {
   for (const item of hardwareOf(judged)) {
     await history.write({ kind: 'put', item: { ...historyKeys.hardware(item.id), ...item } })
   }

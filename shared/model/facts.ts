@@ -20,7 +20,7 @@ export const signalSchema = z.object({
 })
 export type Signal = z.infer<typeof signalSchema>
 
-/** Written by `admin-api`: what a person asked of a node, a pool or the sweep. */
+/** Written by `admin-api`: what a person asked of a node, a pool, the sweep or a GPU. */
 export const orderSchema = z.discriminatedUnion('target', [
   z.object({
     kind: z.literal('order'),
@@ -45,9 +45,20 @@ export const orderSchema = z.discriminatedUnion('target', [
     verb: z.literal('sweep-allow'),
     atMs: z.int(),
   }),
+  z.object({
+    kind: z.literal('order'),
+    target: z.literal('hardware'),
+    /** Of a device, or of a set of them. */
+    name: z.string(),
+    verb: z.literal('clear'),
+    /** The rejection it is about, by its stamp: it says nothing of a later one. */
+    rejectedAtMs: z.int(),
+    atMs: z.int(),
+  }),
 ])
 export type Order = z.infer<typeof orderSchema>
 export type NodeOrder = Extract<Order, { target: 'node' }>
+export type HardwareOrder = Extract<Order, { target: 'hardware' }>
 
 /**
  * Written by reconcile: a place where EC2 had nothing to sell, remembered with growing back-off.

@@ -7,6 +7,8 @@
  */
 import { hash } from 'node:crypto'
 import { z } from 'zod'
+import type { HardwareOrder } from './facts.ts'
+import { LIMITS } from './limits.ts'
 import { verdictNameSchema } from './verdict.ts'
 
 export const gpuIdentitySchema = z.object({
@@ -39,8 +41,17 @@ export const hardwareSchema = z.object({
 })
 export type Hardware = z.infer<typeof hardwareSchema>
 
+/** Whether a machine with it is refused: rejected not long ago, and no person has cleared that. */
+export function isHeldAgainst(
+  { state, atMs }: Hardware,
+  { cleared, nowMs }: { readonly cleared: HardwareOrder | undefined; readonly nowMs: number },
+): boolean {
+  if (state !== 'rejected' || nowMs - atMs > LIMITS.hardwareRejectedMs) return false
+  return cleared?.rejectedAtMs !== atMs
+}
+
 /** The id of all the devices of a machine together, in whatever order they are counted. */
-export function setIdOf(gpus: readonly GpuIdentity[]): string {
+export function setIdOf(gpus: readonly Pick<GpuIdentity, 'uuid'>[]): string {
   const uuids = gpus.map((own) => own.uuid).sort()
   return `set:${hash('sha256', uuids.join(',')).slice(0, 16)}`
 }

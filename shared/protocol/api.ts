@@ -234,6 +234,22 @@ export const burnInRecordAnswerSchema = z
   .meta({ id: 'BurnInRecord', description: 'a verdict as history keeps it' })
 export type BurnInRecordAnswer = z.infer<typeof burnInRecordAnswerSchema>
 
+export const hardwareAnswerSchema = z
+  .object({
+    id: z.string().meta({ description: 'UUID of a GPU, or `set:` and a hash of several' }),
+    serial: z.string().optional(),
+    state: z.enum(['certified', 'rejected']),
+    refused: z.boolean().meta({ description: 'whether a machine with it is refused untested' }),
+    suite: z.string(),
+    checks: z.array(z.object({ name: z.string(), verdict: z.string() })),
+    text: z.string().meta({ description: 'what was found, where it was rejected' }),
+    node: z.string().meta({ description: 'the machine it was in then' }),
+    at: instant,
+    clearedAt: instant.optional().meta({ description: 'when a person said that it is sound' }),
+  })
+  .meta({ id: 'Hardware', description: 'what is known of a GPU, or of all GPUs of a machine' })
+export type HardwareAnswer = z.infer<typeof hardwareAnswerSchema>
+
 export const nodeAnswerSchema = z
   .object({
     name: z.string(),

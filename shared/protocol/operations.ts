@@ -264,6 +264,22 @@ const herd: readonly Operation[] = [
     answers: { 200: api.burnInPageSchema },
     problems: [400],
   },
+  {
+    id: 'getHardware',
+    method: 'get',
+    path: '/v1/hardware/{id}',
+    summary: 'What is known of a GPU, by its UUID, or of a set of them',
+    answers: { 200: api.hardwareAnswerSchema },
+    problems: [404],
+  },
+  {
+    id: 'clearHardware',
+    method: 'post',
+    path: '/v1/hardware/{id}/clear',
+    summary: 'Lets it be tested again though it was rejected; 409 where it was not',
+    answers: { 202: api.hardwareAnswerSchema },
+    problems: [404, 409],
+  },
 ]
 
 export const OPERATIONS: readonly Operation[] = [

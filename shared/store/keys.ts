@@ -5,6 +5,7 @@
  * What a node's agent touches has a partition of its own ending in the instance's ARN, because IAM
  * confines a role by leading key (research: serverless §4c).
  */
+import type { Order } from '../model/facts.ts'
 import type { Noun } from '../model/names.ts'
 import { agentKeys } from '../protocol/agent-keys.ts'
 import type { Key } from './store.ts'
@@ -14,7 +15,7 @@ const key = (pk: string, sk: string): Key => ({ pk, sk })
 export const keys = {
   spec: (noun: Noun, name: string) => key(`spec#${noun}`, name),
   revision: (uid: string, version: string) => key(`revision#${uid}`, version),
-  order: (target: 'node' | 'pool' | 'sweep', name: string) => key('order', `${target}#${name}`),
+  order: (target: Order['target'], name: string) => key('order', `${target}#${name}`),
   signal: (instanceId: string) => key(`signal#${instanceId}`, 'signal'),
   ...agentKeys,
   verdict: (node: string) => key(`verdict#${node}`, 'verdict'),

@@ -286,6 +286,7 @@ describe('life', () => {
         loseResponsesRate: 0,
         neverBootsRate: 0,
         spotInterruptionsPerHour: 1,
+        secondHand: true,
       },
     })
     const ids = launch(own, { count: 300 })
@@ -403,6 +404,7 @@ describe('determinism', () => {
     loseResponsesRate: 0.1,
     neverBootsRate: 0.1,
     spotInterruptionsPerHour: 1,
+    secondHand: true,
   }
 
   it('tells the same story for the same seed, and another for another', () => {

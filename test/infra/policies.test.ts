@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { historyKeys } from '#shared/store/keys.ts'
 import { list, policiesOf, policyOf, resourcesOf, synthesize, type Statement } from './template.ts'
 
 const template = synthesize()
@@ -183,6 +184,17 @@ describe('reconcile', () => {
       .map(([id]) => id)
     expect(new Set(changing)).toEqual(new Set([reconcile.id]))
   })
+})
+
+test('the admin API may read whatever history keeps', () => {
+  const api = policyOf(template, 'AdminApi')
+  const readable = api.statements
+    .filter((own) => isHistory(own) && actionsOf(own).includes('dynamodb:Query'))
+    .flatMap(leadingKeys)
+  const partitions = Object.values(historyKeys).map((key) => key('2026-11-29', 'id').pk)
+  const isCovered = (pk: string): boolean =>
+    readable.some((own) => pk === own || (own.endsWith('*') && pk.startsWith(own.slice(0, -1))))
+  expect(partitions.filter((own) => !isCovered(own))).toEqual([])
 })
 
 function leadingKeys(statement: Statement): string[] {

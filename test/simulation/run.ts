@@ -185,9 +185,13 @@ function prepare(world: World, { plan, tracer, endMs, setup, hourly }: Preparati
   sources.start()
 }
 
-/** The faults end: what they began is over, and a person mends what people broke. */
-function mend({ faults, stage }: World): void {
+/**
+ * The faults end: what they began is over, the cloud hands on no bad hardware any more, and a
+ * person mends what people broke.
+ */
+function mend({ faults, stage, backends }: World): void {
   faults.end()
+  backends.ec2.setFaults({ secondHand: false })
   for (const over of [...stage.mends]) over()
   for (const machine of stage.machines.values()) wake(machine)
   stage.outUntilMs = 0

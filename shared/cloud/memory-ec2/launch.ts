@@ -170,18 +170,24 @@ function vcpuInUse(world: World, capacityType: FleetRequest['capacityType']): nu
 
 /**
  * Spot and on-demand machines are the same hardware. Every other launch gets what somebody gave up,
- * if there is any, and the rest what nobody has had so far.
+ * if there is any and the cloud hands it on, one after the other; the rest what nobody has had.
  */
-function freeHost({ instances, sequence }: World, { instanceType, zone }: FleetOverride): number {
-  const taken = new Set<number>()
-  for (const own of instances.values()) {
-    const isThere = own.instanceType === instanceType && own.zone === zone
-    const isFree = own.state === 'terminated' && sequence % 2 === 1
-    if (isThere && !isFree) taken.add(own.host)
+function freeHost(world: World, { instanceType, zone }: FleetOverride): number {
+  const place = `${instanceType}/${zone}`
+  const count = world.hosts.get(place) ?? 0
+  if (world.faults.secondHand && world.sequence % 2 === 1) {
+    const taken = new Set(
+      [...world.instances.values()]
+        .filter((own) => own.instanceType === instanceType && own.zone === zone)
+        .filter((own) => own.state !== 'terminated')
+        .map((own) => own.host),
+    )
+    const free = Array.from({ length: count }, (_, host) => host).filter((own) => !taken.has(own))
+    const host = free[((world.sequence - 1) / 2) % Math.max(1, free.length)]
+    if (host !== undefined) return host
   }
-  let host = 0
-  while (taken.has(host)) host += 1
-  return host
+  world.hosts.set(place, count + 1)
+  return count
 }
 
 function launchOne(

@@ -35,6 +35,7 @@ export const EC2_DEFAULTS: Ec2Options = Object.freeze({
     loseResponsesRate: 0,
     neverBootsRate: 0,
     spotInterruptionsPerHour: 0,
+    secondHand: true,
   },
   imageId: 'ami-0d20e6d20e6d20e60',
 })

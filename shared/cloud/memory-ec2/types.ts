@@ -37,6 +37,8 @@ export type Ec2Faults = {
   readonly neverBootsRate: number
   /** Notices a spot instance gets an hour, on average. */
   readonly spotInterruptionsPerHour: number
+  /** Whether every other launch gets a host that somebody gave up, where there is one. */
+  readonly secondHand: boolean
 }
 
 export type Ec2Options = {
@@ -220,6 +222,8 @@ export type Ec2Hooks = {
 export type Ec2Dump = {
   readonly random: RandomState
   readonly sequence: number
+  /** By type and zone: hosts that were handed out so far. */
+  readonly hosts: Readonly<Record<string, number>>
   readonly instances: readonly Ec2Instance[]
   readonly tokens: Readonly<Record<string, TokenRecord>>
   /** Offerings that were changed since. */

@@ -24,6 +24,8 @@ export type World = {
   random: Random
   faults: Ec2Faults
   sequence: number
+  /** By type and zone: so many hosts were handed out so far, numbered from 0. */
+  readonly hosts: Map<string, number>
   readonly instances: Map<string, Ec2Instance>
   readonly tokens: Map<string, TokenRecord>
   /** By `placeKey`. */

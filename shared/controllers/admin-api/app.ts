@@ -8,6 +8,7 @@
 import { Hono } from 'hono/quick'
 import { describeError } from '#shared/base/errors.ts'
 import { StoreError } from '#shared/store/store.ts'
+import { addHardwareRoutes } from './hardware-routes.ts'
 import { addHerdRoutes } from './herd-routes.ts'
 import { addNodeRoutes } from './node-routes.ts'
 import type { AdminApiPorts } from './ports.ts'
@@ -29,6 +30,7 @@ export function makeAdminApi(ports: AdminApiPorts): Hono {
   addSpecRoutes(app, ports)
   addNodeRoutes(app, ports)
   addReplicaRoutes(app, ports)
+  addHardwareRoutes(app, ports)
   app.notFound((context) => notFound(`path ${context.req.path.slice(0, 200).toWellFormed()}`))
   app.onError((error, context) => {
     const where = { method: context.req.method, path: context.req.path }

@@ -2,7 +2,7 @@
  * Carries out what a person asked of a node, and takes it back when the order is withdrawn.
  */
 import type { NodeOrder } from '../../model/facts.ts'
-import type { DrainReason } from '../../model/node.ts'
+import type { DrainReason, Node } from '../../model/node.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Action, NodeChanges } from '../actions.ts'
 import type { NodeFacts } from '../facts.ts'
@@ -69,10 +69,13 @@ const drainAs =
     return [...actions, { kind: 'drain', node: node.name, because, deadlineMs, reason }]
   }
 
+/** What failed may be tested again, too: a person has looked at it, and may have mended it. */
+const MAY_BE_TESTED: readonly Node['phase'][] = ['ready', 'draining', 'quarantined']
+
 const retest: Carry = (facts, order, nowMs) => {
   const { node, assignment } = facts
   if (node.doneOrderAtMs === order.atMs) return []
-  if (node.phase !== 'ready' && node.phase !== 'draining') return []
+  if (!MAY_BE_TESTED.includes(node.phase)) return []
   if ((assignment?.replicas.length ?? 0) > 0) return drainAs('Retest')(facts, order, nowMs)
   const reason = { code: 'Retest', text: 'a person said so' }
   return beginTest(facts, {

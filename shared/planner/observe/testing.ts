@@ -42,8 +42,7 @@ export function runBurnIn(
   }
   const { retryAtMs, tries } = node.burnIn
   if (retryAtMs !== undefined) {
-    const next = { ...node.burnIn, nowMs, tries: tries + 1, inShort: isInShort(node.burnIn) }
-    return nowMs < retryAtMs ? [] : [testOf(facts, next)]
+    return nowMs < retryAtMs ? [] : [sameAgain(facts, { nowMs, tries: tries + 1 })]
   }
   const verdict = verdictOn(facts)
   if (verdict !== undefined) return conclude(facts, verdict, { snapshot, brakes })
@@ -99,6 +98,15 @@ export function testOf(
     changes: { bootId: report?.bootId, runtimes: [...(report?.runtimes ?? node.runtimes)] },
     reason: { code: 'Testing', text: `burn-in ${suite}, attempt ${String(attempt)}` },
   }
+}
+
+/** What was asked last, once more, with the reset it began with: that may not have happened. */
+function sameAgain(facts: Tested, changes: Pick<Try, 'nowMs' | 'tries' | 'unknowns'>): Action {
+  const { node, assignment } = facts
+  const { unknowns = 0, mended = [], whole } = node.burnIn ?? {}
+  const resets = assignment?.burnIn?.checks.some((own) => own.check === GPU_RESET.check) ?? false
+  const inShort = whole !== undefined
+  return testOf(facts, { unknowns, mended, resets, inShort, ...changes })
 }
 
 /** A machine is dealt its first attempt with its name; what was dealt otherwise is counted too. */
@@ -166,8 +174,7 @@ const askAgain: Conclusion = (facts, context, burnIn) => {
   const { unknowns } = burnIn
   if (unknowns >= UNKNOWNS_MAX) return retry(facts, context, burnIn)
   const { nowMs } = context.snapshot
-  const next = { ...burnIn, nowMs, unknowns: unknowns + 1, inShort: isInShort(burnIn) }
-  return [testOf(facts, next)]
+  return [sameAgain(facts, { nowMs, tries: burnIn.tries, unknowns: unknowns + 1 })]
 }
 
 /** The first check that came to the verdict, and what it said. */
@@ -257,8 +264,7 @@ function tryAgain(
   const { node } = facts
   const { tries = 0 } = node.burnIn ?? {}
   if (tries >= TRIES_MAX) return giveUp(node, { snapshot, brakes }, why)
-  const inShort = node.burnIn !== undefined && isInShort(node.burnIn)
-  return [testOf(facts, { ...node.burnIn, nowMs: snapshot.nowMs, tries: tries + 1, inShort })]
+  return [sameAgain(facts, { nowMs: snapshot.nowMs, tries: tries + 1 })]
 }
 
 function giveUp(node: Node, { brakes }: ObserveContext, why: string): readonly Action[] {

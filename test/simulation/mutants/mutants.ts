@@ -43,8 +43,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('nobody knows a GPU again', 'known hardware', {
     'shared/controllers/hardware.ts': {
-      replace: `  if (bad === undefined) return undefined`,
-      by: `  if (gpus.length > 0 || bad === undefined) return undefined`,
+      replace: `if (known === undefined || known.arn === arn) continue`,
+      by: `if (known === undefined || known.arn !== '') continue`,
     },
   }),
   mutant('replicas on a node take no room', '2', {
