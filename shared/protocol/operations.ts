@@ -276,9 +276,9 @@ const herd: readonly Operation[] = [
     id: 'clearHardware',
     method: 'post',
     path: '/v1/hardware/{id}/clear',
-    summary: 'Lets it be tested again though it was rejected; 409 where it was not',
+    summary: 'Lets it be tested again though it was rejected',
     answers: { 202: api.hardwareAnswerSchema },
-    problems: [404, 409],
+    problems: [404],
   },
 ]
 

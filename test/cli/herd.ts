@@ -237,7 +237,7 @@ export async function tellEvents(
 }
 
 /** What became of two machines: a good one, and one whose GPU was known. */
-export async function tellBurnIns(api: Api): Promise<void> {
+export async function tellBurnIns(api: Api, gpus: readonly string[] = ['GPU-1']): Promise<void> {
   const record = (agoMs: number, node: string, rest: Partial<BurnInRecord>): BurnInRecord => ({
     ...{ kind: 'burn-in', id: eventId({ atMs: ago(agoMs), writer: node, n: 1 }), node },
     ...{ atMs: ago(agoMs), arn: arnOf(node), zone: 'us-east-1a', attempt: 1, gpus: [] },
@@ -250,7 +250,7 @@ export async function tellBurnIns(api: Api): Promise<void> {
   const general = { pool: 'general', instanceType: 'm7a.large', checks: [cpu] }
   const gpu = { pool: 'gpu', instanceType: 'g5.xlarge', suite: 'gpu-quick#4d5e6f70', attempt: 2 }
   await appendBurnIn(api.history, record(9 * MINUTE_MS, 'general-4-1', general))
-  const bad = { ...gpu, verdict: 'FAIL' as const, checks: [known], gpus: ['GPU-1'] }
+  const bad = { ...gpu, verdict: 'FAIL' as const, checks: [known], gpus: [...gpus] }
   await appendBurnIn(api.history, record(4 * MINUTE_MS, 'gpu-6-2', bad))
 }
 

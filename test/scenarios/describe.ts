@@ -1,6 +1,7 @@
 /**
  * A plan as lines that can be read aloud: one an action, its reason last.
  */
+import { GPU_RESET } from '#shared/model/burn-in.ts'
 import type { Proposal, RepackRefusal } from '#shared/model/proposal.ts'
 import { reasonText } from '#shared/model/status.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
@@ -98,8 +99,9 @@ const tell = {
     `${launchId} ${instances.map((own) => own.instanceId).join(' ')}`,
   'give-up': ({ launchId }) => launchId,
   advance: ({ node, to }) => `${node} → ${to}`,
-  test: ({ node, attempt, suite, mended }) =>
+  test: ({ node, attempt, suite, checks, mended }) =>
     `${node} ${suite} #${String(attempt)}` +
+    (checks[0]?.check === GPU_RESET.check ? ' with a reset' : '') +
     (mended.length === 0 ? '' : ` after ${mended.join(', ')}`),
   reboot: ({ node }) => node,
   note: ({ node, changes }) => `${node} ${Object.keys(changes).join(' ')}`,

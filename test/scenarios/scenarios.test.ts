@@ -2,13 +2,11 @@
  * Runs every `*.txt` beside this file: a few lines of world, `plan`, and the plan that follows;
  * `look`, and what a repack would propose; or `cost`, and what the herd costs.
  *
- * After each `plan` its item changes are taken into the world, so a scenario can go on. With
- * UPDATE_SCENARIOS=1 the outputs are written anew; a change of one wants a reason in its commit.
+ * After each `plan` its item changes are taken into the world, so a scenario can go on.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { expect } from 'vitest'
 import { blame, evidenceOf } from '#shared/planner/observe/blame.ts'
 import { fleetCost, priceNow } from '#shared/planner/bound.ts'
 import { costLines } from '#shared/planner/cost-lines.ts'
@@ -18,43 +16,8 @@ import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { SEARCH_BUDGET, searchGroups } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import { describeBlame, describeCost, describePlan, describeProposal } from './describe.ts'
+import { testScenarios } from './retell.ts'
 import { newWorld, tell, type World } from './world.ts'
-
-const folder = dirname(fileURLToPath(import.meta.url))
-
-for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
-  describe(file, () => {
-    for (const scenario of readFileSync(join(folder, file), 'utf8').split(/\n(?=## )/)) {
-      const title = scenario.split('\n')[0] ?? ''
-      it(title, () => {
-        expect(run(scenario)).toBe(scenario)
-      })
-    }
-  })
-}
-
-/** The scenario with its outputs as they are now. */
-function run(text: string): string {
-  const world = newWorld()
-  const out: string[] = []
-  let inOutput = false
-  for (const line of text.split('\n')) {
-    if (inOutput) {
-      if (line.trim() !== '') continue
-      inOutput = false
-    }
-    out.push(line)
-    if (line.startsWith('#') || line.trim() === '') continue
-    const answer = answers[line]
-    if (answer === undefined) {
-      tell(world, line)
-      continue
-    }
-    out.push('----', ...answer(world))
-    inOutput = true
-  }
-  return out.join('\n')
-}
 
 const solver = await loadSolver()
 
@@ -110,10 +73,12 @@ function step(world: World): string[] {
   return describePlan(made.plan)
 }
 
-if (process.env['UPDATE_SCENARIOS'] === '1') {
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.txt'))) {
-    const path = join(folder, file)
-    const scenarios = readFileSync(path, 'utf8').split(/\n(?=## )/)
-    writeFileSync(path, scenarios.map(run).join('\n'))
+await testScenarios(dirname(fileURLToPath(import.meta.url)), () => {
+  const world = newWorld()
+  return (line) => {
+    const answer = answers[line]
+    if (answer !== undefined) return answer(world)
+    tell(world, line)
+    return undefined
   }
-}
+})

@@ -13,7 +13,7 @@ import { historyKeys, keys } from '#shared/store/keys.ts'
 import { isoOf } from './answers.ts'
 import { parseItem } from './herd.ts'
 import type { AdminApiPorts } from './ports.ts'
-import { notFound, problem } from './problem.ts'
+import { notFound } from './problem.ts'
 import { record } from './record.ts'
 import { readBody } from './request.ts'
 import { part, route } from './routing.ts'
@@ -51,12 +51,10 @@ async function clear(ports: AdminApiPorts, context: Context): Promise<Response> 
   const view = await read(ports, id)
   if (view === undefined) return noHardware(id)
   const { known } = view
-  if (known.state !== 'rejected') {
-    const detail = `${id} was certified on ${isoOf(known.atMs)}: there is nothing to clear`
-    return problem({ status: 409, code: 'NotRejected', detail })
-  }
-  if (view.cleared !== undefined) return Response.json(answerOf(ports, view), { status: 202 })
   const atMs = ports.clock.now()
+  if (!isHeldAgainst(known, { cleared: view.cleared, nowMs: atMs })) {
+    return Response.json(answerOf(ports, view), { status: 202 })
+  }
   const cleared: HardwareOrder = {
     ...{ kind: 'order', target: 'hardware', name: id, verb: 'clear' },
     ...{ rejectedAtMs: known.atMs, atMs },
