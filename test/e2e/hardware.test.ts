@@ -96,3 +96,41 @@ it('remembers a bad GPU, and refuses it when the cloud hands it back', async () 
     expect.arrayContaining(['gpu-devices', 'gpu-memory', 'gpu-link', 'gpu-xid', 'dcgm']),
   )
 })
+
+const MENDED = `
+kind: Pool
+name: mended
+instances: { types: [c6a.xlarge] }
+burnIn: { checks: [cpu], onFailure: reboot }
+---
+kind: Workload
+name: mended-web
+replicas: 1
+command: [sh, -c, 'exec sleep 600']
+resources: { cpu: 500m, memory: 128Mi }
+placement: { pools: [mended] }
+`
+
+it('mends a machine that a reboot can mend, and keeps it', async () => {
+  const path = join(directory, 'mended.yaml')
+  writeFileSync(path, MENDED)
+  await hardware('cpu', 1)
+  expect(await runCommand(child.url, ['apply', '-f', path])).toMatchObject({ code: 0 })
+  const first = async () => (await herd.nodes()).find(({ pool }) => pool === 'mended')
+  await until({ what: 'it is tested', withinMs: 60_000 }, async () => {
+    return (await first())?.phase === 'testing'
+  })
+  // Its agent has the fault until it starts anew.
+  await hardware('cpu', 0)
+  const name = (await first())?.name
+  await until({ what: 'it is mended', withinMs: 60_000 }, async () => {
+    return (await first())?.phase === 'ready'
+  })
+  expect(
+    (await herd.nodes()).filter(({ pool }) => pool === 'mended').map((own) => own.name),
+  ).toEqual([name])
+  await settled(herd)
+  const { out } = await runCommand(child.url, ['events', '--object', `node/${String(name)}`])
+  const told = out.split('\n').flatMap((line) => /(BurnInRepair|Admitted|Ready).*/.exec(line) ?? [])
+  expect(told.join('\n')).toMatch(/looked at once more[^]*rebooted/)
+})
