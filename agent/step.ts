@@ -68,13 +68,18 @@ function settleReplicas(state: AgentState, nowMs: number): Step {
   return { state: { ...state, replicas }, effects }
 }
 
-/** One check at a time: they measure the machine, and would measure each other. */
+/**
+ * One check at a time: they measure the machine, and would measure each other. So a newer attempt
+ * waits for what still runs of an older one, and drops its results.
+ */
 function settleBurnIn(state: AgentState): Step {
   const asked = state.assignment?.burnIn
+  const isFree = state.burnIn?.running === undefined
   const newer = asked !== undefined && asked.attempt > (state.burnIn?.attempt ?? 0)
-  const burnIn = newer
-    ? { attempt: asked.attempt, suite: asked.suite, wanted: asked.checks, results: [] }
-    : state.burnIn
+  const burnIn =
+    newer && isFree
+      ? { attempt: asked.attempt, suite: asked.suite, wanted: asked.checks, results: [] }
+      : state.burnIn
   if (burnIn === undefined) return { state, effects: [] }
   const check = burnIn.wanted[burnIn.results.length]
   if (burnIn.running !== undefined || check === undefined) {

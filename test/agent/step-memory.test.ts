@@ -36,13 +36,15 @@ describe('burn-in', () => {
     expect(story.state.report.content?.burnIn).toMatchObject({ attempt: 1, state: 'finished' })
   })
 
-  it('runs again for a newer attempt only, and drops the results of an older', () => {
+  it('runs again for a newer attempt only, once the check of an older has ended', () => {
     const story = new Story().boot()
     story.at(0, ask(1, 1))
     expect(story.at(1, ask(2, 1))).toEqual([])
-    expect(story.at(2, ask(3, 2))).toEqual(['check cpu'])
-    expect(story.at(3, done(1, 'cpu'))).toEqual([])
-    expect(story.state.burnIn?.results).toEqual([])
+    expect(story.at(2, ask(3, 2))).toEqual([])
+    expect(story.at(3, done(1, 'cpu'))).toEqual(['check cpu'])
+    expect(story.state.burnIn).toMatchObject({ attempt: 2, results: [] })
+    expect(story.at(4, done(1, 'cpu'))).toEqual([])
+    expect(story.at(5, done(2, 'cpu'))).toEqual(['check disk'])
   })
 
   it('finishes what a restart interrupted, and starts over after a reboot', () => {

@@ -20,11 +20,18 @@ const DEPTH = 'a light pass clears no deep failure'
 /** A call that is still in flight when its pass is overtaken comes no later than that. */
 const LATE_MS = LIMITS.reconcileVisibilityMs
 
+type Asked = {
+  readonly attempt: number
+  readonly checks: readonly AskedCheck[]
+  /** There where the short suite was asked: in whole it asks for more of the same. */
+  readonly certificate?: object | undefined
+}
+
 export function makeMending({ truth, books }: Knowledge): Rule {
   /** By instance: when its node last said that it is being rebooted. */
   const meantAtMs = new Map<string, number>()
   /** By ARN: what it was asked in which attempt. */
-  const asked = new Map<string, { attempt: number; checks: readonly AskedCheck[] }>()
+  const asked = new Map<string, Asked>()
 
   const noteIntent = ({ before, after }: Change): void => {
     for (const node of [nodeOf(before), nodeOf(after)]) {
@@ -42,6 +49,7 @@ export function makeMending({ truth, books }: Knowledge): Rule {
     const verdict = verdictOf(truth.get(keys.verdict(node)))
     if (verdict?.verdict !== 'FAIL' || verdict.arn !== arn) return undefined
     if (verdict.attempt !== last?.attempt) return undefined
+    if (last.certificate !== undefined && burnIn.certificate === undefined) return undefined
     const same = new Set(burnIn.checks.map((own) => JSON.stringify(own)))
     const failed = new Set(
       verdict.checks.flatMap((own) => (own.verdict === 'FAIL' ? own.name : [])),
