@@ -2,11 +2,8 @@
  * `drover hardware`: what burn-in remembers of a GPU, and a person's word that it is sound.
  */
 import { setIdOf } from '#shared/model/hardware.ts'
-import {
-  burnInRecordAnswerSchema,
-  hardwareAnswerSchema,
-  type HardwareAnswer,
-} from '#shared/protocol/api.ts'
+import { burnInRecordAnswerSchema } from '#shared/protocol/api.ts'
+import { hardwareAnswerSchema, type HardwareAnswer } from '#shared/protocol/hardware-answer.ts'
 import type { Answer } from '../api.ts'
 import type { Command, Context } from '../command.ts'
 import { UsageError } from '../errors.ts'

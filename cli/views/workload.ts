@@ -13,7 +13,8 @@ type Rule = { readonly state: State; readonly when: (workload: WorkloadObject) =
 export const isSettled = ({ generation, status }: WorkloadObject): boolean =>
   status.observedGeneration >= generation &&
   status.ready >= status.desired &&
-  status.updated >= status.desired &&
+  // Who went back from the newest version does not want it.
+  (status.rollout?.undone !== undefined || status.updated >= status.desired) &&
   // Of the ready some may be old ones: an older server does not tell them apart.
   (status.rollout?.ready ?? status.ready) >= status.desired
 
@@ -39,6 +40,14 @@ const rules: readonly Rule[] = [
     when: ({ status }) => status.desired === 0 && status.running === 0,
   },
   { state: { text: 'ready', colour: 'green' }, when: isSettled },
+  {
+    state: { text: 'halted', colour: 'red' },
+    when: ({ status }) => status.rollout?.failed !== undefined,
+  },
+  {
+    state: { text: 'paused', colour: 'yellow' },
+    when: ({ status }) => status.rollout?.paused === true,
+  },
   { state: { text: 'stuck', colour: 'red' }, when: (own) => holds(own, 'Progressing', false) },
   { state: { text: 'waiting', colour: 'red' }, when: (own) => holds(own, 'Unschedulable', true) },
   {

@@ -20,7 +20,7 @@ export const signalSchema = z.object({
 })
 export type Signal = z.infer<typeof signalSchema>
 
-/** Written by `admin-api`: what a person asked of a node, a pool, the sweep or a GPU. */
+/** Written by `admin-api`: what a person asked of a node, a pool, a roll-out, the sweep, a GPU. */
 export const orderSchema = z.discriminatedUnion('target', [
   z.object({
     kind: z.literal('order'),
@@ -36,6 +36,18 @@ export const orderSchema = z.discriminatedUnion('target', [
     target: z.literal('pool'),
     name: z.string(),
     verb: z.literal('release-brake'),
+    atMs: z.int(),
+  }),
+  z.object({
+    kind: z.literal('order'),
+    target: z.literal('workload'),
+    name: z.string(),
+    /** Of the workload that it is about, which may be made anew. */
+    uid: z.string(),
+    verb: z.literal('rollout'),
+    paused: z.boolean(),
+    /** To go back to a version, for as long as the spec's is the one that was gone back from. */
+    undo: z.object({ from: z.string(), to: z.string() }).optional(),
     atMs: z.int(),
   }),
   z.object({
@@ -58,6 +70,7 @@ export const orderSchema = z.discriminatedUnion('target', [
 ])
 export type Order = z.infer<typeof orderSchema>
 export type NodeOrder = Extract<Order, { target: 'node' }>
+export type RolloutOrder = Extract<Order, { target: 'workload' }>
 export type HardwareOrder = Extract<Order, { target: 'hardware' }>
 
 /**

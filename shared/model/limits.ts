@@ -335,6 +335,9 @@ export const LIMITS = {
   failureCountMax: 10_000,
   /** A version that fails on so many nodes is to blame itself: two may be chance. */
   blameNodesLeast: 3,
+  /** The least and the most failed replicas that a share of them may mean to a roll-out. */
+  breakerLeast: 3,
+  breakerMost: 200,
   /** Workloads that must fail on a node, and be fine elsewhere, for the node to be to blame. */
   blameWorkloadsLeast: 2,
 

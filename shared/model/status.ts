@@ -49,16 +49,30 @@ export const reclaimsSchema = z.object({
 })
 export type Reclaims = z.infer<typeof reclaimsSchema>
 
-/** How the newest version comes to take the place of the others. */
+/** How one version comes to take the place of the others. */
 export const rolloutStatusSchema = z.object({
-  /** The version that replicas are started at. */
+  /** The version that is rolled out, or was last. */
   active: z.string(),
-  /** The last version of which all desired replicas were ready at once; absent before the first. */
+  /** The last version that was rolled out whole and baked; absent before the first. */
   stable: z.string().optional(),
+  /** The version of the spec, while it waits for the active one to be done. */
+  pending: z.string().optional(),
+  /** A person went back from this version to the active one. */
+  undone: z.string().optional(),
+  /** Since when a person holds it. */
+  pausedSinceMs: z.int().optional(),
+  /** The active version has failed: none of it is started any more. */
+  failed: z.object({ code: z.string(), text: z.string(), atMs: z.int() }).optional(),
   /** Since when the active version is the active one. */
   startedAtMs: z.int(),
-  /** When more of the active version were ready than ever before since then. */
+  /** When more of the active version were ready than ever before, or one more was started. */
   lastProgressAtMs: z.int(),
+  /** When nodes last took replicas along: the clock of progress starts there again. */
+  disturbedAtMs: z.int().optional(),
+  /** When a first batch of the active version had been available at once. */
+  provenAtMs: z.int().optional(),
+  /** Replicas that were taken away for the active version and are not started yet. */
+  taken: z.int().min(1).optional(),
   /** Since when nothing is left to do; absent while something is. */
   completedAtMs: z.int().optional(),
   /** Replicas of the active version that are ready, and the most that were at once. */

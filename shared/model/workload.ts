@@ -158,7 +158,7 @@ export const rolloutSchema = z.strictObject({
     .min(1)
     .max(86_400)
     .default(600)
-    .describe('without progress for so long, the roll-out is told as stuck'),
+    .describe('without progress for so long, a roll-out has failed; lost nodes extend it'),
   healthyDeadlineSeconds: z
     .int()
     .min(1)
@@ -166,14 +166,13 @@ export const rolloutSchema = z.strictObject({
     .default(300)
     .describe('a new replica must be ready within it'),
   bakeSeconds: seconds(86_400).default(0).describe('a finished roll-out is watched for so long'),
-  maxFailures: countOrPercent.default('10%').describe('more failures than this end the roll-out'),
+  maxFailures: countOrPercent
+    .default('10%')
+    .describe('so many failed replicas end it; a share means 3 at least and 200 at most'),
   onFailure: z
     .enum(['halt', 'rollback'])
     .default('halt')
-    .superRefine((value, context) => {
-      if (value === 'rollback') notYet.refuse(context, 'rollout.onFailure: rollback')
-    })
-    .describe('what to do when it fails; rollback is not supported yet'),
+    .describe('what of it is ready goes on serving, or goes back to the version before'),
 })
 
 export const availabilitySchema = z.strictObject({

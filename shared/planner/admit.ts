@@ -45,8 +45,9 @@ export function admit(context: ApplicantContext): Admission {
     })
     const share = shares.find((one) => one.team === team)
     const over = own.ask.preemptible ? overGuarantee({ ask: own.ask, share, asks }) : ''
-    const { workload } = own.target
-    const target = targetWithin({ ...own, workload }, { ...entitlement, over })
+    const { course } = own.target
+    const { nowMs } = snapshot
+    const target = targetWithin({ ...own, course, nowMs }, { ...entitlement, over })
     return { own, target }
   })
   return {

@@ -13,7 +13,8 @@ import type { Resources } from '../model/quantities.ts'
 import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 import { spotPoolCap } from './replicas.ts'
-import { revisionOf } from './revision.ts'
+import { weightOf } from './revision.ts'
+import { isOnTrial } from './rollout/course.ts'
 import type { Target } from './target.ts'
 
 export type Demand = {
@@ -30,6 +31,8 @@ export type Demand = {
   readonly isBorrowed: boolean
   /** Machines may be bought for it. */
   readonly mayBuy: boolean
+  /** Of a version that has not proved itself yet. */
+  readonly isTrial: boolean
 }
 
 /** By right before borrowed; then the more important. */
@@ -68,8 +71,10 @@ export function demandsOf(targets: readonly Target[]): readonly Demand[] {
 function split(target: Target): Demand[] {
   const { workload, desired, start, startOnDemand, startBorrowed } = target
   const { spot } = workload.spec.capacity
-  const { need, templateBytes } = revisionOf(workload.spec)
-  const common = { target, need, templateBytes, spotPoolCap: spotPoolCap(workload.spec, desired) }
+  const { need, templateBytes } = weightOf(target.template)
+  const isTrial = isOnTrial(target.course, target.version)
+  const cap = spotPoolCap(workload.spec, desired)
+  const common = { target, need, templateBytes, isTrial, spotPoolCap: cap }
   const base = spot === 'never' ? start : startOnDemand
   const rest = spot === 'required' ? 'spot' : 'any'
   const entitled = start - startBorrowed

@@ -13,6 +13,7 @@ import type { Draft } from './fold.ts'
 import { openLedger, type Ledger } from './ledger.ts'
 import { isVoluntary } from './repack/groups.ts'
 import {
+  isAvailable,
   isLeaving,
   isMovingOff,
   isRunning,
@@ -21,7 +22,8 @@ import {
   runningOf,
   type Replica,
 } from './replicas.ts'
-import type { Target } from './target.ts'
+import { rollStops } from './rollout/stops.ts'
+import { stoppingIn, type Target } from './target.ts'
 
 export type DrainContext = {
   readonly draft: Draft
@@ -31,8 +33,9 @@ export type DrainContext = {
   readonly nowMs: number
 }
 
-export function drain(context: DrainContext): readonly Action[] {
-  const replicas = replicasByUid(context.draft)
+export function drain(given: DrainContext): readonly Action[] {
+  const replicas = replicasByUid(given.draft)
+  const context = { ...given, replicas }
   const known = new Set(context.targets.map((target) => target.workload.uid))
   const unread = [...replicas].flatMap(([uid, group]) => (known.has(uid) ? [] : group))
   const moves = context.targets.flatMap((target) => {
@@ -44,7 +47,7 @@ export function drain(context: DrainContext): readonly Action[] {
     const ledger = openLedger(target, running, context.nowMs)
     return [
       ...moveOff(mine, { target, ledger, context }),
-      ...rollForward(mine, { target, ledger, context }),
+      ...roll(mine, { target, ledger, context }),
     ]
   })
   return [...moves, ...unread.flatMap((own) => endUnread(own, context.nowMs))]
@@ -59,7 +62,7 @@ function endUnread(own: Replica, nowMs: number): readonly Action[] {
 type Work = {
   readonly target: Target
   readonly ledger: Ledger
-  readonly context: DrainContext
+  readonly context: DrainContext & { readonly replicas: ReturnType<typeof replicasByUid> }
 }
 
 function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): readonly Action[] {
@@ -105,33 +108,19 @@ function why({ node }: Replica): string {
   return node.drain?.text ?? (isStaying ? 'it makes room for others' : 'its node must go')
 }
 
-/** Replicas of older versions: the unready go at once, the ready ones as the ledger has room. */
-function rollForward(mine: readonly Replica[], { target, ledger }: Work): readonly Action[] {
-  const staying = mine.filter((own) => !isMovingOff(own))
-  const old = staying
-    .filter((own) => isOld(own, target))
-    .sort(
-      inOrder(
-        byKey((own) => (own.bound.readySinceMs === undefined ? 0 : 1)),
-        byKey((own) => own.bound.assignedAtMs),
-        byKey((own) => own.bound.id),
-      ),
-    )
-  let left = staying.length
-  let replaceable = old.length - target.stuck
-  return old.flatMap((own) => {
-    if (replaceable <= 0) return []
-    const ready = own.bound.readySinceMs !== undefined
-    const allowed = ready ? ledger.grant() : left > ledger.floor
-    if (!allowed) return []
-    left -= 1
-    replaceable -= 1
-    return stop(own, { code: 'Replaced', text: `version ${target.version} takes its place` })
-  })
-}
-
-function isOld({ bound }: Replica, { version }: Target): boolean {
-  return bound.version !== version
+/** What the roll-out would rather not have any more, as far as it may go now. */
+function roll(mine: readonly Replica[], { target, ledger, context }: Work): readonly Action[] {
+  const { course, workload, allowed, stuck } = target
+  const isForward = target.version === course.active.version
+  const counts = {
+    allowed,
+    staying: mine.filter((own) => !isMovingOff(own)),
+    stopping: stoppingIn(context.replicas.get(workload.uid) ?? NO_REPLICAS),
+    isAvailable: (own: Replica) => isAvailable(own, workload.spec, context.nowMs),
+  }
+  return rollStops(course, { counts, ledger, stuck, isForward }).flatMap((own) =>
+    stop(own.replica, own.reason),
+  )
 }
 
 function stop({ bound, node }: Replica, reason: Reason): readonly Action[] {

@@ -41,6 +41,7 @@ export function place(context: PlaceContext): Placing {
   const planned: Planned[] = []
   const putDown = (slot: Slot, want: Want): void => {
     want.left -= 1
+    noteTrial(slot, want)
     if (slot.ready) actions.push(bind(context, slot, want))
     else planned.push({ slot, want, shares: put(board, slot, want.demand) })
   }
@@ -136,13 +137,17 @@ function topUp(board: Board, slots: readonly Slot[], { wants, putDown }: PutDown
   }
 }
 
-/** The best fit; of a workload that is spread over nodes, where fewest of its group are. */
+/**
+ * The best fit; of a workload that is spread over nodes, where fewest of its group are, and of a
+ * version on trial where that tells most.
+ */
 function bestSlot(board: Board, ranking: Ranking, want: Want): Slot | undefined {
   const { demand } = want
   let fewest: { slot: Slot; crowd: number } | undefined
   const isSpread = isSpreadOverNodes(demand)
   const best = ranking.best(demand.need, (slot) => {
-    const crowd = isSpread ? crowding(board, demand, slot.node) : 0
+    const ownCrowd = isSpread ? crowding(board, demand, slot.node) : 0
+    const crowd = demand.isTrial ? trialCrowd(slot, want) + ownCrowd : ownCrowd
     if (fewest !== undefined && crowd >= fewest.crowd) return false
     if (!slotSuits(slot, want) || roomByRules(board, binOf(slot), want) <= 0) return false
     fewest = { slot, crowd }
@@ -150,6 +155,32 @@ function bestSlot(board: Board, ranking: Ranking, want: Want): Slot | undefined 
   })
   return best ?? fewest?.slot
 }
+
+/** Where those of a want that is on trial have been put, by zone and by node. */
+const trials = new WeakMap<Want, Map<string, number>>()
+
+function noteTrial(slot: Slot, want: Want): void {
+  if (!want.demand.isTrial) return
+  const counts = trials.get(want) ?? new Map<string, number>()
+  trials.set(want, counts)
+  for (const where of [slot.node, ...slot.zones]) counts.set(where, (counts.get(where) ?? 0) + 1)
+}
+
+/**
+ * The less, the better may be told what a failure there means: not on a machine that EC2 may take
+ * back, not all in one zone, not all on one node.
+ */
+function trialCrowd(slot: Slot, want: Want): number {
+  const counts = trials.get(want)
+  const inZones = slot.zones.map((zone) => counts?.get(zone) ?? 0)
+  const isSpot = slot.capacityType === 'spot' ? 1 : 0
+  return (
+    (isSpot * TRIAL_STEP + Math.max(0, ...inZones)) * TRIAL_STEP + (counts?.get(slot.node) ?? 0)
+  )
+}
+
+/** More than a breaker ever lets be tried at once. */
+const TRIAL_STEP = 1_000
 
 /** The slot as a bin for `fill`. */
 export function binOf(slot: Slot): Bin {

@@ -26,6 +26,7 @@ import { repack, type Repacked } from './repack.ts'
 import { settleGroups, type Failed } from './repack/groups.ts'
 import { retest, suspectsOf } from './retest.ts'
 import { retire } from './retire.ts'
+import { setCourses, type Courses } from './rollout.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
 import { supply, type Supply } from './supply.ts'
@@ -56,8 +57,10 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const settled = settleGroups(snapshot, draft)
   take(settled.actions)
 
-  take(stopUnwanted(snapshot, draft))
-  const { admitted, refused } = admit({ snapshot, draft, targets: target(snapshot, draft) })
+  const courses = setCourses(snapshot, draft)
+  take(stopUnwanted(snapshot, draft, courses))
+  const targets = target({ snapshot, draft, courses })
+  const { admitted, refused } = admit({ snapshot, draft, targets })
   take(breakGangs({ snapshot, draft, targets: admitted }))
 
   const shortages = shortagesFound(snapshot, actions)
@@ -82,7 +85,16 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   take(retested.actions)
 
   const failed = [...settled.failed, ...repacked.failed]
-  const found = { refusals, coming, reclaim, gangs, repacked, failed, tests: retested.moments }
+  const found = {
+    courses,
+    refusals,
+    coming,
+    reclaim,
+    gangs,
+    repacked,
+    failed,
+    tests: retested.moments,
+  }
   const rest = conclude({ snapshot, draft, targets: admitted, brakes, ...found })
   const { suspects } = swept
   return {
@@ -98,6 +110,7 @@ function keptNodes({ gangs, reclaim }: Supply): ReadonlySet<string> {
 }
 
 type Conclusion = {
+  readonly courses: Courses
   readonly snapshot: Snapshot
   readonly draft: Draft
   readonly targets: readonly Target[]
@@ -121,7 +134,8 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
   const byName = new Map(found.targets.map((own) => [own.workload.name, own]))
   const { nowMs } = snapshot
   const told = withFirstFreed(refusals, { draft, nowMs, targets: byName })
-  const context = { snapshot, draft, refusals, coming, targets, reclaim, gangs, braked, failed }
+  const seen = { snapshot, draft, courses: found.courses, refusals, coming, targets }
+  const context = { ...seen, reclaim, gangs, braked, failed }
   const workloads = workloadStatuses({ ...context, refusals: told })
   const pools = poolStatuses(context)
   const teams = teamStatuses({ snapshot, targets: found.targets, draft })

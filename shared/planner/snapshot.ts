@@ -14,7 +14,7 @@ import type { Proposal } from '../model/proposal.ts'
 import type { QuotaPolicyName } from '../model/quota-policy.ts'
 import type { Rates } from '../model/rates.ts'
 import type { Beat, Report } from '../model/report.ts'
-import type { PoolItem, TeamItem, WorkloadItem } from '../model/spec-item.ts'
+import type { PoolItem, Revision, TeamItem, WorkloadItem } from '../model/spec-item.ts'
 import type { PoolStatus, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Verdict } from '../model/verdict.ts'
 
@@ -42,6 +42,8 @@ export type Snapshot = {
   readonly workloads: readonly WorkloadItem[]
   readonly pools: readonly PoolItem[]
   readonly teams: readonly TeamItem[]
+  /** Templates of versions that may have to run again. */
+  readonly revisions: readonly Revision[]
   readonly orders: readonly Order[]
   readonly nodes: readonly Node[]
   readonly launches: readonly Launch[]

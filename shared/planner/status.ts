@@ -36,10 +36,12 @@ import {
   type Running,
 } from './replicas.ts'
 import { revisionOf } from './revision.ts'
-import { rolloutStatusOf } from './status/rollout-status.ts'
+import type { Courses } from './rollout.ts'
+import { plainCourse, type Course } from './rollout/course.ts'
+import { progressOf, rolloutStatusOf } from './status/rollout-status.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
-import { toldBy, withProcess, type Told } from './status/told.ts'
+import { toldBy, withProcess, type Told as ToldBy } from './status/told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import { runtimesByPool } from './provision/pool-runtimes.ts'
 
@@ -49,6 +51,7 @@ export type StatusContext = {
   readonly refusals: readonly Refusal[]
   /** By workload uid: replicas planned onto nodes that are on their way. */
   readonly coming: ReadonlyMap<string, number>
+  readonly courses: Courses
   /** By workload uid, as quotas left them. */
   readonly targets: ReadonlyMap<string, Target>
   readonly reclaim: Reclaim
@@ -74,7 +77,7 @@ export function workloadStatuses(context: StatusContext): readonly WorkloadStatu
 type Mine = {
   readonly context: StatusContext
   readonly mine: readonly Replica[]
-  readonly told: Told
+  readonly told: ToldBy
   /** What people were told last. */
   readonly old: WorkloadStatus | undefined
 }
@@ -82,12 +85,15 @@ type Mine = {
 function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
   const { context, mine, told, old } = own
   const running = runningOf(mine)
+  const { version } = context.targets.get(workload.uid) ?? revisionOf(workload.spec)
   const facts: Facts = {
     workload,
+    course: context.courses.get(workload.uid) ?? plainCourse(workload),
+    group: mine,
     running,
     available: availableOf(running, workload.spec, context.snapshot.nowMs),
     withProcess: withProcess(running, told),
-    waiting: waitingOf(workload, revisionOf(workload.spec).version, { context, old }),
+    waiting: waitingOf(workload, version, { context, old }),
     quota: quotaOf(workload, running, { context, old }),
     gang: context.gangs.get(workload.uid)?.part,
     failures: failuresOf(mine, old?.failures, context.snapshot.nowMs),
@@ -103,6 +109,8 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
 /** All that a workload's status follows from, but for what people were told last and when. */
 type Facts = {
   readonly workload: WorkloadItem
+  readonly course: Course
+  readonly group: readonly Replica[]
   readonly running: Running
   readonly available: number
   /** Replicas that their agents say have a process. */
@@ -137,6 +145,7 @@ function isSettled(
   if (gang !== undefined || known.gang !== undefined) return false
   return (
     known.workload === now.workload &&
+    known.course === now.course &&
     known.running === now.running &&
     known.available === now.available &&
     known.withProcess === now.withProcess
@@ -154,14 +163,11 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
       : leastOf(workload, allowed)
   const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
   const updated = running.all.filter((own) => own.bound.version === version)
-  const counts: Counts = {
-    desired,
-    available,
-    floor,
-    waiting,
-    progressed: updated.filter((own) => own.bound.readySinceMs !== undefined).length,
-    old: running.all.length - updated.length,
-  }
+  const counts = { desired, available, floor, waiting }
+  const rollout = rolloutStatusOf(facts.course, {
+    ...{ group: facts.group, running, desired, allowed, old, nowMs },
+    isWaiting: waiting.length > 0,
+  })
   return {
     kind: 'status',
     noun: 'workload',
@@ -176,8 +182,11 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     ready: running.ready,
     updated: updated.length,
     waiting: [...waiting],
-    conditions: conditionsOf(counts, old?.conditions ?? [], nowMs),
-    rollout: rolloutStatusOf({ active: version, ...counts, isDone: isDone(counts) }, old, nowMs),
+    conditions: conditionsOf(
+      counts,
+      progressOf(facts.course, rollout, { desired, allowed, nowMs }),
+    ).map((own) => withSince(own, old?.conditions ?? [], nowMs)),
+    rollout,
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
     spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
     ...facts.quota,
@@ -274,32 +283,21 @@ type Counts = {
   readonly available: number
   readonly floor: number
   readonly waiting: readonly Waiting[]
-  readonly progressed: number
-  readonly old: number
 }
 
-const isDone = ({ progressed, desired, old, waiting }: Counts): boolean =>
-  progressed >= desired && old === 0 && waiting.length === 0
+type Told = Omit<Condition, 'sinceMs'>
 
-function conditionsOf(counts: Counts, old: readonly Condition[], nowMs: number): Condition[] {
-  const { desired, available, floor, waiting, progressed } = counts
-  const done = isDone(counts)
+function conditionsOf(counts: Counts, progress: Omit<Told, 'type'>): readonly Told[] {
+  const { desired, available, floor, waiting } = counts
   const refused = waiting.find((own) => own.unschedulableSinceMs !== undefined)
-  const found = [
+  return [
     {
       type: 'Available',
       status: available >= floor,
       reason: available >= floor ? 'MinimumReplicasAvailable' : 'MinimumReplicasUnavailable',
       text: `${String(available)} of ${String(desired)} are available; ${String(floor)} are needed`,
     },
-    {
-      type: 'Progressing',
-      status: !done,
-      reason: done ? 'Complete' : 'ReplicasComing',
-      text: done
-        ? 'every replica is ready'
-        : `${String(progressed)} of ${String(desired)} are ready`,
-    },
+    { type: 'Progressing', ...progress },
     ...(refused === undefined
       ? []
       : [
@@ -311,7 +309,6 @@ function conditionsOf(counts: Counts, old: readonly Condition[], nowMs: number):
           },
         ]),
   ]
-  return found.map((own) => withSince(own, old, nowMs))
 }
 
 function withSince(

@@ -1,12 +1,12 @@
 /**
  * How many replicas of which version each workload should have.
  *
- * Counts are fixed for now (autoscaling comes later), and a change of version is a bounded
- * replacement: new replicas within the surge, old ones leave as the ledger allows (`drain.ts`).
- * Replicas on nodes that must go are counted as gone already here, which is what makes every drain
- * *replacement first*. A workload that has its count but not its on-demand base gets one more on
- * an on-demand machine; once that is available another may go (`unwanted.ts`). What teams' quotas
- * make of the counts is decided in `admit.ts`.
+ * Counts are fixed for now (autoscaling comes later); which version is to start, and how many of
+ * it, is the roll-out's affair (`rollout/steps.ts`), and old ones leave as the ledger allows
+ * (`drain.ts`). Replicas on nodes that must go are counted as gone already here, which is what
+ * makes every drain *replacement first*. A workload that has its count but not its on-demand base
+ * gets one more on an on-demand machine; once that is available another may go (`unwanted.ts`).
+ * What teams' quotas make of the counts is decided in `admit.ts`.
  */
 import { rememberedPair } from '../base/remembered.ts'
 import { isGang } from '../model/gang.ts'
@@ -16,18 +16,25 @@ import type { Draft } from './fold.ts'
 import {
   baseRoom,
   desiredOf,
+  isAlive,
+  isAvailable,
+  isLeaving,
   NO_REPLICAS,
   onDemandTarget,
   replicasByUid,
-  rollRoom,
   runningOf,
+  type Replica,
   type Running,
 } from './replicas.ts'
-import { revisionOf } from './revision.ts'
+import type { Courses } from './rollout.ts'
+import type { Course } from './rollout/course.ts'
+import { isRolling, nextStart, unwantedBy, type Counts } from './rollout/steps.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type Target = {
   readonly workload: WorkloadItem
+  readonly course: Course
+  /** What is started: the version on its way, or the proven one where that comes first. */
   readonly version: string
   readonly template: Template
   readonly desired: number
@@ -56,25 +63,54 @@ export type Target = {
   readonly reclaimable: number
   /** How many of those must come up on on-demand machines. */
   readonly startOnDemand: number
-  /** Some of its replicas, on nodes that stay, are of another version. */
+  /** Some of its replicas, on nodes that stay, are to make way for another version. */
   readonly rolling: boolean
   /** Older replicas whose place the newest version may not take: it needs more than is allowed. */
   readonly stuck: number
 }
 
-export function target(snapshot: Snapshot, draft: Draft): readonly Target[] {
-  const replicas = replicasByUid(draft)
-  return snapshot.workloads
-    .filter((own) => own.deletedAtMs === undefined)
-    .map((own) => targetOf(own, runningOf(replicas.get(own.uid) ?? NO_REPLICAS)))
+export type TargetContext = {
+  readonly snapshot: Snapshot
+  readonly draft: Draft
+  readonly courses: Courses
 }
 
-const targetOf = rememberedPair((workload: WorkloadItem, running: Running): Target => {
-  const desired = desiredOf(workload)
-  return targetWithin({ workload, running }, { allowed: desired, guaranteed: desired })
-})
+export function target({ snapshot, draft, courses }: TargetContext): readonly Target[] {
+  const replicas = replicasByUid(draft)
+  return snapshot.workloads.flatMap(({ uid }) => {
+    const course = courses.get(uid)
+    if (course === undefined) return []
+    const group = replicas.get(uid) ?? NO_REPLICAS
+    // Nothing is rolling where one version is wanted and no other is there.
+    return isPlain(course) ? plainTarget(course, group) : targetOf(course, group, snapshot.nowMs)
+  })
+}
 
-type Counted = { readonly workload: WorkloadItem; readonly running: Running }
+/** Time has no part in it. */
+const isPlain = ({ stable, failed }: Course): boolean =>
+  stable === undefined && failed === undefined
+
+const plainTarget = rememberedPair((course: Course, group: readonly Replica[]): Target =>
+  targetOf(course, group, 0),
+)
+
+function targetOf(course: Course, group: readonly Replica[], nowMs: number): Target {
+  const desired = desiredOf(course.workload)
+  const counted = { course, running: runningOf(group), stopping: stoppingIn(group), nowMs }
+  return targetWithin(counted, { allowed: desired, guaranteed: desired })
+}
+
+/** Told to stop, on nodes that stay, and perhaps not gone yet. */
+export const stoppingIn = (group: readonly Replica[]): number =>
+  group.filter(({ bound, node }) => bound.order === 'stop' && isAlive(node) && !isLeaving(node))
+    .length
+
+type Counted = {
+  readonly course: Course
+  readonly running: Running
+  readonly stopping: number
+  readonly nowMs: number
+}
 
 /** How many replicas a workload may have, of which so many by right. */
 export type Entitlement = {
@@ -90,33 +126,36 @@ export type Entitlement = {
   readonly over?: string
 }
 
-export function targetWithin({ workload, running }: Counted, entitlement: Entitlement): Target {
+export function targetWithin(counted: Counted, entitlement: Entitlement): Target {
+  const { course, running } = counted
+  const { workload } = course
   const { all } = running
   const gang = isGang(workload)
   // A gang's replica is never replaced while it runs, so those that must go count until they do.
   const staying = gang ? all : running.staying
   const { allowed, guaranteed } = entitlement
   const newest = entitlement.newest ?? { allowed: Infinity, guaranteed }
-  const { template, version } = revisionOf(workload.spec)
+  const next = nextStart(course, countsOf(counted, staying, allowed))
+  const { template, version } = next.revision
+  const rolling = isRolling(course, staying)
   const current = staying.filter((own) => own.bound.version === version).length
-  const rolling = current < staying.length
-  const missing = Math.min(allowed, newest.allowed) - current
-  const most = allowed + (rolling ? rollRoom(workload.spec, allowed).surge : 0)
-  const lasting = rolling ? staying.filter((own) => own.bound.version === version) : staying
+  const unwanted = new Set(unwantedBy(course, staying))
+  const lasting = staying.filter((own) => !unwanted.has(own))
   const onDemand = lasting.filter((own) => own.node.capacityType === 'on-demand').length
   const shortOfBase = Math.max(0, onDemandTarget(workload.spec, allowed) - onDemand)
+  const missing = Math.min(allowed, newest.allowed) - current
   const moving = Math.min(shortOfBase, baseRoom(workload.spec, allowed) + missing)
   const wanted = gang
     ? wantedOfGang({ allowed, missing, rolling, desired: desiredOf(workload) })
-    : rolling
-      ? Math.min(missing, most - staying.length)
+    : rolling || !isPlain(course)
+      ? Math.min(next.count, newest.allowed - current)
       : Math.max(missing, moving)
   const start = Math.max(0, wanted)
   const rights = Math.max(lasting.length, Math.min(guaranteed, newest.guaranteed))
   // One more than allowed for a while, as a surge, is no loan.
   const borrowed = Math.min(lasting.length + start, allowed) - rights
   return {
-    ...{ workload, version, template, rolling, allowed, guaranteed, start },
+    ...{ workload, course, version, template, rolling, allowed, guaranteed, start },
     held: entitlement.held ?? 0,
     smaller: entitlement.smaller ?? 0,
     stuck: entitlement.stuck ?? 0,
@@ -128,6 +167,15 @@ export function targetWithin({ workload, running }: Counted, entitlement: Entitl
     startBorrowed: Math.max(0, borrowed),
     startOnDemand: Math.max(0, Math.min(start, shortOfBase)),
   }
+}
+
+function countsOf(
+  { course, stopping, nowMs }: Counted,
+  staying: readonly Replica[],
+  allowed: number,
+): Counts {
+  const { spec } = course.workload
+  return { allowed, staying, stopping, isAvailable: (own) => isAvailable(own, spec, nowMs) }
 }
 
 type GangCount = Pick<Target, 'allowed' | 'desired' | 'rolling'> & { readonly missing: number }

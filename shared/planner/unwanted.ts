@@ -24,17 +24,23 @@ import {
   type Replica,
   type Running,
 } from './replicas.ts'
-import { revisionOf } from './revision.ts'
+import type { Courses } from './rollout.ts'
+import type { Course } from './rollout/course.ts'
+import { isRolling } from './rollout/steps.ts'
 import type { Snapshot } from './snapshot.ts'
 
-export function stopUnwanted(snapshot: Snapshot, draft: Draft): readonly Action[] {
+export function stopUnwanted(
+  snapshot: Snapshot,
+  draft: Draft,
+  courses: Courses,
+): readonly Action[] {
   const replicas = replicasByUid(draft)
-  const beyond = snapshot.workloads
-    .filter((own) => own.deletedAtMs === undefined)
-    .flatMap((own) => {
-      const running = runningOf(replicas.get(own.uid) ?? NO_REPLICAS)
-      return scaleIn(own, running, snapshot.nowMs)
-    })
+  const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own.desired]))
+  const beyond = [...courses.values()].flatMap((course) => {
+    const { uid } = course.workload
+    const running = runningOf(replicas.get(uid) ?? NO_REPLICAS)
+    return scaleIn({ course, wasDesired: before.get(uid) ?? 0 }, running, snapshot.nowMs)
+  })
   return [...stopOrphans(snapshot, replicas), ...beyond]
 }
 
@@ -60,10 +66,11 @@ function* stopOrphans(
 
 /** The stops of what the workload has beyond its desired count. */
 function scaleIn(
-  workload: WorkloadItem,
+  { course, wasDesired }: { readonly course: Course; readonly wasDesired: number },
   { all, staying }: Running,
   nowMs: number,
 ): readonly Action[] {
+  const { workload } = course
   const desired = desiredOf(workload)
   if (all.length <= desired) return []
   const stop = ({ bound, node }: Replica): Action => {
@@ -74,15 +81,15 @@ function scaleIn(
   if (desired === 0) return all.map(stop)
   // Of a gang that runs as one nobody goes alone.
   if (restartsWhole(workload.spec)) return []
-  const { version } = revisionOf(workload.spec)
-  const rolling = all.some((own) => own.bound.version !== version)
+  // Of a surge as much goes as fewer are wanted: what it was for may not be needed any more.
+  const rolling = isRolling(course, all) && desired >= wasDesired
   const { surge } = rollRoom(workload.spec, desired)
   const base = baseOf(workload, staying, nowMs)
   const coming = rolling ? [] : base.coming.slice(0, baseRoom(workload.spec, desired))
   const excess = staying.length - desired - (rolling ? surge : coming.length)
   if (excess <= 0) return []
   const kept = new Set([...base.there, ...coming])
-  return inOrderOfLoss(staying, { workload, kept, nowMs }).slice(0, excess).map(stop)
+  return inOrderOfLoss(staying, { course, kept, nowMs }).slice(0, excess).map(stop)
 }
 
 type Base = { readonly there: readonly Replica[]; readonly coming: readonly Replica[] }
@@ -103,16 +110,20 @@ function baseOf(workload: WorkloadItem, staying: readonly Replica[], nowMs: numb
 }
 
 type Loss = {
-  readonly workload: WorkloadItem
+  readonly course: Course
   readonly kept: ReadonlySet<Replica>
   readonly nowMs: number
 }
 
-/** Whom to stop first: none of the base, the unavailable, what keeps the spread, the youngest. */
+/**
+ * Whom to stop first: none of the base, what has not proved itself, the unavailable, what keeps the
+ * spread, the youngest.
+ */
 function inOrderOfLoss(
   staying: readonly Replica[],
-  { workload, kept, nowMs }: Loss,
+  { course, kept, nowMs }: Loss,
 ): readonly Replica[] {
+  const { spec } = course.workload
   const rankInZone = new Map<Replica, number>()
   const seen = new Map<string, number>()
   for (const own of [...staying].sort(byAge)) {
@@ -124,11 +135,23 @@ function inOrderOfLoss(
   return [...staying].sort(
     inOrder(
       byKey((own) => (kept.has(own) ? 1 : 0)),
-      byKey((own) => (isAvailable(own, workload.spec, nowMs) ? 1 : 0)),
+      byKey((own) => (isUnproven(own, course) ? 0 : 1)),
+      byKey((own) => (isAvailable(own, spec, nowMs) ? 1 : 0)),
+      byKey((own) => (isOutdated(own, course) ? 0 : 1)),
       descending(byKey((own) => rankInZone.get(own) ?? 0)),
       descending(byAge),
     ),
   )
+}
+
+function isUnproven({ bound }: Replica, { active, stable, isProven, failed }: Course): boolean {
+  if (stable === undefined || bound.version !== active.version) return false
+  return !isProven || failed !== undefined
+}
+
+/** It would be replaced anyway. */
+function isOutdated({ bound }: Replica, { active, isProven, failed }: Course): boolean {
+  return isProven && failed === undefined && bound.version !== active.version
 }
 
 const byAge: Compare<Replica> = inOrder(

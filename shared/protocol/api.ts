@@ -80,11 +80,24 @@ const observedGeneration = z.int().meta({
 
 export const rolloutAnswerSchema = z
   .object({
-    active: z.string().meta({ description: 'the version that new replicas get' }),
+    active: z.string().meta({ description: 'the version on its way, or the last that was' }),
     stable: z
       .string()
       .optional()
-      .meta({ description: 'the last version of which all that were wanted were ready' }),
+      .meta({ description: 'the last version that was rolled out whole and baked' }),
+    pending: z
+      .string()
+      .optional()
+      .meta({ description: 'the newest version, which waits until the active one is done' }),
+    undone: z
+      .string()
+      .optional()
+      .meta({ description: 'the version of the spec, from which a person went back' }),
+    paused: z.boolean().optional().meta({ description: 'true while a person holds it' }),
+    failed: z
+      .object({ code: z.string(), text: z.string(), at: instant })
+      .optional()
+      .meta({ description: 'why none of the active version is started any more' }),
     started: instant,
     lastProgress: instant.meta({ description: 'when more of the active one were ready than ever' }),
     ready: z.int().optional().meta({ description: 'replicas of the active version that are' }),
@@ -233,22 +246,6 @@ export const burnInRecordAnswerSchema = z
   })
   .meta({ id: 'BurnInRecord', description: 'a verdict as history keeps it' })
 export type BurnInRecordAnswer = z.infer<typeof burnInRecordAnswerSchema>
-
-export const hardwareAnswerSchema = z
-  .object({
-    id: z.string().meta({ description: 'UUID of a GPU, or `set:` and a hash of several' }),
-    serial: z.string().optional(),
-    state: z.enum(['certified', 'rejected']),
-    refused: z.boolean().meta({ description: 'whether a machine with it is refused untested' }),
-    suite: z.string(),
-    checks: z.array(z.object({ name: z.string(), verdict: z.string() })),
-    text: z.string().meta({ description: 'what was found, where it was rejected' }),
-    node: z.string().meta({ description: 'the machine it was in then' }),
-    at: instant,
-    clearedAt: instant.optional().meta({ description: 'when a person said that it is sound' }),
-  })
-  .meta({ id: 'Hardware', description: 'what is known of a GPU, or of all GPUs of a machine' })
-export type HardwareAnswer = z.infer<typeof hardwareAnswerSchema>
 
 export const nodeAnswerSchema = z
   .object({
@@ -465,7 +462,13 @@ export const scaleRequestSchema = z
   .meta({ id: 'ScaleRequest' })
 
 export const rolloutRequestSchema = z
-  .strictObject({ action: z.enum(['pause', 'resume', 'undo']), to: z.string().optional() })
+  .strictObject({
+    action: z.enum(['pause', 'resume', 'undo']),
+    to: z
+      .string()
+      .optional()
+      .meta({ description: 'of undo: a version or the number of a revision; the one before' }),
+  })
   .meta({ id: 'RolloutRequest' })
 
 export const nodeVerbRequestSchema = z

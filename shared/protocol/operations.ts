@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import { LIMITS } from '../model/limits.ts'
 import { KIND_OF, NOUNS, PLURAL_OF, type Noun } from '../model/names.ts'
 import * as api from './api.ts'
+import { hardwareAnswerSchema } from './hardware-answer.ts'
 import * as why from './why-answers.ts'
 
 export type Parameter = {
@@ -108,7 +109,7 @@ const workloadVerbs: readonly Operation[] = [
     id: 'rolloutWorkload',
     method: 'post',
     path: '/v1/workloads/{name}/rollout',
-    summary: 'Pauses, resumes or undoes a roll-out; NotYetSupported in this release',
+    summary: 'Pauses or resumes a roll-out, or goes back to an earlier version',
     body: { schema: api.rolloutRequestSchema, required: true },
     answers: { 200: api.workloadObjectSchema },
     problems: [400, 404, 409, 413, 415, 422],
@@ -269,7 +270,7 @@ const herd: readonly Operation[] = [
     method: 'get',
     path: '/v1/hardware/{id}',
     summary: 'What is known of a GPU, by its UUID, or of a set of them',
-    answers: { 200: api.hardwareAnswerSchema },
+    answers: { 200: hardwareAnswerSchema },
     problems: [404],
   },
   {
@@ -277,7 +278,7 @@ const herd: readonly Operation[] = [
     method: 'post',
     path: '/v1/hardware/{id}/clear',
     summary: 'Lets it be tested again though it was rejected',
-    answers: { 202: api.hardwareAnswerSchema },
+    answers: { 202: hardwareAnswerSchema },
     problems: [404],
   },
 ]

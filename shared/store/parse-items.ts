@@ -22,7 +22,7 @@ import { nodeSchema } from '../model/node.ts'
 import { proposalSchema } from '../model/proposal.ts'
 import { ratesSchema } from '../model/rates.ts'
 import { beatSchema, reportSchema } from '../model/report.ts'
-import { specItemSchema } from '../model/spec-item.ts'
+import { revisionSchema, specItemSchema } from '../model/spec-item.ts'
 import { statusSchema } from '../model/status.ts'
 import { verdictSchema } from '../model/verdict.ts'
 import type { Snapshot } from '../planner/snapshot.ts'
@@ -30,6 +30,7 @@ import type { Item, Key } from './store.ts'
 
 const SCHEMAS = {
   spec: specItemSchema,
+  revision: revisionSchema,
   order: orderSchema,
   signal: signalSchema,
   report: reportSchema,
@@ -64,7 +65,7 @@ function kindOfKey({ pk, sk }: Key): Kind | 'ignored' | undefined {
 }
 
 /** Kinds that a plan does not need. */
-const IGNORED: ReadonlySet<string> = new Set(['pass', 'revision'])
+const IGNORED: ReadonlySet<string> = new Set(['pass'])
 
 /** Kinds whose items name the machine that wrote them, which must be the one its key names. */
 const BY_ARN: ReadonlySet<string> = new Set(['report', 'beat', 'assignment'])

@@ -60,6 +60,7 @@ export function snapshotOf(items: readonly Item[], context: SnapshotContext): Sn
     workloads: (specs.workload ?? NONE) as Snapshot['workloads'],
     pools: (specs.pool ?? NONE) as Snapshot['pools'],
     teams: (specs.team ?? NONE) as Snapshot['teams'],
+    revisions: lists.revision,
     orders: lists.order,
     nodes: lists.node,
     launches: lists.launch,
@@ -102,6 +103,7 @@ function arranging<T extends object>(compare?: Compare<T>): (list: readonly T[])
 
 const arranged: { readonly [K in Kind]: (list: Parsed[K]) => Lists[K] } = {
   spec: arranging(byKey((own) => own.name)),
+  revision: arranging(),
   order: arranging(byKey((own) => own.name)),
   signal: arranging(),
   report: arranging(),

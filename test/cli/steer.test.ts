@@ -41,7 +41,7 @@ describe('drover scale and rollout', () => {
     `)
   })
 
-  it('shows a roll-out and passes on what a release cannot do yet', async () => {
+  it('shows a roll-out, holds it and goes back', async () => {
     expect(await run('rollout status web')).toMatchInlineSnapshot(`
       "Workload:  web
       State:     pending
@@ -57,8 +57,24 @@ describe('drover scale and rollout', () => {
       [exit 1]"
     `)
     expect(await run('rollout undo web --to abc')).toMatchInlineSnapshot(`
-      "! error: action: is not supported yet: to undo a roll-out comes in a later release
+      "! error: to: must be one of the kept revisions: 1 (a-version-id); it was "abc"
       [exit 1]"
+    `)
+    expect(await run('rollout pause web')).toMatchInlineSnapshot(`
+      "workload/web paused
+      next: drover rollout status web
+      [exit 0]"
+    `)
+    expect(await run('rollout resume web')).toMatchInlineSnapshot(`
+      "workload/web goes on
+      next: drover rollout status web
+      [exit 0]"
+    `)
+    await run('apply -f -', { input: WEB.replace('web.mjs', 'new.mjs') })
+    expect(await run('rollout undo web')).toMatchInlineSnapshot(`
+      "workload/web rolls back
+      next: drover rollout status web
+      [exit 0]"
     `)
     expect(await run('rollout halt web')).toMatchInlineSnapshot(`
       "! error: unknown command 'halt'

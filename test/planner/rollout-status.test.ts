@@ -1,72 +1,97 @@
 import { describe, expect, it } from 'vitest'
-import type { WorkloadStatus } from '#shared/model/status.ts'
-import { rolloutStatusOf, type RolloutCounts } from '#shared/planner/status/rollout-status.ts'
+import type { RolloutStatus } from '#shared/model/status.ts'
 import { plan } from '#shared/planner/plan.ts'
-import { newWorld, tell } from '../scenarios/world.ts'
+import { newWorld, tell, type World } from '../scenarios/world.ts'
 
-const counts = (more: Partial<RolloutCounts>): RolloutCounts => ({
-  ...{ active: 'a', desired: 3, progressed: 0, old: 0, isDone: false },
-  ...more,
-})
-
-/** What each pass leaves, a second after the one before. */
-function passes(steps: readonly Partial<RolloutCounts>[]): readonly unknown[] {
-  let status: WorkloadStatus | undefined
-  return steps.map((step, second) => {
-    const rollout = rolloutStatusOf(counts(step), status, second * 1_000)
-    status = { rollout } as WorkloadStatus
-    return rollout
-  })
+/** A world, each `plan` of which leaves its status; what the roll-out's status was after each. */
+function story(lines: readonly string[]): readonly RolloutStatus[] {
+  const world: World = newWorld()
+  const told: RolloutStatus[] = []
+  for (const line of [
+    'pool general instances.types=[m7a.2xlarge]',
+    'node n1 general m7a.2xlarge us-east-1a spot',
+    ...lines,
+  ]) {
+    if (line !== 'plan') {
+      tell(world, line)
+      continue
+    }
+    world.workloadStatuses = [...plan(world).plan.workloadStatuses]
+    const [first] = world.workloadStatuses
+    if (first?.rollout !== undefined) told.push(first.rollout)
+  }
+  return told
 }
+
+const START_MS = newWorld().nowMs
 
 describe('the roll-out part of a status', () => {
   it('counts a crash loop as no progress', () => {
-    const told = passes([{}, { progressed: 1 }, { progressed: 0 }, { progressed: 1 }])
-    expect(told.at(-1)).toEqual({
-      ...{ active: 'a', startedAtMs: 0, lastProgressAtMs: 1_000, ready: 1, mostReady: 1, old: 0 },
-    })
-  })
-
-  it('keeps the version that was whole as the stable one until the next is whole', () => {
-    const told = passes([
-      { progressed: 3, isDone: true },
-      { active: 'b', old: 3 },
-      { active: 'b', progressed: 2, old: 1 },
-      { active: 'b', progressed: 3, old: 1 },
-      { active: 'b', progressed: 3, isDone: true },
+    const told = story([
+      'workload web replicas=3 resources.cpu=7',
+      'replica web n1 ready',
+      'plan',
+      'pass +1s',
+      'unwell web/n1-1',
+      'plan',
+      'pass +1s',
+      'well web/n1-1',
+      'plan',
     ])
-    expect(told).toMatchObject([
-      { stable: 'a', completedAtMs: 0 },
-      { active: 'b', stable: 'a', startedAtMs: 1_000, lastProgressAtMs: 1_000, old: 3 },
-      { stable: 'a', lastProgressAtMs: 2_000 },
-      { stable: 'b', lastProgressAtMs: 3_000 },
-      { stable: 'b', startedAtMs: 1_000, completedAtMs: 4_000 },
+    expect(told.map((own) => [own.ready, own.mostReady, own.lastProgressAtMs])).toEqual([
+      [1, 1, START_MS],
+      [0, 1, START_MS],
+      [1, 1, START_MS],
     ])
   })
 
   it('calls nothing stable that nobody wants', () => {
-    expect(passes([{ desired: 0, isDone: true }])[0]).not.toHaveProperty('stable')
+    const [first] = story(['workload web replicas=0', 'plan'])
+    expect(first).toMatchObject({ completedAtMs: START_MS })
+    expect(first).not.toHaveProperty('stable')
+  })
+
+  it('calls stable what is available whole, and has been watched for its time', () => {
+    const [fresh, soaked, baked] = story([
+      'workload web replicas=1 rollout.minReadySeconds=10 rollout.bakeSeconds=60',
+      'replica web n1 ready',
+      'plan',
+      'pass +10s',
+      'plan',
+      'pass +50s',
+      'plan',
+    ])
+    expect(fresh).toMatchObject({ completedAtMs: START_MS })
+    expect(fresh).not.toHaveProperty('stable')
+    expect(soaked).not.toHaveProperty('stable')
+    expect(baked).toMatchObject({ stable: fresh?.active, completedAtMs: START_MS })
   })
 
   it('starts the clock anew where a whole workload is whole no longer', () => {
-    const [, lost] = passes([{ progressed: 3, isDone: true }, { progressed: 2 }])
-    expect(lost).toMatchObject({ stable: 'a', startedAtMs: 0, lastProgressAtMs: 1_000 })
+    const [whole, lost] = story([
+      'workload web replicas=1',
+      'replica web n1 ready',
+      'plan',
+      'pass +1s',
+      'unwell web/n1-1',
+      'plan',
+    ])
+    expect(whole).toMatchObject({ completedAtMs: START_MS })
+    expect(lost).toMatchObject({
+      ...{ stable: whole?.stable, startedAtMs: START_MS, lastProgressAtMs: START_MS + 1_000 },
+    })
     expect(lost).not.toHaveProperty('completedAtMs')
   })
 
   it('says in a plan that changes nothing what it said before', () => {
-    const world = newWorld()
-    for (const line of [
-      'pool general instances.types=[m7a.large]',
+    const [before, after] = story([
       'workload web replicas=1',
-      'node n1 general m7a.large us-east-1a spot ready',
       'replica web n1 ready',
+      'plan',
+      'pass +60s',
+      'plan',
     ])
-      tell(world, line)
-    world.workloadStatuses = [...plan(world).plan.workloadStatuses]
-    tell(world, 'pass +60s')
-    const [first] = world.workloadStatuses
-    expect(first?.rollout).toMatchObject({ stable: first?.version, ready: 1, old: 0 })
-    expect(plan(world).plan.workloadStatuses).toEqual(world.workloadStatuses)
+    expect(before).toMatchObject({ stable: before?.active, ready: 1, old: 0 })
+    expect(after).toBe(before)
   })
 })

@@ -127,3 +127,24 @@ function placesOf(places: readonly string[]): string {
   const shown = places.slice(0, 3).join(' ')
   return places.length > 3 ? `${shown} +${String(places.length - 3)}` : shown
 }
+
+/** Where each roll-out stands. */
+export function describeRollouts(statuses: readonly WorkloadStatus[]): string[] {
+  return statuses.flatMap(({ name, desired, conditions, rollout }) => {
+    if (rollout === undefined) return []
+    const { active, stable, pending, undone, failed, taken, ready, old } = rollout
+    const progress = conditions.find((own) => own.type === 'Progressing')
+    return [
+      [
+        `${name} ${active} ready ${String(ready)}/${String(desired)} old ${String(old)}`,
+        stable === undefined ? '' : ` stable ${stable}`,
+        pending === undefined ? '' : ` pending ${pending}`,
+        undone === undefined ? '' : ` undone ${undone}`,
+        rollout.provenAtMs === undefined ? '' : ' proven',
+        taken === undefined ? '' : ` taken ${String(taken)}`,
+        `  ${progress?.reason ?? ''}`,
+        failed === undefined ? '' : `: ${failed.code}: ${failed.text}`,
+      ].join(''),
+    ]
+  })
+}

@@ -23,7 +23,7 @@ export function emptyWorld<M extends Market>(market: M): Omit<World, keyof Marke
       suspects: {},
     },
     settings: { lostAfterMs: LIMITS.lostAfterMs, bootDeadlineMs: LIMITS.bootDeadlineMs },
-    ...{ workloads: [], pools: [], teams: [], orders: [], nodes: [], launches: [] },
+    ...{ workloads: [], revisions: [], pools: [], teams: [], orders: [], nodes: [], launches: [] },
     ...{ assignments: [], reports: [], beats: [], verdicts: [], signals: [] },
     ...{ workloadStatuses: [], poolStatuses: [], teamStatuses: [], shortages: [], brakes: [] },
     ...market,

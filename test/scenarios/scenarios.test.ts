@@ -15,7 +15,13 @@ import { plan } from '#shared/planner/plan.ts'
 import { BUDGETS } from '#shared/planner/packing/pack.ts'
 import { SEARCH_BUDGET, searchGroups } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
-import { describeBlame, describeCost, describePlan, describeProposal } from './describe.ts'
+import {
+  describeBlame,
+  describeCost,
+  describePlan,
+  describeProposal,
+  describeRollouts,
+} from './describe.ts'
 import { testScenarios } from './retell.ts'
 import { newWorld, tell, type World } from './world.ts'
 
@@ -24,6 +30,8 @@ const solver = await loadSolver()
 /** Lines that have an answer. */
 const answers: Readonly<Record<string, (world: World) => string[]>> = {
   plan: step,
+  /** Where each roll-out stands. */
+  rollouts: (world) => describeRollouts(world.workloadStatuses),
   /** Whose fault it is, by what the herd remembers. */
   blame: (world) => {
     const assignments = new Map(world.assignments.map((own) => [own.node, own]))
@@ -77,8 +85,14 @@ await testScenarios(dirname(fileURLToPath(import.meta.url)), () => {
   const world = newWorld()
   return (line) => {
     const answer = answers[line]
-    if (answer !== undefined) return answer(world)
+    if (answer !== undefined) return answer(world).map(versionsNamed(world))
     tell(world, line)
     return undefined
   }
 })
+
+/** Versions by the numbers of their revisions: a hash is another whenever templates are. */
+function versionsNamed({ revisions }: World): (text: string) => string {
+  const numbers = new Map(revisions.map((own) => [own.version, `v${String(own.number)}`]))
+  return (text) => text.replace(/\b[0-9a-f]{12}\b/g, (version) => numbers.get(version) ?? version)
+}

@@ -5,7 +5,6 @@
  * general m7a.large us-east-1a spot ready`, `replica web n1 ready`, `notice n1`, `pass +30s`.
  * Values are YAML; dotted names reach into the document.
  */
-import { parse } from 'yaml'
 import { defaultOfferings } from '#shared/catalog/defaults.ts'
 import { catalog } from '#shared/catalog/catalog.ts'
 import { DEFAULT_ZONES } from '#shared/catalog/zones.ts'
@@ -24,6 +23,8 @@ import { emptyAssignment } from '#shared/planner/fold.ts'
 import { priceOf } from '#shared/planner/provision/prices.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
 import { emptyWorld, nextPass, START_MS } from './empty-world.ts'
+import { keepRevision, rolloutVerbs } from './rollout-verbs.ts'
+import { changeReport, documentOf, machineOf, reported } from './told.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] }
 /** All of a snapshot, and it may be told otherwise. */
@@ -60,7 +61,9 @@ const verbs: Readonly<Record<string, Verb>> = {
       spec,
     }
     replace(world.workloads, item)
+    keepRevision(world, item)
   },
+  ...rolloutVerbs,
   team: (world, [name = '', ...rest]) => {
     const spec = teamSpecSchema.parse(documentOf(rest))
     replace(world.teams, { ...meta(world, name), noun: 'team', spec } satisfies TeamItem)
@@ -305,19 +308,6 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
 }
 
-/** `a.b=[x, y]` as `{a: {b: ['x', 'y']}}`; values are YAML without spaces. */
-function documentOf(words: readonly string[]): Record<string, unknown> {
-  const document: Record<string, unknown> = {}
-  for (const word of words) {
-    const [path = '', value = ''] = word.split(/=(.*)/s)
-    let at = document
-    const parts = path.split('.')
-    for (const part of parts.slice(0, -1)) at = (at[part] ??= {}) as Record<string, unknown>
-    at[parts.at(-1) ?? ''] = parse(value.replaceAll(',', ', ').replaceAll(':', ': '))
-  }
-  return document
-}
-
 function meta(world: World, name: string): Omit<WorkloadItem, 'noun' | 'spec'> {
   const common = { kind: 'spec' as const, name, uid: `u-${name}`, generation: 1 }
   return { ...common, createdAtMs: world.nowMs, updatedAtMs: world.nowMs }
@@ -449,17 +439,6 @@ function addReplica(world: World, { name, node, state, extra }: ReplicaLine): vo
   })
 }
 
-function reported(
-  id: string,
-  version: string,
-  state: string,
-): Snapshot['reports'][number]['replicas'][number] {
-  const ready = state === 'ready'
-  const phase = ready ? ('ready' as const) : ('running' as const)
-  const restarts = state === 'crashing' ? LIMITS.crashLoopRestarts : 0
-  return { id, version, phase, ready, restarts, addresses: {}, gpus: [] }
-}
-
 function changeReplica(
   world: World,
   id: string,
@@ -470,17 +449,4 @@ function changeReplica(
   const own = must(world.reports.find(isTold), `a report of ${id}`)
   const replicas = own.replicas.map((one) => (one.id === id ? { ...one, ...changes } : one))
   world.reports = world.reports.map((one) => (one === own ? { ...own, replicas } : one))
-}
-
-function changeReport(
-  world: World,
-  node: string,
-  changes: Partial<Snapshot['reports'][number]>,
-): void {
-  const { arn } = machineOf(world, node)
-  world.reports = world.reports.map((own) => (own.arn === arn ? { ...own, ...changes } : own))
-}
-
-function machineOf(world: World, name: string): NonNullable<Node['machine']> {
-  return must(world.nodes.find((own) => own.name === name)?.machine, `machine of ${name}`)
 }

@@ -3,15 +3,8 @@
  */
 import type { Chance } from './chance.ts'
 import { PROFILES, type SimOptions } from './options.ts'
-import {
-  DAY_MS,
-  momentsOf,
-  sorted,
-  weatherSteps,
-  type Document,
-  type HerdPlan,
-  type Step,
-} from './script.ts'
+import { DAY_MS, sorted, type Document, type HerdPlan, type Step } from './script.ts'
+import { momentsOf, weatherSteps } from './weather.ts'
 
 const FIFTY = {
   ...{ workloads: 25, replicas: 20, churnPerHour: 0.01 },

@@ -62,6 +62,9 @@ const acts: Acts = {
   scale: ({ people }, { name, replicas }) => {
     people.ask({ method: 'POST', path: `/v1/workloads/${name}/scale`, body: { replicas } })
   },
+  rollout: ({ people }, { name, action }) => {
+    people.ask({ method: 'POST', path: `/v1/workloads/${name}/rollout`, body: { action } })
+  },
   delete: ({ people }, { noun, name }) => {
     people.ask({ method: 'DELETE', path: `/v1/${noun}s/${name}` })
   },

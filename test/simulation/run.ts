@@ -3,9 +3,12 @@
  * does and the herd must become whole within bounded time, and then stay as it is.
  */
 import type { DroverEvent } from '#shared/model/event.ts'
+import { orderSchema } from '#shared/model/facts.ts'
+import { LIMITS } from '#shared/model/limits.ts'
 import type { Node } from '#shared/model/node.ts'
+import { templateOf, versionOf } from '#shared/model/version.ts'
 import { keys } from '#shared/store/keys.ts'
-import { launchItemOf, nodeOf } from './auditor/items.ts'
+import { launchItemOf, nodeOf, workloadOf } from './auditor/items.ts'
 import { launchIdOf } from './auditor/launch-log.ts'
 import type { CallHooks } from './calls.ts'
 import { happen } from './happen.ts'
@@ -202,9 +205,25 @@ function mend({ faults, stage, backends }: World): void {
     const body = { ...spec, env, kind: 'Workload', name: item.sk }
     stage.people.ask({ method: 'PUT', path: `/v1/workloads/${item.sk}`, body })
   }
+  steerOn(stage)
   // What an outage made drover adopt is kept until a person says so.
   stage.people.ask({ method: 'POST', path: '/v1/sweep/allow' })
   faults.note()
+}
+
+/** Roll-outs that a person holds go on, and those that were gone back from are wanted again. */
+function steerOn({ partition, people }: World['stage']): void {
+  for (const item of partition('order')) {
+    const order = orderSchema.safeParse(item).data
+    if (order?.target !== 'workload') continue
+    const spec = workloadOf(partition('spec#workload').find((own) => own.sk === order.name))
+    if (spec === undefined || spec.uid !== order.uid) continue
+    const path = `/v1/workloads/${order.name}/rollout`
+    if (order.paused) people.ask({ method: 'POST', path, body: { action: 'resume' } })
+    const version = versionOf(templateOf(spec.spec))
+    if (order.undo?.from !== version) continue
+    people.ask({ method: 'POST', path, body: { action: 'undo', to: version } })
+  }
 }
 
 type Convergence = {
@@ -225,12 +244,14 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   const { world, auditor, endMs, run, blame, stats } = facts
   const { scheduler } = world
   let unsettled: readonly string[] = []
+  let wholeAtMs = endMs + LOOK_MS
   for (let atMs = endMs + LOOK_MS; atMs <= endMs + LIVENESS_MAX_MS; atMs += LOOK_MS) {
     if (!(await run(atMs))) return undefined
     unsettled = auditor.unsettled()
     if (world.stage.people.isAsking())
       unsettled = [...unsettled, 'a person still asks for something']
-    if (unsettled.length === 0) break
+    if (unsettled.length > 0) wholeAtMs = atMs + LOOK_MS
+    else if (atMs >= endMs + TOLD_MS) break
   }
   const fault = (rule: string, texts: readonly string[]): void => {
     blame({ rule, text: texts.slice(0, 6).join('\n  '), atMs: scheduler.now() })
@@ -239,7 +260,7 @@ async function converge(facts: Convergence): Promise<number | undefined> {
     fault('10 convergence', ['the herd does not become whole:', ...unsettled])
     return undefined
   }
-  const convergedAfterMs = scheduler.now() - endMs
+  const convergedAfterMs = wholeAtMs - endMs
   const before = stats.needed
   const mayBuy = somebodyWaits(world)
   if (!(await run(scheduler.now() + QUIET_MS))) return undefined
@@ -263,6 +284,9 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   }
   return convergedAfterMs
 }
+
+/** What machines had before the faults ended their agents may tell so much later. */
+const TOLD_MS = (LIMITS.healthLooksToTell + 1) * LIMITS.healthLookMs
 
 /** The nodes of a launch that was made for a repack. */
 function claimsOfRepack({ request }: SeenOf<'launch'>, { truth }: World): readonly Node[] {

@@ -14,6 +14,7 @@ import { addNodeRoutes } from './node-routes.ts'
 import type { AdminApiPorts } from './ports.ts'
 import { notFound, problem } from './problem.ts'
 import { addReplicaRoutes } from './replica-routes.ts'
+import { addRolloutRoutes } from './rollout-routes.ts'
 import { addSpecRoutes } from './spec-routes.ts'
 
 /**
@@ -28,6 +29,7 @@ export function makeAdminApi(ports: AdminApiPorts): Hono {
   })
   addHerdRoutes(app, ports)
   addSpecRoutes(app, ports)
+  addRolloutRoutes(app, ports)
   addNodeRoutes(app, ports)
   addReplicaRoutes(app, ports)
   addHardwareRoutes(app, ports)

@@ -7,6 +7,7 @@
  */
 import { sameJson } from '#shared/base/equal.ts'
 import { assert } from '#shared/base/assert.ts'
+import { orderSchema } from '#shared/model/facts.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { nameSchema, type Noun } from '#shared/model/names.ts'
 import {
@@ -224,7 +225,10 @@ async function namedByRollout(
   workload: WorkloadItem,
 ): Promise<ReadonlySet<string | undefined>> {
   const rollout = (await readWorkloadStatuses(ports, [workload])).get(workload.name)?.rollout
-  return new Set([rollout?.active, rollout?.stable])
+  const stored = await ports.store.get(keys.order('workload', workload.name))
+  const order = parseItem(ports, orderSchema, stored)
+  const undone = order?.target === 'workload' ? order.undo?.to : undefined
+  return new Set([rollout?.active, rollout?.stable, undone])
 }
 
 /** In order of number. */

@@ -108,10 +108,17 @@ function workloadObject(item: WorkloadItem, seen: WorkloadStatus | undefined): W
 }
 
 function rolloutAnswer(seen: RolloutStatus): NonNullable<WorkloadObject['status']['rollout']> {
-  const { active, stable, startedAtMs, lastProgressAtMs, ready, old } = seen
+  const { active, stable, pending, undone, failed, pausedSinceMs } = seen
+  const { startedAtMs, lastProgressAtMs, ready, old } = seen
   return {
     active,
     ...(stable === undefined ? {} : { stable }),
+    ...(pending === undefined ? {} : { pending }),
+    ...(undone === undefined ? {} : { undone }),
+    ...(pausedSinceMs === undefined ? {} : { paused: true }),
+    ...(failed === undefined
+      ? {}
+      : { failed: { code: failed.code, text: failed.text, at: isoOf(failed.atMs) } }),
     started: isoOf(startedAtMs),
     lastProgress: isoOf(lastProgressAtMs),
     ...{ ready, old },

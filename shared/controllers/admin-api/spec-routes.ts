@@ -3,10 +3,9 @@
  */
 import type { Context, Hono } from 'hono'
 import { NOUNS, PLURAL_OF, type Noun } from '#shared/model/names.ts'
-import { NOT_YET } from '#shared/model/not-yet.ts'
 import { specItemSchema, type SpecItem } from '#shared/model/spec-item.ts'
 import type { Reason } from '#shared/model/status.ts'
-import { rolloutRequestSchema, scaleRequestSchema } from '#shared/protocol/api.ts'
+import { scaleRequestSchema } from '#shared/protocol/api.ts'
 import { parseDocument } from '#shared/protocol/documents.ts'
 import { keys } from '#shared/store/keys.ts'
 import {
@@ -42,7 +41,6 @@ export function addSpecRoutes(app: Hono, ports: AdminApiPorts): void {
   }
   route(app, '/v1/workloads/:name/scale', { POST: (context) => scale(ports, context) })
   route(app, '/v1/workloads/:name/revisions', { GET: (context) => revisions(ports, context) })
-  route(app, '/v1/workloads/:name/rollout', { POST: (context) => rollout(ports, context) })
 }
 
 async function list(ports: AdminApiPorts, noun: Noun, context: Context): Promise<Response> {
@@ -78,7 +76,7 @@ async function put(ports: AdminApiPorts, target: SpecName, context: Context): Pr
 type Writer = Pick<Writing, 'teams' | 'caller'>
 
 /** Who asks, and the teams whose principals may. */
-async function writerOf(ports: AdminApiPorts, context: Context): Promise<Writer> {
+export async function writerOf(ports: AdminApiPorts, context: Context): Promise<Writer> {
   const { caller } = (context.env as RequestEnvironment) ?? {}
   return { caller, teams: await readLive(ports, 'team') }
 }
@@ -140,16 +138,6 @@ function scalesItself(target: SpecName): Response {
     code: 'ScalesItself',
     detail: `${nameOf(target)} has scale, which sets its replicas; change scale.min and scale.max`,
   })
-}
-
-async function rollout(ports: AdminApiPorts, context: Context): Promise<Response> {
-  const target: SpecName = { noun: 'workload', name: part(context, 'name') }
-  const wanted = await readRequest(context.req.raw, rolloutRequestSchema)
-  if (!wanted.ok) return wanted.response
-  const item = await readNamed(ports, target)
-  if (item === undefined || isDeleted(item)) return notFound(nameOf(target))
-  const message = `${NOT_YET}: to ${wanted.value.action} a roll-out comes in a later release`
-  return invalid([{ path: 'action', message }], 'NotYetSupported')
 }
 
 async function revisions(ports: AdminApiPorts, context: Context): Promise<Response> {

@@ -9,6 +9,7 @@ import { isGang } from '../../model/gang.ts'
 import type { WorkloadItem } from '../../model/spec-item.ts'
 import type { WorkloadStatus } from '../../model/status.ts'
 import type { Draft } from '../fold.ts'
+import { versionIn } from '../gangs/gang.ts'
 import { coolDownsOf } from '../quota/cool-down.ts'
 import { amountOf, countOfHoldings, DIMENSIONS, type Ask, type Holding } from '../quota/policy.ts'
 import {
@@ -19,15 +20,17 @@ import {
   type Replica,
   type Running,
 } from '../replicas.ts'
-import { revisionOf } from '../revision.ts'
+import { weightOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
-import type { Target } from '../target.ts'
+import { stoppingIn, type Target } from '../target.ts'
 import type { Hope } from './hopeless.ts'
 
 export type Applicant = {
   /** As it would be without quotas. */
   readonly target: Target
   readonly running: Running
+  /** Told to stop, on nodes that stay. */
+  readonly stopping: number
   readonly ask: Ask
   /** The same of what it has on nodes that stay, and no more: what is to come makes no loan. */
   readonly runs: Ask
@@ -56,14 +59,15 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
   const coolDowns = coolDownsOf(snapshot)
   return targets.map((target) => {
     const { uid, spec, createdAtMs } = target.workload
-    const running = runningOf(replicas.get(uid) ?? NO_REPLICAS)
+    const group = replicas.get(uid) ?? NO_REPLICAS
+    const running = runningOf(group)
     const status = statuses.get(uid)
     const most = mostHeld(target, status)
     const holdings = holdingsOf(running.all, { target, draft, most })
     const lost = holdingOfLost(holdings, { target, status, most })
     const rest = holdingOfTry(holdings, { target, status }) ?? lost
     const has = bySize([...holdings, ...rest])
-    const need = amountOf(revisionOf(spec).need)
+    const need = amountOf(weightOf(target.template).need)
     const borrowsAgainAtMs = coolDowns.endsAtMs(spec.team, need)
     const isHopelessNow = target.start > 0 && hope.isHopeless(target)
     const firm = firmOf(target.workload, countOfHoldings(holdings), status)
@@ -77,7 +81,8 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
     }
     const stays = bySize(holdingsOf(running.staying, { target, draft, most }))
     return {
-      ...{ target, running, ask, borrowsAgainAtMs, isHopeless: isHopelessNow },
+      ...{ target, running, stopping: stoppingIn(group) },
+      ...{ ask, borrowsAgainAtMs, isHopeless: isHopelessNow },
       runs: { ...ask, has: stays, wanted: countOfHoldings(stays) },
       held: firm + countOfHoldings(lost),
       newest: countOfHoldings(has.filter((own) => !isSmaller(own, ask))),
@@ -136,11 +141,11 @@ function holdingOfTry(
   holdings: readonly Holding[],
   { target, status }: Omit<Known, 'most'>,
 ): readonly Holding[] | undefined {
-  const { workload, version, desired } = target
-  const isForming = status?.gang?.formingSinceMs !== undefined && status.version === version
+  const { workload, version, template, desired } = target
+  const isForming = status?.gang?.formingSinceMs !== undefined && versionIn(status) === version
   if (!isForming || status.team !== workload.spec.team) return undefined
   const count = Math.min(desired, status.desired) - countOfHoldings(holdings)
-  return count <= 0 ? [] : [{ need: amountOf(revisionOf(workload.spec).need), count }]
+  return count <= 0 ? [] : [{ need: amountOf(weightOf(template).need), count }]
 }
 
 /**
@@ -152,11 +157,13 @@ function holdingOfLost(
   { target, most, status }: Known,
 ): readonly Holding[] {
   const { spec } = target.workload
-  const { need, version } = revisionOf(spec)
+  const { version, template } = target
+  const { need } = weightOf(template)
   if (spec.preemptible || status === undefined || status.team !== spec.team) return []
   if (holdings.some((own) => isSmaller(own, { need: amountOf(need) }))) return []
   // Nothing is left that tells how large it was before its version changed.
-  if (holdings.length === 0 && status.version !== version) return []
+  const known = [status.version, status.rollout?.active]
+  if (holdings.length === 0 && !known.includes(version)) return []
   const has = Math.max(status.held ?? 0, status.assigned - (status.borrowed ?? 0))
   const had = has - (status.smaller ?? 0)
   const count = Math.min(most, had) - countOfHoldings(holdings)

@@ -17,7 +17,7 @@ import {
   type Offer,
 } from '../provision/offers.ts'
 import { describeLimits, fitsAlone } from '../provision/pool-limits.ts'
-import { revisionOf } from '../revision.ts'
+import { weightOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Target } from '../target.ts'
 
@@ -72,8 +72,8 @@ const testFor = (target: Target): ((offer: Offer) => boolean) =>
   makeOfferTest({ target, ...asksOf(target) })
 
 /** A base on demand is asked for beside the rest, which may be anywhere. */
-function asksOf({ workload: { spec } }: Target): Pick<Asks, 'need' | 'capacity'> {
-  return { need: revisionOf(spec).need, capacity: CAPACITY[spec.capacity.spot] }
+function asksOf({ workload: { spec }, template }: Target): Pick<Asks, 'need' | 'capacity'> {
+  return { need: weightOf(template).need, capacity: CAPACITY[spec.capacity.spot] }
 }
 
 const CAPACITY = { allowed: 'any', required: 'spot', never: 'on-demand' } as const

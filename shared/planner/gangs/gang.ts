@@ -58,7 +58,12 @@ function partOf(status: WorkloadStatus | undefined, target: Target): GangPart {
 }
 
 function isOfTarget(status: WorkloadStatus | undefined, { version, desired }: Target): boolean {
-  return status?.version === version && status.desired === desired
+  return versionIn(status) === version && status?.desired === desired
+}
+
+/** The version that was to run: another than the spec's where a person went back from that. */
+export function versionIn(status: WorkloadStatus | undefined): string | undefined {
+  return status?.rollout?.active ?? status?.version
 }
 
 export type GangState =

@@ -21,6 +21,7 @@ import type { Demand } from '../demand.ts'
 import { provision } from '../provision.ts'
 import { NO_REPLICAS, runningOf } from '../replicas.ts'
 import { revisionOf } from '../revision.ts'
+import { plainCourse } from '../rollout/course.ts'
 import { slotSuits } from '../place/slot-suits.ts'
 import { targetWithin } from '../target.ts'
 import type { ClaimDraft } from './claims.ts'
@@ -90,11 +91,12 @@ const demandOf = remembered((pool: PoolItem): Demand => {
     ...({ kind: 'spec', noun: 'workload', generation: 1, spec } as const),
     ...{ name: `headroom-of-${pool.name}`, uid: `${UID_PREFIX}${uid}`, createdAtMs, updatedAtMs },
   }
-  const running = runningOf(NO_REPLICAS)
-  const target = targetWithin({ workload, running }, { allowed: count, guaranteed: count })
+  const counted = { course: plainCourse(workload), running: runningOf(NO_REPLICAS), stopping: 0 }
+  const target = targetWithin({ ...counted, nowMs: 0 }, { allowed: count, guaranteed: count })
   return {
     ...{ target, count, ...revisionOf(spec) },
     ...{ capacity: 'any', spotPoolCap: Infinity, isBorrowed: false, mayBuy: true },
+    isTrial: false,
   }
 })
 

@@ -21,6 +21,7 @@ import { poolTakes } from '../provision/offers.ts'
 import { typesByName } from '../../catalog/catalog.ts'
 import { availableOf, isLeaving, NO_REPLICAS, replicasByUid, runningOf } from '../replicas.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { setCourses } from '../rollout.ts'
 import { target } from '../target.ts'
 
 /** A herd, and what must be known of it to say which nodes may be touched. */
@@ -44,7 +45,8 @@ export function herdOf(
   kept: ReadonlySet<string> = new Set(),
 ): Herd {
   const replicas = replicasByUid(draft)
-  const { admitted } = admit({ snapshot, draft, targets: target(snapshot, draft) })
+  const targeted = target({ snapshot, draft, courses: setCourses(snapshot, draft) })
+  const { admitted } = admit({ snapshot, draft, targets: targeted })
   const unsettled = admitted.filter(({ workload, start, rolling, allowed }) => {
     const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS)
     const available = availableOf(running, workload.spec, snapshot.nowMs)

@@ -25,6 +25,7 @@ import type { WorthOf } from '../provision/provision-context.ts'
 import { isLeaving } from '../replicas.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { supply, type Supply } from '../supply.ts'
+import { setCourses } from '../rollout.ts'
 import { target } from '../target.ts'
 
 /** The herd as trials see it. */
@@ -203,7 +204,8 @@ function rehouse(
   { snapshot, draft, going, aside, shortages, brakes }: Ground,
   means: Pick<Without, 'ids' | 'worthOf' | 'proposed'>,
 ): Supply {
-  const { admitted } = admit({ snapshot, draft, targets: target(snapshot, draft) })
+  const targeted = target({ snapshot, draft, courses: setCourses(snapshot, draft) })
+  const { admitted } = admit({ snapshot, draft, targets: targeted })
   const leaving = going.flatMap((name) => draft.assignments.get(name)?.replicas ?? [])
   const touched = new Set([...aside, ...leaving.map((own) => own.uid)])
   const targets = admitted.filter((own) => touched.has(own.workload.uid))

@@ -9,7 +9,7 @@ import type { Reason } from '../../model/status.ts'
 import type { Refusal } from '../actions.ts'
 import type { Draft } from '../fold.ts'
 import { DIMENSIONS, type Amount } from '../quota/policy.ts'
-import { revisionOf, weightOf } from '../revision.ts'
+import { weightOf } from '../revision.ts'
 import type { Target } from '../target.ts'
 
 export type FreedContext = {
@@ -29,7 +29,7 @@ export function withFirstFreed(
   return refusals.map((own) => {
     const target = context.targets.get(own.workload)
     if (target === undefined || !own.reasons.some(({ code }) => WANTING.has(code))) return own
-    const { need } = revisionOf(target.workload.spec)
+    const { need } = weightOf(target.template)
     const first = stopping.find((one) => helps(one.need, need))
     if (first === undefined) return own
     const { id, atMs } = first

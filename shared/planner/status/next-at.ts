@@ -19,6 +19,7 @@ import { hasHeadroom } from '../provision/headroom.ts'
 import { borrowsAgainAtMs, forgivenAtMs } from '../quota/cool-down.ts'
 import { forgottenAtMs as loanForgottenAtMs } from '../quota/loans.ts'
 import { NO_REPLICAS, replicasByUid, runningOf } from '../replicas.ts'
+import { rolloutMoments } from '../rollout/moments.ts'
 import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from '../retire.ts'
 import { mustBeat } from '../observe/silence.ts'
 import type { Snapshot } from '../snapshot.ts'
@@ -56,8 +57,13 @@ function* allMoments(context: NextContext): Iterable<readonly number[]> {
   yield waitingMoments(context)
   yield* quotaMoments(context)
   const replicas = replicasByUid(draft)
-  for (const { uid, failures } of context.statuses) {
-    if (failures !== undefined) yield failureMoments(replicas.get(uid) ?? NO_REPLICAS, failures)
+  const workloads = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  for (const { uid, failures, rollout } of context.statuses) {
+    const group = replicas.get(uid) ?? NO_REPLICAS
+    if (failures !== undefined) yield failureMoments(group, failures)
+    const workload = workloads.get(uid)
+    if (workload === undefined || rollout === undefined) continue
+    yield rolloutMoments(workload, rollout, runningOf(group).staying)
   }
 }
 

@@ -8,7 +8,7 @@ import { loansFrom } from '../quota/loans.ts'
 import { DIMENSIONS, type Amount } from '../quota/policy.ts'
 import { sharesOf } from '../quota/shares.ts'
 import { needOfBound, NO_REPLICAS, replicasByUid, runningOf } from '../replicas.ts'
-import { revisionOf } from '../revision.ts'
+import { weightOf } from '../revision.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Target } from '../target.ts'
 
@@ -28,11 +28,11 @@ export function teamStatuses(context: TeamContext): readonly TeamStatus[] {
     const { name, uid, generation } = team
     const used = nothing()
     const short = nothing()
-    for (const { workload, guaranteed } of targets) {
+    for (const { workload, template, guaranteed } of targets) {
       if (workload.spec.team !== name) continue
       const running = runningOf(replicas.get(workload.uid) ?? NO_REPLICAS).all
       for (const own of running) add(used, needOfBound(own, draft), 1)
-      const { need } = revisionOf(workload.spec)
+      const { need } = weightOf(template)
       add(short, need, Math.max(0, guaranteed - running.length))
     }
     const borrowed = beyond(used, shares.find((own) => own.team === name)?.guarantee ?? used)

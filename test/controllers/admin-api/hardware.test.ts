@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Hardware } from '#shared/model/hardware.ts'
-import { hardwareAnswerSchema } from '#shared/protocol/api.ts'
+import { hardwareAnswerSchema } from '#shared/protocol/hardware-answer.ts'
 import { historyKeys, keys } from '#shared/store/keys.ts'
 import { makeWorld, START_MS, type World } from './world.ts'
 

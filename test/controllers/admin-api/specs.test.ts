@@ -411,24 +411,6 @@ describe('scale and roll-out', () => {
       expect((await world.send('POST', '/v1/workloads/web/scale', body)).status).toBe(422)
     }
   })
-
-  it('does not know roll-out verbs yet', async () => {
-    const world = makeWorld()
-    await world.send('PUT', '/v1/workloads/web', WEB)
-    for (const action of ['pause', 'resume', 'undo']) {
-      const answer = await world.send('POST', '/v1/workloads/web/rollout', { action })
-      expect(answer).toMatchObject({ status: 422, body: { code: 'NotYetSupported' } })
-    }
-    expect(await world.send('POST', '/v1/workloads/web/rollout', { action: 'stop' })).toMatchObject(
-      {
-        status: 422,
-        body: { code: 'Invalid' },
-      },
-    )
-    expect((await world.send('POST', '/v1/workloads/no/rollout', { action: 'undo' })).status).toBe(
-      404,
-    )
-  })
 })
 
 describe('events', () => {

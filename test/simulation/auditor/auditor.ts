@@ -32,6 +32,7 @@ import { makePasses } from './passes.ts'
 import { makeProcesses } from './processes.ts'
 import { makeReclaim } from './reclaim.ts'
 import { makeRepack } from './repack.ts'
+import { makeRollouts } from './rollouts.ts'
 import { makeRevisions } from './revisions.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
@@ -105,6 +106,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeReclaim(knowledge),
     makeRepack(knowledge),
     makeRevisions(knowledge),
+    makeRollouts(knowledge),
     makeFailures(knowledge),
     makeGangs(knowledge, liars),
     makeGangHolds(knowledge),

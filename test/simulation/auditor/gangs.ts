@@ -9,11 +9,12 @@
 import type { BoundReplica } from '#shared/model/assignment.ts'
 import { isGang, restartsWhole } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
+import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { desiredOf } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
 import { gangsIn, isThere, makeEndings, runOf, type Endings, type Member } from './gang-facts.ts'
-import { versionWanted } from './items.ts'
+import { versionMeant } from './items.ts'
 import type { Liars } from './liars.ts'
 import type { OpenPass } from './passes.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
@@ -232,8 +233,9 @@ function stoppedInVain(gang: WorkloadItem, { scan, done }: Ended, ward: Ward): s
       )
       return node === undefined ? [] : [{ bound, node }]
     })
+  const meant = versionMeant(gang, scan.get(keys.order('workload', gang.name)))
   const isSound = ({ bound, node }: Member): boolean =>
-    isThere(node) && node.drain === undefined && bound.version === versionWanted(gang)
+    isThere(node) && node.drain === undefined && bound.version === meant
   const isUnready = stopped.some((own) => own.stopReason?.code === 'GangDeadline')
   const isWhole = members.length === desiredOf(gang) && members.every(isSound)
   if (!isWhole || (isUnready && members.some((own) => own.bound.readySinceMs === undefined))) {

@@ -132,6 +132,14 @@ export function teamOf(item: Item | undefined): TeamItem | undefined {
 const versions = new WeakMap<WorkloadItem, string>()
 
 /** The version that the workload's spec names now. */
+/** The version that people mean: the spec's, or the one they went back to from it. */
+export function versionMeant(workload: WorkloadItem, order: Item | undefined): string {
+  const wanted = versionWanted(workload)
+  const parsed = orderOf(order)
+  if (parsed?.target !== 'workload' || parsed.uid !== workload.uid) return wanted
+  return parsed.undo?.from === wanted ? parsed.undo.to : wanted
+}
+
 export function versionWanted(workload: WorkloadItem): string {
   const known = versions.get(workload)
   if (known !== undefined) return known

@@ -14,6 +14,7 @@ import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { availableIn, desiredOf, floorOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
+import { statusOf, versionWanted } from './items.ts'
 import type { OpenPass } from './passes.ts'
 import { takenBy } from './past-use.ts'
 import { quotasOf, type Running } from './quotas.ts'
@@ -120,6 +121,19 @@ function isSoaking(scan: Scan, { uid, spec }: WorkloadItem, id: string): boolean
   return soakMs > 0 && scan.atMs - readySinceMs < soakMs + CLOCK_SLACK_MS
 }
 
+/**
+ * While another version is on its way than the spec's, quotas are asked for that one's size: what
+ * they kept from it was said last.
+ */
+function allowedIn(scan: Scan, workload: WorkloadItem): number {
+  const desired = desiredOf(workload)
+  const status = statusOf(scan.get(keys.status('workload', workload.name)))
+  if (status?.uid !== workload.uid || status.rollout?.active === versionWanted(workload)) {
+    return desired
+  }
+  return Math.min(desired, status.allowed ?? desired)
+}
+
 type Told = { readonly uid: string; readonly workload: string; readonly stops: Stops }
 
 function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined {
@@ -148,12 +162,13 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
   const running = (uid: string): Running => scan.replicasOf(uid).map((own) => takenBy([own]))
   if (!quotasOf(scan.teams(), scan.workloads(), running).isCovered(workload)) return undefined
   const afterMoves = available.size - forced - moved
-  if (moved > 0 && afterMoves < desired) {
+  const allowed = allowedIn(scan, workload)
+  if (moved > 0 && afterMoves < allowed) {
     return `${seen}, ${String(afterMoves)} are left before a replacement; stopped: ${codes}`
   }
   const isLoose = isGang(workload) && workload.spec.availability.minAvailable === undefined
   // A gang is one victim: what is not protected as a whole goes as a whole.
-  const floor = isLoose ? 0 : floorOf(workload.spec, desired)
+  const floor = isLoose ? 0 : floorOf(workload.spec, allowed)
   const left = afterMoves - others
   if (others === 0 || left >= floor) return undefined
   return `${seen}, ${String(left)} are left, the floor is ${String(floor)}; stopped: ${codes}`

@@ -42,6 +42,8 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
   /** By group: when the first of its old machines was drained. */
   const moved = new Map<string, number>()
   const sizes = makeSizes(books.nodes.values())
+  /** When the last pass that ended well had begun: while the table is out of reach none does. */
+  let lastStartedAtMs = 0
 
   const judgeMark = (mark: RepackMark, node: Node, by: Caller): string | undefined => {
     const before = begun.get(mark.group)
@@ -103,6 +105,8 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
   }
   const overdue = (by: Caller): Breach | undefined => {
     const startedAtMs = passes.of(by)?.taken?.startedAtMs ?? 0
+    const beforeMs = lastStartedAtMs
+    lastStartedAtMs = startedAtMs
     // Whoever is being ended is given up: nothing waits for it, and nothing is on it to move.
     const marked = [...books.nodes.values()].filter(
       (own) => own.repack !== undefined && own.phase !== 'terminating',
@@ -118,7 +122,8 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
       // Who moves aside, for a machine that was bought first, has as long as that again.
       const waitsMs = repack?.shift.length === 0 ? comesMs : comesMs + truth.bootDeadlineMs
       const mostMs = moved.has(group) ? DRAIN_MS : waitsMs
-      if (startedAtMs - sinceMs <= mostMs + SLACK_MS) return undefined
+      if (startedAtMs - sinceMs <= mostMs + SLACK_MS || beforeMs - sinceMs <= mostMs)
+        return undefined
       const what = moved.has(group) ? 'is being emptied' : 'waits'
       const text = `${name} ${what} for a repack for ${String(startedAtMs - sinceMs)} ms`
       return { rule: RULE, text: `${by.label}: ${text}` }

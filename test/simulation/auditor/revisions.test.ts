@@ -83,7 +83,7 @@ describe('revisions', () => {
   })
 
   it('catches too many', () => {
-    const hand = deployed(12)
-    expect(hand.put('admin-api', workload(envOf(13)))).toMatchObject(said(/keeps 13 revisions/))
+    const hand = deployed(13)
+    expect(hand.put('admin-api', workload(envOf(14)))).toMatchObject(said(/keeps 14 revisions/))
   })
 })

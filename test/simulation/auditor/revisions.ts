@@ -15,8 +15,8 @@ import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 
 const RULE = 'revisions'
 const KEPT = 10
-/** A roll-out names the version that is active and the one that was whole last. */
-const NAMED_MAX = 2
+/** A roll-out names the version on its way, the proven one, and one that was gone back to. */
+const NAMED_MAX = 3
 
 export function makeRevisions({ truth, books }: Knowledge): Rule {
   const named = makeNamed()

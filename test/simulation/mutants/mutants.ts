@@ -63,9 +63,39 @@ export const MUTANTS: readonly Mutant[] = [
     [planner('drain')]: { replace: `if (ledger.grant(ledger.desired)) {`, by: `if (ready) {` },
   }),
   mutant('a roll-out that asks no ledger', '3', {
-    [planner('drain')]: {
-      replace: `const allowed = ready ? ledger.grant() : left > ledger.floor`,
-      by: `const allowed = true`,
+    [planner('rollout/stops')]: {
+      replace: `const mayGo = isServing ? ledger.grant() : `,
+      by: `const mayGo = isServing ? true : `,
+    },
+  }),
+  mutant('a roll-out that has failed goes on', 'roll-out', {
+    [planner('rollout/steps')]: {
+      replace: `  if (failed !== undefined) return refill(course, counts, room)`,
+      by: `  if (failed !== undefined && room < -9_999) return refill(course, counts, room)`,
+    },
+  }),
+  mutant('a new version is tried everywhere at once', 'roll-out', {
+    [planner('rollout/steps')]: {
+      replace: `  return Math.max(0, breaker - failures - inFlight)`,
+      by: `  return Math.max(0, breaker - failures - inFlight) + 999`,
+    },
+  }),
+  mutant('what stops leaves its room at once', 'roll-out', {
+    [planner('rollout/steps')]: {
+      replace: `rollRoom(workload.spec, allowed).surge - staying.length - stopping`,
+      by: `rollRoom(workload.spec, allowed).surge - staying.length - 0 * stopping`,
+    },
+  }),
+  mutant('a failed version takes the place of the proven one', 'roll-out', {
+    [planner('rollout/steps')]: {
+      replace: `  if (failed === undefined) return staying.filter((own) => !isOf(active)(own))`,
+      by: `  if (failed !== null) return staying.filter((own) => !isOf(active)(own))`,
+    },
+  }),
+  mutant('nobody remembers that a roll-out has failed', 'roll-out', {
+    [planner('status/rollout-status')]: {
+      replace: `undone: course.undone, failed: course.failed })`,
+      by: `undone: course.undone, failed: undefined })`,
     },
   }),
   // In heavy weather drover's memory is short, and strays are older than it.
