@@ -11,7 +11,8 @@ import { namedTarget, objectPath } from '../kinds.ts'
 import { workloadAnswer } from '../listing.ts'
 import { orSuggest } from '../lookup.ts'
 import { conditionLines } from '../render/conditions.ts'
-import { indented, page } from '../render/page.ts'
+import { indented, page, type Fact } from '../render/page.ts'
+import { bar } from '../render/progress.ts'
 import { table } from '../render/table.ts'
 import { ageOf } from '../render/time.ts'
 import { waitFor } from '../wait.ts'
@@ -82,15 +83,7 @@ function statusLines({ style, world }: Context, workload: WorkloadObject): reado
         ['State', style.paint(state.text, state.colour)],
         ['Why', workloadWhy(workload)],
         ['Version', version],
-        ...(own?.stable === undefined || own.stable === version
-          ? []
-          : [['Before', `${own.stable}, the last that was whole`] as const]),
-        ...(own === undefined
-          ? []
-          : [
-              ['Started', `${ageOf(own.started, nowMs)} ago`] as const,
-              ['Progress', `last ${ageOf(own.lastProgress, nowMs)} ago`] as const,
-            ]),
+        ...(own === undefined ? [] : rolloutFacts(own, { desired, nowMs })),
         ['Updated', `${String(updated)}/${String(desired)}`],
         ['Ready', readyShare(workload)],
       ],
@@ -106,6 +99,32 @@ function statusLines({ style, world }: Context, workload: WorkloadObject): reado
     },
     style.paint,
   )
+}
+
+type Rollout = NonNullable<WorkloadObject['status']['rollout']>
+
+/** Which version is on its way in place of which, how far it is, and why it goes no further. */
+function rolloutFacts(
+  own: Rollout,
+  { desired, nowMs }: { readonly desired: number; readonly nowMs: number },
+): readonly Fact[] {
+  const { active, stable, pending, undone, paused, failed, ready = 0, old = 0 } = own
+  const failure =
+    failed === undefined ? undefined : `${failed.text} (${ageOf(failed.at, nowMs)} ago)`
+  return [
+    ['On its way', pending === undefined ? undefined : `${active}; ${pending} waits for it`],
+    ['Undone', undone === undefined ? undefined : `${undone}; ${active} runs instead`],
+    ['Paused', paused === true ? 'a person holds it' : undefined],
+    ['Failed', failure],
+    ['Before', stable === undefined || stable === active ? undefined : `${stable}, the proven one`],
+    ['Started', `${ageOf(own.started, nowMs)} ago`],
+    ['Progress', `last ${ageOf(own.lastProgress, nowMs)} ago`],
+    [
+      'Roll-out',
+      `${bar(ready / Math.max(1, desired))} ${String(ready)} of ${String(desired)} new, ` +
+        `${String(old)} old`,
+    ],
+  ]
 }
 
 type Verb = 'pause' | 'resume' | 'undo'

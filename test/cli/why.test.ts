@@ -117,9 +117,10 @@ describe('drover rollout status', () => {
       "Workload:  web
       State:     starting
       Version:   a-version-id
-      Before:    v1, the last that was whole
+      Before:    v1, the proven one
       Started:   60s ago
       Progress:  last 5s ago
+      Roll-out:  [███████████████···············] 1 of 2 new, 1 old
       Updated:   2/2
       Ready:     2/2
       ! error: workload/web: the roll-out is not complete: 1 of 2 are ready at the newest version
@@ -132,6 +133,34 @@ describe('drover rollout status', () => {
     )
     await addToStatus('web', rollout(2, 0))
     expect(await run('rollout status web')).toMatch(/State: +ready[^]*\[exit 0\]$/)
+  })
+
+  it('says what waits, what failed, and what a person has done about it', async () => {
+    const told = async (more: object): Promise<string> => {
+      const { rollout: own } = rollout(1, 1) as { rollout: object }
+      await addToStatus('web', { rollout: { ...own, ...more } })
+      return (await run('rollout status web'))
+        .split('\n')
+        .filter((line) => /^(State|On its way|Undone|Paused|Failed)/.test(line))
+        .join('\n')
+    }
+    expect(await told({ pending: 'v3' })).toMatchInlineSnapshot(`
+      "State:       starting
+      On its way:  v2; v3 waits for it"
+    `)
+    const failed = { code: 'TooManyFailures', text: '3 replicas of version v2 failed' }
+    expect(await told({ failed: { ...failed, atMs: NOW_MS - 60_000 } })).toMatchInlineSnapshot(`
+      "State:     halted
+      Failed:    3 replicas of version v2 failed (60s ago)"
+    `)
+    expect(await told({ pausedSinceMs: NOW_MS })).toMatchInlineSnapshot(`
+      "State:     paused
+      Paused:    a person holds it"
+    `)
+    expect(await told({ undone: 'v9' })).toMatchInlineSnapshot(`
+      "State:     starting
+      Undone:    v9; v2 runs instead"
+    `)
   })
 
   it('tells machines so too', async () => {
