@@ -11,7 +11,7 @@ import type { Revision as RevisionItem } from '../model/spec-item.ts'
 import { blame, evidenceOf, type Blamed, type Evidence } from './observe/blame.ts'
 import { failuresOf as remembers } from './observe/failures.ts'
 import type { Draft } from './fold.ts'
-import { NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
+import { NO_REPLICAS, replicasByUid, runningOf, type Replica } from './replicas.ts'
 import type { Revision } from './revision.ts'
 import { failuresOf } from './rollout/breaker.ts'
 import { courseOf, readRevision, type Course } from './rollout/course.ts'
@@ -43,6 +43,7 @@ export function setCourses(snapshot: Snapshot, draft: Draft): Courses {
               running: running.staying.filter((own) => own.bound.version === version),
               blamed: blamedNow().filter((own) => own.uid === uid && own.version === version),
               nodes: draft.nodes,
+              fineNodes: nodesWithout(version, running.staying),
               sinceMs: status?.rollout?.active === version ? status.rollout.startedAtMs : nowMs,
               healthyDeadlineMs: spec.rollout.healthyDeadlineSeconds * 1000,
               nowMs,
@@ -52,6 +53,14 @@ export function setCourses(snapshot: Snapshot, draft: Draft): Courses {
       }),
   )
 }
+
+/** Where replicas of other versions are ready. */
+const nodesWithout = (version: string, staying: readonly Replica[]): ReadonlySet<string> =>
+  new Set(
+    staying.flatMap(({ bound, node }) =>
+      bound.version !== version && bound.readySinceMs !== undefined ? [node.name] : [],
+    ),
+  )
 
 /** What fails now and did lately, with what is fine beside it. */
 function evidence({ workloads, workloadStatuses, nowMs }: Snapshot, draft: Draft): Evidence {

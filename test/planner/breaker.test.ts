@@ -39,7 +39,7 @@ const blamed = (name: string, { replicas = 1, code = 'Unclear', agoMs = 0 }: On 
 
 const count = (own: readonly Blamed[], over: Partial<BreakerFacts> = {}): number =>
   failuresOf({
-    ...{ running: [], blamed: own, nodes: new Map(), nowMs: NOW_MS },
+    ...{ running: [], blamed: own, nodes: new Map(), fineNodes: new Set<string>(), nowMs: NOW_MS },
     ...{ sinceMs: NOW_MS - MINUTE_MS, healthyDeadlineMs: 5 * MINUTE_MS },
     ...over,
   })
@@ -84,6 +84,10 @@ describe('what counts as failed', () => {
     const [late, early] = [6 * MINUTE_MS, 4 * MINUTE_MS]
     expect(count([], { running: [waiting('n1', late), waiting('n2', late)] })).toBe(2)
     expect(count([], { running: [waiting('n1', late), waiting('n2', early)] })).toBe(1)
+    const both = [waiting('n1', late), waiting('n1', late)]
+    expect(count([], { running: both })).toBe(1)
+    // The version before is ready there: it is not the node.
+    expect(count([], { running: both, fineNodes: new Set(['n1']) })).toBe(2)
     const silent = { silentSinceMs: NOW_MS }
     expect(count([], { running: [waiting('n1', late, silent)] })).toBe(0)
   })

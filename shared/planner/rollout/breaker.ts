@@ -32,6 +32,8 @@ export type BreakerFacts = {
   /** What is remembered of its failures, with whose fault they are. */
   readonly blamed: readonly Blamed[]
   readonly nodes: ReadonlyMap<string, Node>
+  /** Nodes on which other versions of the workload are ready. */
+  readonly fineNodes: ReadonlySet<string>
   /** What failed before the version was rolled out this time is forgotten. */
   readonly sinceMs: number
   readonly healthyDeadlineMs: number
@@ -51,8 +53,16 @@ export function failuresOf(facts: BreakerFacts): number {
     counts.set(node, (counts.get(node) ?? 0) + late.length)
   }
   const all = [...counts.values()].reduce((sum, count) => sum + count, 0)
-  const isVersion = told.some((own) => own.blame.code === 'BadVersion')
-  return counts.size > 1 || isVersion ? all : Math.min(1, all)
+  const isBlamed = told.some((own) => own.blame.code === 'BadVersion')
+  return counts.size > 1 || isBlamed || isFineNowhere(facts, overdue) ? all : Math.min(1, all)
+}
+
+/** None of it is ready, and beside one that should be the version before is: the node is well. */
+function isFineNowhere({ running, fineNodes }: BreakerFacts, overdue: readonly Replica[]): boolean {
+  return (
+    running.every(({ bound }) => bound.readySinceMs === undefined) &&
+    overdue.some(({ node }) => fineNodes.has(node.name))
+  )
 }
 
 /** What goes wrong on a node that is about to go, or has something itself, proves nothing. */
