@@ -51,7 +51,7 @@ async function apply(mood: string): Promise<void> {
 const read = async (path: string): Promise<unknown> => (await fetch(`${child.url}${path}`)).json()
 const web = async () => workloadObjectSchema.parse(await read('/v1/workloads/web'))
 
-it('rolls a good version, halts a bad one at its first batch, and goes back on request', async () => {
+it('rolls a good version, halts a bad one at its first batch, and goes back', async () => {
   await apply('calm')
   await settled(herd)
   await apply('glad')
