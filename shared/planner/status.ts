@@ -139,6 +139,10 @@ function isSettled(
   { waiting, quota, gang, failures, ...now }: Facts,
 ): boolean {
   const known = settled.get(old)
+  // What a roll-out waits for comes with time alone.
+  if (old.rollout?.completedAtMs === undefined || old.rollout.stable !== old.rollout.active) {
+    return false
+  }
   if (known === undefined || waiting.length + known.waiting.length > 0) return false
   if (failures.length + known.failures.length > 0) return false
   if (quota !== undefined || known.quota !== undefined) return false
