@@ -12,6 +12,7 @@ import { keys } from '#shared/store/keys.ts'
 import type { Item, Key } from '#shared/store/store.ts'
 import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
+import { gpusOf, isGood } from './hardware.ts'
 import { hang, processEnds, wake, writeBeat, type Machine, type Process } from './machine.ts'
 import type { ApiRequest, People } from './people.ts'
 import type { Backends } from './ports.ts'
@@ -90,6 +91,10 @@ const acts: Acts = {
   },
   'allow-sweep': ({ people }) => {
     people.ask({ method: 'POST', path: '/v1/sweep/allow' })
+  },
+  'clear-hardware': (stage, _, key) => {
+    const bad = pick(stage, key, badGpusOf(stage))
+    if (bad !== undefined) stage.people.ask({ method: 'POST', path: `/v1/hardware/${bad}/clear` })
   },
   look: (stage) => {
     for (const request of looksOf(stage)) stage.people.ask(request)
@@ -271,6 +276,15 @@ function livingMachines({ machines, backends }: Stage): readonly Machine[] {
   return [...machines.values()].filter((own) => {
     const instance = backends.ec2.instance(own.instanceId)
     return instance?.state === 'running' && instance.up
+  })
+}
+
+/** What a burn-in has found, or would find. */
+function badGpusOf({ machines, backends }: Stage): readonly string[] {
+  return [...machines.values()].flatMap((machine) => {
+    const instance = backends.ec2.instance(machine.instanceId)
+    const [first] = instance === undefined || isGood(machine.fault) ? [] : gpusOf(instance)
+    return first === undefined ? [] : [first.uuid]
   })
 }
 

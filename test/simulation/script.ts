@@ -41,6 +41,8 @@ export type Happening =
   | { readonly kind: 'withdraw' }
   | { readonly kind: 'release-brake'; readonly pool: string }
   | { readonly kind: 'allow-sweep' }
+  /** Somebody vouches for a GPU that failed. */
+  | { readonly kind: 'clear-hardware' }
   /** Asks for everything there is to ask for. */
   | { readonly kind: 'look' }
   /** An item that no release here can read, written by another one. */
@@ -282,6 +284,7 @@ const PEOPLE_PER_DAY = {
   order: 6,
   withdraw: 3,
   'release-brake': 0.5,
+  'clear-hardware': 2,
   look: 3,
   garbage: 1,
   huge: 1,
@@ -362,6 +365,7 @@ const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
   },
   withdraw: (_world, { atMs }) => [{ atMs, kind: 'withdraw' }],
   'release-brake': (_world, { atMs }) => [{ atMs, kind: 'release-brake', pool: 'general' }],
+  'clear-hardware': (_world, { atMs }) => [{ atMs, kind: 'clear-hardware' }],
   look: (_world, { atMs }) => [{ atMs, kind: 'look' }],
   garbage: (_world, { key, atMs }) => [{ atMs, kind: 'garbage', name: key.replace(' ', '-') }],
   huge: (world, { key, atMs }) => {

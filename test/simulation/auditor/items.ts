@@ -131,7 +131,6 @@ export function teamOf(item: Item | undefined): TeamItem | undefined {
 
 const versions = new WeakMap<WorkloadItem, string>()
 
-/** The version that the workload's spec names now. */
 /** The version that people mean: the spec's, or the one they went back to from it. */
 export function versionMeant(workload: WorkloadItem, order: Item | undefined): string {
   const wanted = versionWanted(workload)

@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
 import type { CheckResult } from '#shared/model/verdict.ts'
-import { assignment, herd, node, report, verdict, type Hand } from './hand-made.ts'
+import { keys } from '#shared/store/keys.ts'
+import type { Item } from '#shared/store/store.ts'
+import { assignment, herd, node, report, START_MS, verdict, type Hand } from './hand-made.ts'
 
 const RULE = 'rejected hardware stays out'
 const UUID = 'GPU-00000000-0000-0000-0000-000000000001'
@@ -49,4 +51,19 @@ it('is fine once the machine was mended on which it failed', () => {
   hand.report('i-1', report('i-1', { gpus, burnIn: { ...finished, attempt: 2 } }))
   hand.put('burn-in', verdict({ attempt: 2 }))
   expect(enter(hand)).toBeUndefined()
+})
+
+const vouch = (rejectedAtMs: number): Item => ({
+  ...keys.order('hardware', UUID),
+  ...{ kind: 'order', target: 'hardware', name: UUID, verb: 'clear' },
+  ...{ rejectedAtMs, atMs: START_MS },
+})
+
+it('is fine once a person vouched for it, until it fails again', () => {
+  const hand = reject()
+  hand.put('admin-api', vouch(START_MS))
+  expect(enter(hand)).toBeUndefined()
+  const anew = reject()
+  anew.put('admin-api', vouch(START_MS - 1))
+  expect(enter(anew)).toMatchObject({ rule: RULE })
 })

@@ -79,11 +79,18 @@ export const TOUR: ToldWorld = {
       at(640, { kind: 'order', verb: 'terminate' }),
       at(680, { kind: 'scale', name: 'web', replicas: 1 }),
       at(690, { kind: 'delete', noun: 'pool', name: 'spare' }),
+      // Whom a step strikes hangs on its place in this list, so what came later stands here.
+      at(205, { kind: 'rollout', name: 'web', action: 'pause' }),
+      at(215, { kind: 'rollout', name: 'web', action: 'resume' }),
+      at(230, { kind: 'rollout', name: 'base', action: 'undo' }),
+      at(90, { kind: 'clear-hardware' }),
     ],
   },
   // A lost launch is found by its tag, a shortage is remembered, a verdict is missed.
   only: new Set([
     ...['answersLost launch 2', 'throttled launch 4', 'badHardware m3', 'eventLost event 2'],
+    // The host of the first GPU machine.
+    'badGpus GPU-00000000-0000-0000-0000-7e458f607170',
     // Checks that hang or cannot tell, so that a schedule finds somebody without a verdict.
     ...['m2', 'm4', 'm5', 'm6', 'm7'].map((name) => `flakyChecks ${name} check 1`),
   ]),
