@@ -83,8 +83,9 @@ export function makeBuyingBrakes({ truth, books }: Knowledge): Rule {
 
 const newSeries = (): Series => ({ failed: new Map(), trippedAtMs: Infinity })
 
+/** What is asked in short, of GPUs that passed the whole lately, counts as the whole. */
 const keyOf = ({ pool, machine, burnIn }: Node): string =>
-  [pool, machine?.imageId ?? '', burnIn?.suite ?? ''].join(' ')
+  [pool, machine?.imageId ?? '', burnIn?.whole ?? burnIn?.suite ?? ''].join(' ')
 
 const isOn = ({ failed }: Series, atMs: number): boolean =>
   atMs - Math.max(...failed.values()) < WINDOW_MS

@@ -13,7 +13,7 @@ import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import { desiredOf } from './available.ts'
 import { makeBuyable, zonesOpenTo, type Buyable } from './buyable.ts'
-import { statusOf, versionWanted } from './items.ts'
+import { statusOf, versionsStanding } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
@@ -52,7 +52,8 @@ export function makeConvergence(knowledge: Knowledge): Rule {
         const shortage = isLive
           ? tooFew(workload, own, { status, buyable, isCovered })
           : NO_SHORTAGE
-        return [...shortage.faults, ...tooMany(workload, own, shortage)]
+        const versions = versionsStanding(workload, status)
+        return [...shortage.faults, ...tooMany(workload, own, { ...shortage, versions })]
       })
       const unknown = [...running].flatMap(([name, own]) =>
         books.workloads.has(name) || truth.get(keys.spec('workload', name)) !== undefined
@@ -81,8 +82,8 @@ function tooFew(
   { status, buyable, isCovered }: Facts,
 ): Shortage {
   const desired = desiredOf(workload)
-  const version = versionWanted(workload)
-  const good = running.filter((own) => isGood(own, version)).length
+  const versions = versionsStanding(workload, status)
+  const good = running.filter((own) => isGood(own, versions)).length
   if (good >= desired) return NO_SHORTAGE
   const waiting = status?.uid === workload.uid ? status.waiting : []
   const reasons = waiting.flatMap((own) => own.reasons)
@@ -151,13 +152,13 @@ function closedByStorms(
 function tooMany(
   workload: WorkloadItem,
   running: readonly RunningNow[],
-  { isExcused }: Shortage,
+  { isExcused, versions }: Shortage & { readonly versions: readonly string[] },
 ): string[] {
   const desired = desiredOf(workload)
-  const version = versionWanted(workload)
+  const [version = ''] = versions
   const name = `workload ${workload.name}`
   const current = running.filter((own) => own.version === version && !own.stopping).length
-  const old = running.filter((own) => own.version !== version && !own.stopping).length
+  const old = running.filter((own) => !versions.includes(own.version) && !own.stopping).length
   const stopping = running.filter((own) => own.stopping)
   const first = stopping[0]
   return [

@@ -11,7 +11,7 @@ import { keys } from '#shared/store/keys.ts'
 import type { Change } from '#shared/store/store.ts'
 import type { SeenOf, Truth } from '../traffic.ts'
 import type { Books } from './books.ts'
-import { kindOf, passOf, statusOf, versionWanted } from './items.ts'
+import { kindOf, passOf, statusOf, versionMeant } from './items.ts'
 import type { Passes } from './passes.ts'
 import type { Scan } from './scan.ts'
 
@@ -54,8 +54,9 @@ export const roomsIn = (kept: readonly Reservation[]): number =>
   kept.reduce((sum, own) => sum + own.count, 0)
 
 /** What it is that is wanted: another version or another number is another gang. */
-export function wishOf(workload: WorkloadItem): string {
-  return `${versionWanted(workload)} ×${String(workload.spec.replicas ?? 0)}`
+export function wishOf(workload: WorkloadItem, scan: Scan): string {
+  const version = versionMeant(workload, scan.get(keys.order('workload', workload.name)))
+  return `${version} ×${String(workload.spec.replicas ?? 0)}`
 }
 
 /** A pass that lasts longer leaves the rest of its work to the next one. */

@@ -117,7 +117,7 @@ function noteWhole({ by, changes }: SeenOf<'write'>, { knowledge, tries }: Memor
   if (scan === undefined || !changes.some(isBody)) return
   for (const gang of gangsIn(scan)) {
     if (!isWholeIn(gang, knowledge.books)) continue
-    tries.set(gang.uid, { ...freshTry(wishOf(gang)), hasBeenWhole: true })
+    tries.set(gang.uid, { ...freshTry(wishOf(gang, scan)), hasBeenWhole: true })
   }
 }
 
@@ -136,7 +136,7 @@ function judgeTry(
   { by, scan }: Ended,
   { knowledge: { truth, books }, tries, released }: Memory,
 ): string | undefined {
-  const wish = wishOf(gang)
+  const wish = wishOf(gang, scan)
   const known = tries.get(gang.uid)
   // Another version or number is another try; what was whole before it may run on until then.
   const { hasBeenWhole = false } = known ?? {}

@@ -139,6 +139,20 @@ export function versionMeant(workload: WorkloadItem, order: Item | undefined): s
   return parsed.undo?.from === wanted ? parsed.undo.to : wanted
 }
 
+/**
+ * The versions of which a workload may be when all is calm: the spec's, and beside it the one before
+ * where so many of the new one have failed that its roll-out is over.
+ */
+export function versionsStanding(
+  workload: WorkloadItem,
+  status: WorkloadStatus | undefined,
+): readonly string[] {
+  const wanted = versionWanted(workload)
+  const rollout = status?.uid === workload.uid ? status.rollout : undefined
+  const isOver = rollout?.active === wanted && rollout.failed?.code === 'TooManyFailures'
+  return isOver && rollout.stable !== undefined ? [wanted, rollout.stable] : [wanted]
+}
+
 export function versionWanted(workload: WorkloadItem): string {
   const known = versions.get(workload)
   if (known !== undefined) return known

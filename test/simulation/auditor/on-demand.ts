@@ -6,9 +6,10 @@
  */
 import { isGang } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
+import { keys } from '#shared/store/keys.ts'
 import { makeBuyable, zonesOpenTo } from './buyable.ts'
 import { desiredOf } from './available.ts'
-import { kindOf, versionWanted, workloadOf } from './items.ts'
+import { kindOf, statusOf, versionsStanding, workloadOf } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
@@ -41,9 +42,10 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
         if (workload.deletedAtMs !== undefined || impossible.has(workload.name)) return []
         if (base === undefined || base === 'changed' || base === 0) return []
         if (!quotas.isCovered(workload)) return []
-        const version = versionWanted(workload)
+        const status = statusOf(truth.get(keys.status('workload', workload.name)))
+        const versions = versionsStanding(workload, status)
         const all = running.get(workload.name) ?? []
-        const good = all.filter((own) => isGood(own, version))
+        const good = all.filter((own) => isGood(own, versions))
         // Whom a gang lacks it finds room for all at once, its base among them: whether it should
         // be whole is for convergence to say.
         if (isGang(workload) && good.length < desiredOf(workload)) return []

@@ -147,9 +147,12 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   if (pass === undefined || scan === undefined) return undefined
   const launch = repack.launch.map((own) => scan.node(own))
   const retire = repack.retire.flatMap((own) => scan.node(own) ?? [])
-  // Who moved aside may have had no use for what was bought for that, and it has ended as empty.
-  const isGone = (i: number): boolean =>
-    repack.shift.length > 0 && (launch[i] === undefined || launch[i].drain !== undefined)
+  // Who moved aside may have had no use for what was bought for that, and it has ended.
+  const isGone = (i: number): boolean => {
+    const bought = launch[i]
+    const isOver = bought?.phase === 'terminating' || bought?.drain !== undefined
+    return repack.shift.length > 0 && (bought === undefined || isOver)
+  }
   const unready = repack.launch.filter((_, i) => launch[i]?.phase !== 'ready' && !isGone(i))
   if (unready.length > 0 && !isReadyNow(unready, pass)) {
     return `${name} is emptied, and ${unready.join(', ')} is not ready`

@@ -25,7 +25,7 @@ export function runningNow(truth: Truth): ReadonlyMap<string, readonly RunningNo
   return found
 }
 
-/** Healthy, of this version, and not told to stop. */
-export function isGood(own: RunningNow, version: string): boolean {
-  return own.version === version && own.healthy && !own.stopping
+/** Healthy, of one of these versions, and not told to stop. */
+export function isGood(own: RunningNow, versions: readonly string[]): boolean {
+  return versions.includes(own.version) && own.healthy && !own.stopping
 }
