@@ -23,6 +23,7 @@ export const LIMITS = {
   replicasMax: 10_000,
   envMaxEntries: 200,
   portsMax: 20,
+  dependsOnMax: 20,
   principalsMax: 100,
   /** More headroom than that is cut into larger pieces. */
   headroomPiecesMax: 1_000,

@@ -135,6 +135,8 @@ export const workloadStatusSchema = z.object({
   /** Absent before the first pass that knew of it. */
   rollout: rolloutStatusSchema.optional(),
   belowMinSinceMs: z.int().optional(),
+  /** When its first replica was bound; of workloads that depend on others. */
+  firstStartedAtMs: z.int().optional(),
   /** Failed spot claims since spot last worked: two of them allow on-demand. */
   spotFailures: z.int().default(0),
   onDemandSinceMs: z.int().optional(),

@@ -236,7 +236,12 @@ const policyShape = {
   gangDeadlineSeconds: gangDeadlineSchema
     .optional()
     .describe('a gang that is not all ready by then gives up what it holds; without it, 1800'),
-  dependsOn: notYet(z.unknown(), 'dependencies between workloads'),
+  dependsOn: z
+    .array(nameSchema)
+    .max(LIMITS.dependsOnMax)
+    .refine((names) => new Set(names).size === names.length, { error: 'must be distinct' })
+    .optional()
+    .describe('its first start waits until these workloads are available'),
 }
 
 /** A Workload document without `kind` and `name`, as it is stored: defaults filled in. */

@@ -5,6 +5,8 @@
  * `maxUnavailable` leaves of the desired count, whichever is more. A grant is spent at once, so a
  * drain and a roll-out of the same pass cannot both use the same room.
  */
+import { isGang } from '../model/gang.ts'
+import type { WorkloadItem } from '../model/spec-item.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 import { availableOf, minAvailableOf, rollRoom, type Running } from './replicas.ts'
 import type { Target } from './target.ts'
@@ -13,6 +15,14 @@ import type { Target } from './target.ts'
 export function floorOf(spec: WorkloadSpec, desired: number): number {
   const least = minAvailableOf(spec, desired)
   return Math.min(desired, Math.max(least, desired - rollRoom(spec, desired).gap))
+}
+
+/** Ready replicas with which it counts as available: `minAvailable` where it is said, a gang's all. */
+export function enoughOf(workload: WorkloadItem, allowed: number): number {
+  if (isGang(workload)) return allowed
+  const { spec } = workload
+  const isSaid = spec.availability.minAvailable !== undefined
+  return isSaid ? minAvailableOf(spec, allowed) : floorOf(spec, allowed)
 }
 
 export type Ledger = {

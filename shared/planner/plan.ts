@@ -10,6 +10,7 @@ import { admit } from './admit.ts'
 import { NOUNS, type Noun } from '../model/names.ts'
 import type { Node } from '../model/node.ts'
 import { openBrakes, UNHEALTHY, type BrakeBook } from './brake.ts'
+import { holdDependents, type Dependents } from './dependencies.ts'
 import { drain } from './drain.ts'
 import { openFacts } from './facts.ts'
 import { draftOf, fold, type Draft } from './fold.ts'
@@ -60,7 +61,8 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const courses = setCourses(snapshot, draft)
   take(stopUnwanted(snapshot, draft, courses))
   const targets = target({ snapshot, draft, courses })
-  const { admitted, refused } = admit({ snapshot, draft, targets })
+  const dependents = holdDependents({ snapshot, draft, targets })
+  const { admitted, refused } = admit({ snapshot, draft, targets: dependents.free })
   take(breakGangs({ snapshot, draft, targets: admitted }))
 
   const shortages = shortagesFound(snapshot, actions)
@@ -72,7 +74,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const repacked = repack({ ...own, kept: keptNodes(supplied) })
   take(repacked.actions)
 
-  const refusals: readonly Refusal[] = [...refused, ...supplied.refusals]
+  const refusals = [...refused, ...supplied.refusals, ...dependents.refused]
   take(drain({ draft, targets: admitted, atLimit: atLimit(admitted, refusals), nowMs }))
   const needed = new Set([...used, ...repacked.reserved])
   take(retire({ facts: factsOf(draft), nowMs, used: needed, blocked }))
@@ -87,6 +89,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const failed = [...settled.failed, ...repacked.failed]
   const found = {
     courses,
+    circles: dependents.circles,
     refusals,
     coming,
     reclaim,
@@ -111,6 +114,7 @@ function keptNodes({ gangs, reclaim }: Supply): ReadonlySet<string> {
 
 type Conclusion = {
   readonly courses: Courses
+  readonly circles: Dependents['circles']
   readonly snapshot: Snapshot
   readonly draft: Draft
   readonly targets: readonly Target[]
@@ -134,7 +138,8 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
   const byName = new Map(found.targets.map((own) => [own.workload.name, own]))
   const { nowMs } = snapshot
   const told = withFirstFreed(refusals, { draft, nowMs, targets: byName })
-  const seen = { snapshot, draft, courses: found.courses, refusals, coming, targets }
+  const { courses, circles } = found
+  const seen = { snapshot, draft, courses, circles, refusals, coming, targets }
   const context = { ...seen, reclaim, gangs, braked, failed }
   const workloads = workloadStatuses({ ...context, refusals: told })
   const pools = poolStatuses(context)

@@ -5,7 +5,6 @@
  * so a pass that changes nothing writes nothing.
  */
 import { sameJson } from '../base/equal.ts'
-import { isGang } from '../model/gang.ts'
 import type { Condition } from '../model/node.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import {
@@ -19,8 +18,9 @@ import {
 } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
 import { failuresOf } from './observe/failures.ts'
+import { dependenciesOf, type Dependents } from './dependencies.ts'
 import type { Draft } from './fold.ts'
-import { floorOf } from './ledger.ts'
+import { enoughOf } from './ledger.ts'
 import type { GangOutcomes } from './gangs/outcome.ts'
 import type { Reclaim } from './preempt.ts'
 import { coolDownsOf, forgivenAtMs } from './quota/cool-down.ts'
@@ -28,7 +28,6 @@ import { rememberFailures, type Failed } from './repack/groups.ts'
 import {
   availableOf,
   desiredOf,
-  minAvailableOf,
   NO_REPLICAS,
   type Replica,
   replicasByUid,
@@ -52,6 +51,7 @@ export type StatusContext = {
   /** By workload uid: replicas planned onto nodes that are on their way. */
   readonly coming: ReadonlyMap<string, number>
   readonly courses: Courses
+  readonly circles: Dependents['circles']
   /** By workload uid, as quotas left them. */
   readonly targets: ReadonlyMap<string, Target>
   readonly reclaim: Reclaim
@@ -97,6 +97,7 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     quota: quotaOf(workload, running, { context, old }),
     gang: context.gangs.get(workload.uid)?.part,
     failures: failuresOf(mine, old?.failures, context.snapshot.nowMs),
+    circle: circleText(context.circles.get(workload.name)),
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
   if (isSettled(old, facts)) return old
@@ -121,6 +122,8 @@ type Facts = {
   /** Of a gang that is to run. */
   readonly gang: GangPart | undefined
   readonly failures: readonly ReplicaFailure[]
+  /** Who depends on each other in a circle that it is part of, in words. */
+  readonly circle: string | undefined
 }
 
 type QuotaFacts = Pick<
@@ -152,6 +155,7 @@ function isSettled(
     known.course === now.course &&
     known.running === now.running &&
     known.available === now.available &&
+    known.circle === now.circle &&
     known.withProcess === now.withProcess
   )
 }
@@ -161,13 +165,10 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
   const { version } = revisionOf(workload.spec)
   const desired = desiredOf(workload)
   const allowed = facts.quota?.allowed ?? desired
-  const floor =
-    workload.spec.availability.minAvailable === undefined && facts.gang === undefined
-      ? floorOf(workload.spec, allowed)
-      : leastOf(workload, allowed)
+  const floor = enoughOf(workload, allowed)
   const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
   const updated = running.all.filter((own) => own.bound.version === version)
-  const counts = { desired, available, floor, waiting }
+  const counts = { desired, available, floor, waiting, circle: facts.circle }
   const rollout = rolloutStatusOf(facts.course, {
     ...{ group: facts.group, running, desired, allowed, old, nowMs },
     isWaiting: waiting.length > 0,
@@ -192,6 +193,7 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     ).map((own) => withSince(own, old?.conditions ?? [], nowMs)),
     rollout,
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
+    ...firstStartOf(facts, old, nowMs),
     spotFailures: waiting.length === 0 ? 0 : (old?.spotFailures ?? 0),
     ...facts.quota,
     ...(facts.gang === undefined || Object.keys(facts.gang).length === 0
@@ -201,9 +203,23 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
   }
 }
 
-/** Ready replicas without which it is not available: of a gang all. */
-function leastOf(workload: WorkloadItem, allowed: number): number {
-  return isGang(workload) ? allowed : minAvailableOf(workload.spec, allowed)
+/** What has run once waits for nobody any more. */
+function firstStartOf(
+  { workload, running }: Facts,
+  old: WorkloadStatus | undefined,
+  nowMs: number,
+): Pick<WorkloadStatus, 'firstStartedAtMs'> {
+  if (old?.firstStartedAtMs !== undefined) return { firstStartedAtMs: old.firstStartedAtMs }
+  const isFirst = dependenciesOf(workload).length > 0 && running.all.length > 0
+  return isFirst ? { firstStartedAtMs: nowMs } : {}
+}
+
+function circleText(circle: readonly string[] | undefined): string | undefined {
+  if (circle === undefined) return undefined
+  const names = circle.join(', ')
+  return circle.length === 1
+    ? `${names} depends on itself, and does not wait for it`
+    : `${names} depend on each other; none of them waits for another`
 }
 
 type Known = { readonly context: StatusContext; readonly old: WorkloadStatus | undefined }
@@ -287,12 +303,13 @@ type Counts = {
   readonly available: number
   readonly floor: number
   readonly waiting: readonly Waiting[]
+  readonly circle: string | undefined
 }
 
 type Told = Omit<Condition, 'sinceMs'>
 
 function conditionsOf(counts: Counts, progress: Omit<Told, 'type'>): readonly Told[] {
-  const { desired, available, floor, waiting } = counts
+  const { desired, available, floor, waiting, circle } = counts
   const refused = waiting.find((own) => own.unschedulableSinceMs !== undefined)
   return [
     {
@@ -312,6 +329,9 @@ function conditionsOf(counts: Counts, progress: Omit<Told, 'type'>): readonly To
             text: refused.reasons.map(reasonText).join('; '),
           },
         ]),
+    ...(circle === undefined
+      ? []
+      : [{ type: 'DependencyCycle', status: true, reason: 'DependencyCycle', text: circle }]),
   ]
 }
 

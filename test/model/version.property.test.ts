@@ -40,6 +40,7 @@ const POLICY: Document = {
   tolerations: [{ key: 'gpu' }],
   rollout: { maxSurge: 3, minReadySeconds: 9, bakeSeconds: 60 },
   availability: { minAvailable: '50%' },
+  dependsOn: ['db'],
 }
 
 /** What no release stores yet, and what it will be a part of. */
@@ -47,7 +48,7 @@ const NOT_YET_TEMPLATE: Document = {
   secrets: { KEY: 'arn:aws:secretsmanager:x' },
   data: { version: '1' },
 }
-const NOT_YET_POLICY: readonly string[] = ['scale', 'service', 'dependsOn']
+const NOT_YET_POLICY: readonly string[] = ['scale', 'service']
 
 /** Policies as well, which contradict some of the others and so are tried without them. */
 const GANG: Document = { gang: { restart: 'member' }, gangDeadlineSeconds: 60 }

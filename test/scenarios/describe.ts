@@ -56,6 +56,16 @@ export function describeBlame(found: readonly Blamed[]): string[] {
   return lines.length === 0 ? ['nobody'] : lines
 }
 
+/** A line for each condition of each workload. */
+export function describeConditions(statuses: readonly WorkloadStatus[]): string[] {
+  return statuses.flatMap(({ name, conditions }) =>
+    conditions.map(({ type, status, reason, text }) => {
+      const is = status ? type : `not ${type}`
+      return `${name} ${is}  ${reason}: ${text}`
+    }),
+  )
+}
+
 /** The fleet, and each line that there is. */
 export function describeCost(fleetUsdPerHour: number, lines: CostLines): string[] {
   const costs = Object.entries({ fleet: fleetUsdPerHour, ...lines })

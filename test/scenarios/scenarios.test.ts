@@ -1,6 +1,6 @@
 /**
  * Runs every `*.txt` beside this file: a few lines of world, `plan`, and the plan that follows;
- * `look`, and what a repack would propose; or `cost`, and what the herd costs.
+ * `look`, and what a repack would propose; `cost`, and what the herd costs; and a few more.
  *
  * After each `plan` its item changes are taken into the world, so a scenario can go on.
  */
@@ -17,6 +17,7 @@ import { SEARCH_BUDGET, searchGroups } from '#shared/planner/repack/search.ts'
 import { loadSolver } from '#shared/solver/highs.ts'
 import {
   describeBlame,
+  describeConditions,
   describeCost,
   describePlan,
   describeProposal,
@@ -32,6 +33,8 @@ const answers: Readonly<Record<string, (world: World) => string[]>> = {
   plan: step,
   /** Where each roll-out stands. */
   rollouts: (world) => describeRollouts(world.workloadStatuses),
+  /** What people are told of each workload. */
+  conditions: (world) => describeConditions(world.workloadStatuses),
   /** Whose fault it is, by what the herd remembers. */
   blame: (world) => {
     const assignments = new Map(world.assignments.map((own) => [own.node, own]))
