@@ -69,7 +69,7 @@ function whyNotReady(name: string, { context, live, statuses }: Herd): readonly 
   const desired = desiredOf(workload)
   const running = runningOf(replicasByUid(context.draft).get(workload.uid) ?? NO_REPLICAS)
   const available = availableOf(running, workload.spec, context.snapshot.nowMs)
-  const allowed = statuses.get(workload.uid)?.allowed ?? desired
+  const allowed = Math.min(desired, statuses.get(workload.uid)?.allowed ?? desired)
   // Who may lose its only replica in a roll-out has none to lose before it runs.
   const needed = Math.max(enoughOf(workload, allowed), Math.min(1, desired))
   if (available >= needed) return []

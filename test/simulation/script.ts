@@ -267,7 +267,10 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
     ...health,
     terminationGraceSeconds: pick('grace', [2, 10, 30, 60]),
   }
-  return gangs.includes(name) ? gangOf(chance, document, life) : document
+  // It may come upon itself, or upon one that depends on it.
+  const others = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
+  const needs = of('depends') < 0.3 ? { dependsOn: [pick('needs', others)] } : {}
+  return gangs.includes(name) ? gangOf(chance, document, life) : { ...document, ...needs }
 }
 
 type Story = { readonly names: readonly string[]; readonly endMs: number }

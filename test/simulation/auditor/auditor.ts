@@ -12,6 +12,7 @@ import { makeBooks } from './books.ts'
 import { makeBrakes } from './brakes.ts'
 import { makeBuyingBrakes } from './buying-brakes.ts'
 import { makeConvergence } from './convergence.ts'
+import { makeDependencies } from './dependencies.ts'
 import { makeEnds } from './ends.ts'
 import { makeFailures } from './failures.ts'
 import { makeFence } from './fence.ts'
@@ -108,6 +109,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeRevisions(knowledge),
     makeRollouts(knowledge),
     makeFailures(knowledge),
+    makeDependencies(knowledge),
     makeGangs(knowledge, liars),
     makeGangHolds(knowledge),
   ]

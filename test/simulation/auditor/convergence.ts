@@ -11,9 +11,11 @@ import { countOf } from '#shared/model/quantities.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
+import type { Truth } from '../traffic.ts'
 import { desiredOf } from './available.ts'
 import { makeBuyable, zonesOpenTo, type Buyable } from './buyable.ts'
-import { statusOf, versionsStanding } from './items.ts'
+import { dependenciesOf, neededOf, waitsForOthers } from './dependencies.ts'
+import { statusOf, versionsStanding, workloadOf } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
@@ -48,9 +50,10 @@ export function makeConvergence(knowledge: Knowledge): Rule {
         const status = statusOf(truth.get(keys.status('workload', workload.name)))
         const isCovered = quotas.isCovered(workload)
         const isLive = workload.deletedAtMs === undefined
+        const waitsRightly = waitsForOthers(status) && lacksOthers(workload, { running, truth })
         if (isLive && impossible.has(workload.name)) return unexplained(workload, status)
         const shortage = isLive
-          ? tooFew(workload, own, { status, buyable, isCovered })
+          ? tooFew(workload, own, { status, buyable, isCovered, waitsRightly })
           : NO_SHORTAGE
         const versions = versionsStanding(workload, status)
         return [...shortage.faults, ...tooMany(workload, own, { ...shortage, versions })]
@@ -74,17 +77,21 @@ type Facts = {
   readonly buyable: Buyable
   /** By its team's quota; true where there are no teams. */
   readonly isCovered: boolean
+  /** One that it depends on is not available. */
+  readonly waitsRightly: boolean
 }
 
 function tooFew(
   workload: WorkloadItem,
   running: readonly RunningNow[],
-  { status, buyable, isCovered }: Facts,
+  { status, buyable, isCovered, waitsRightly }: Facts,
 ): Shortage {
   const desired = desiredOf(workload)
   const versions = versionsStanding(workload, status)
   const good = running.filter((own) => isGood(own, versions)).length
   if (good >= desired) return NO_SHORTAGE
+  // Whether that one should be is judged of it.
+  if (waitsRightly) return { faults: [], isExcused: true }
   const waiting = status?.uid === workload.uid ? status.waiting : []
   const reasons = waiting.flatMap((own) => own.reasons)
   const told = reasons.map((own) => `${own.code}: ${own.text}`).join('; ')
@@ -107,6 +114,23 @@ function tooFew(
   const where = buyable.where(workload.spec, wanted)
   if (where === undefined) return { faults: [], isExcused: true }
   return { faults: [`${short} (${told}), and there is ${where}`], isExcused: false }
+}
+
+type Herd = {
+  readonly running: ReadonlyMap<string, readonly RunningNow[]>
+  readonly truth: Truth
+}
+
+function lacksOthers(workload: WorkloadItem, { running, truth }: Herd): boolean {
+  const find = (name: string): WorkloadItem | undefined =>
+    workloadOf(truth.get(keys.spec('workload', name)))
+  return dependenciesOf(workload, find).some((name) => {
+    const other = find(name)
+    if (other === undefined || other.deletedAtMs !== undefined) return true
+    const status = statusOf(truth.get(keys.status('workload', name)))
+    const healthy = (running.get(name) ?? []).filter((own) => own.healthy && !own.stopping)
+    return healthy.length < neededOf(other, status)
+  })
 }
 
 /** Longer than a machine takes to boot and to be tested, with time to spare for a second try. */

@@ -9,6 +9,7 @@ import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import { makeBuyable, zonesOpenTo } from './buyable.ts'
 import { desiredOf } from './available.ts'
+import { waitsForOthers } from './dependencies.ts'
 import { kindOf, statusOf, versionsStanding, workloadOf } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow } from './replicas-now.ts'
@@ -39,10 +40,11 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
       const quotas = quotasOf(teamsOf(knowledge), [...books.workloads.values()])
       return [...books.workloads.values()].flatMap((workload) => {
         const base = bases.get(workload.uid)
+        const status = statusOf(truth.get(keys.status('workload', workload.name)))
         if (workload.deletedAtMs !== undefined || impossible.has(workload.name)) return []
         if (base === undefined || base === 'changed' || base === 0) return []
         if (!quotas.isCovered(workload)) return []
-        const status = statusOf(truth.get(keys.status('workload', workload.name)))
+        if (waitsForOthers(status)) return []
         const versions = versionsStanding(workload, status)
         const all = running.get(workload.name) ?? []
         const good = all.filter((own) => isGood(own, versions))

@@ -98,6 +98,24 @@ export const MUTANTS: readonly Mutant[] = [
       by: `undone: course.undone, failed: undefined })`,
     },
   }),
+  mutant('nobody waits for those it depends on', 'dependencies', {
+    [planner('dependencies')]: {
+      replace: `if (reasons.length === 0) free.push(target)`,
+      by: `if (reasons.length >= 0) free.push(target)`,
+    },
+  }),
+  mutant('what has run waits again', 'dependencies', {
+    [planner('dependencies')]: {
+      replace: `  return status?.firstStartedAtMs !== undefined || replicasByUid`,
+      by: `  return replicasByUid`,
+    },
+  }),
+  mutant('those in a circle wait for each other', '10 convergence', {
+    [planner('dependencies')]: {
+      replace: `.filter((own) => !circle.includes(own))`,
+      by: `.filter((own) => !circle.includes(own) || own.length > 0)`,
+    },
+  }),
   // In heavy weather drover's memory is short, and strays are older than it.
   inOrdinaryWeather('nobody sweeps', '4', {
     [planner('sweep')]: { replace: `    firstSeenMs !== undefined &&`, by: `    false &&` },
