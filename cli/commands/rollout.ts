@@ -52,7 +52,11 @@ function incomplete(workload: WorkloadObject): CliError {
   return new CliError({
     code: 'RolloutIncomplete',
     text: `workload/${name}: the roll-out is not complete: ${why === '' ? told : why}`,
-    next: `drover rollout status ${name} --wait`,
+    // One that has failed goes on by nothing but another version.
+    next:
+      seen.rollout?.failed === undefined
+        ? `drover rollout status ${name} --wait`
+        : `drover rollout undo ${name}`,
   })
 }
 
