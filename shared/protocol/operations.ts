@@ -6,6 +6,7 @@ import type { z } from 'zod'
 import { LIMITS } from '../model/limits.ts'
 import { KIND_OF, NOUNS, PLURAL_OF, type Noun } from '../model/names.ts'
 import * as api from './api.ts'
+import { endpointsAnswerSchema } from './endpoints-answer.ts'
 import { hardwareAnswerSchema } from './hardware-answer.ts'
 import * as why from './why-answers.ts'
 
@@ -120,6 +121,14 @@ const workloadVerbs: readonly Operation[] = [
     path: '/v1/workloads/{name}/explain',
     summary: 'Why each replica is where it is, or why it waits; what fails, and whose fault it is',
     answers: { 200: why.explainAnswerSchema },
+    problems: [404],
+  },
+  {
+    id: 'listEndpoints',
+    method: 'get',
+    path: '/v1/workloads/{name}/endpoints',
+    summary: 'Where each of its replicas can be reached',
+    answers: { 200: endpointsAnswerSchema },
     problems: [404],
   },
   {

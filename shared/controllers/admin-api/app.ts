@@ -8,6 +8,7 @@
 import { Hono } from 'hono/quick'
 import { describeError } from '#shared/base/errors.ts'
 import { StoreError } from '#shared/store/store.ts'
+import { addEndpointRoutes } from './endpoint-routes.ts'
 import { addHardwareRoutes } from './hardware-routes.ts'
 import { addHerdRoutes } from './herd-routes.ts'
 import { addNodeRoutes } from './node-routes.ts'
@@ -32,6 +33,7 @@ export function makeAdminApi(ports: AdminApiPorts): Hono {
   addRolloutRoutes(app, ports)
   addNodeRoutes(app, ports)
   addReplicaRoutes(app, ports)
+  addEndpointRoutes(app, ports)
   addHardwareRoutes(app, ports)
   app.notFound((context) => notFound(`path ${context.req.path.slice(0, 200).toWellFormed()}`))
   app.onError((error, context) => {

@@ -109,7 +109,8 @@ async function send(app: Hono, { method, path, body, headers }: Sent): Promise<A
 
 export const WEB = { kind: 'Workload', name: 'web', replicas: 2, command: ['node', 'serve.js'] }
 
-type Bound = Pick<BoundReplica, 'id' | 'uid' | 'version'> & { readonly readySinceMs?: number }
+type Bound = Pick<BoundReplica, 'id' | 'uid' | 'version'> &
+  Partial<Pick<BoundReplica, 'readySinceMs' | 'order'>>
 
 const ARN = 'arn:aws:ec2:us-east-1:000000000000:instance/'
 
@@ -162,12 +163,12 @@ export async function addNode(
       ]),
     ),
     replicas: replicas.map((own) => ({
-      ...own,
       workload: own.id.split('/')[0] ?? '',
       gpus: [],
       order: 'run',
       graceSeconds: 30,
       assignedAtMs: START_MS - 50_000,
+      ...own,
     })),
   }
   await store.write({ kind: 'put', item: { ...keys.node(name), ...node } })
