@@ -17,7 +17,7 @@ export function floorOf(spec: WorkloadSpec, desired: number): number {
   return Math.min(desired, Math.max(least, desired - rollRoom(spec, desired).gap))
 }
 
-/** Ready replicas with which it counts as available: `minAvailable` where it is said, a gang's all. */
+/** So many ready replicas make it available: `minAvailable` where it is said, all of a gang. */
 export function enoughOf(workload: WorkloadItem, allowed: number): number {
   if (isGang(workload)) return allowed
   const { spec } = workload

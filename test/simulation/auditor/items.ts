@@ -140,8 +140,8 @@ export function versionMeant(workload: WorkloadItem, order: Item | undefined): s
 }
 
 /**
- * The versions of which a workload may be when all is calm: the spec's, and beside it the one before
- * where so many of the new one have failed that its roll-out is over.
+ * The versions of which a workload may be when all is calm: the spec's, and beside it the one
+ * before, where so many of the new one have failed that its roll-out is over.
  */
 export function versionsStanding(
   workload: WorkloadItem,
