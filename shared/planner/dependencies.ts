@@ -98,7 +98,7 @@ function circlesOf(
   return circles
 }
 
-/** Leaves those that lead into a circle, or are in one: takes out, again and again, who does not. */
+/** Leaves those that lead into a circle or are in one: the others are taken out again and again. */
 function withoutEnds(edges: Map<string, readonly string[]>): void {
   let before: number
   do {
