@@ -8,10 +8,8 @@
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Reason, WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
-import type { Draft } from './fold.ts'
 import { enoughOf } from './ledger.ts'
 import { availableOf, desiredOf, NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
-import type { Snapshot } from './snapshot.ts'
 import type { Target, TargetContext } from './target.ts'
 
 export type Dependents = {
@@ -55,7 +53,7 @@ function hasStarted({ uid }: WorkloadItem, { context, status }: Known): boolean 
 }
 
 type Herd = {
-  readonly context: { readonly snapshot: Snapshot; readonly draft: Draft }
+  readonly context: Context
   readonly live: ReadonlyMap<string, WorkloadItem>
   readonly statuses: ReadonlyMap<string, WorkloadStatus>
 }

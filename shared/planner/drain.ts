@@ -33,9 +33,8 @@ export type DrainContext = {
   readonly nowMs: number
 }
 
-export function drain(given: DrainContext): readonly Action[] {
-  const replicas = replicasByUid(given.draft)
-  const context = { ...given, replicas }
+export function drain(context: DrainContext): readonly Action[] {
+  const replicas = replicasByUid(context.draft)
   const known = new Set(context.targets.map((target) => target.workload.uid))
   const unread = [...replicas].flatMap(([uid, group]) => (known.has(uid) ? [] : group))
   const moves = context.targets.flatMap((target) => {
@@ -62,7 +61,7 @@ function endUnread(own: Replica, nowMs: number): readonly Action[] {
 type Work = {
   readonly target: Target
   readonly ledger: Ledger
-  readonly context: DrainContext & { readonly replicas: ReturnType<typeof replicasByUid> }
+  readonly context: DrainContext
 }
 
 function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): readonly Action[] {
@@ -115,7 +114,7 @@ function roll(mine: readonly Replica[], { target, ledger, context }: Work): read
   const counts = {
     allowed,
     staying: mine.filter((own) => !isMovingOff(own)),
-    stopping: stoppingIn(context.replicas.get(workload.uid) ?? NO_REPLICAS),
+    stopping: stoppingIn(replicasByUid(context.draft).get(workload.uid) ?? NO_REPLICAS),
     isAvailable: (own: Replica) => isAvailable(own, workload.spec, context.nowMs),
   }
   return rollStops(course, { counts, ledger, stuck, isForward }).flatMap((own) =>

@@ -131,6 +131,11 @@ export function isRunning({ bound, node }: Replica): boolean {
   return bound.order === 'run' && isAlive(node)
 }
 
+/** Its agent says that it is ready, and a pass has seen it; for how long does not matter here. */
+export function isReady({ bound }: Pick<Replica, 'bound'>): boolean {
+  return bound.readySinceMs !== undefined
+}
+
 /** Those that are ready for `minReadySeconds`. */
 export function availableOf(running: Running, spec: WorkloadSpec, nowMs: number): number {
   if (nowMs - running.lastReadyMs >= spec.rollout.minReadySeconds * 1000) return running.ready

@@ -9,7 +9,14 @@
 import { gangDeadlineMs, isGang } from '../../model/gang.ts'
 import type { GangPart, WorkloadStatus } from '../../model/status.ts'
 import type { Draft } from '../fold.ts'
-import { isAlive, NO_REPLICAS, replicasByUid, runningOf, type Replica } from '../replicas.ts'
+import {
+  isAlive,
+  isReady,
+  NO_REPLICAS,
+  replicasByUid,
+  runningOf,
+  type Replica,
+} from '../replicas.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Target } from '../target.ts'
 
@@ -91,8 +98,6 @@ export function stateOf(gang: Gang, nowMs: number): GangState {
 export function isWholeNow(gang: Gang): boolean {
   return isComplete(gang) && gang.running.every(isReady)
 }
-
-const isReady = ({ bound }: Replica): boolean => bound.readySinceMs !== undefined
 
 /** All that are wanted run, and of the right version. */
 function isComplete({ running, target }: Gang): boolean {

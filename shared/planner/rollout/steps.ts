@@ -7,7 +7,7 @@
  * of it.
  */
 import type { Revision } from '../revision.ts'
-import { rollRoom, type Replica } from '../replicas.ts'
+import { isReady, rollRoom, type Replica } from '../replicas.ts'
 import type { Course } from './course.ts'
 
 export type Counts = {
@@ -73,8 +73,6 @@ const isOf =
   ({ version }: Revision) =>
   ({ bound }: Replica): boolean =>
     bound.version === version
-
-const isReady = ({ bound }: Replica): boolean => bound.readySinceMs !== undefined
 
 /** The proven version back to the full count; what is ready of the failed one goes on serving. */
 function refill(course: Course, { allowed, staying }: Counts, room: number): Start {

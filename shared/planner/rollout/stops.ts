@@ -8,7 +8,7 @@
 import { byKey, descending, inOrder } from '../../base/order.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Ledger } from '../ledger.ts'
-import { rollRoom, type Replica } from '../replicas.ts'
+import { isReady, rollRoom, type Replica } from '../replicas.ts'
 import type { Course } from './course.ts'
 import {
   baseOf,
@@ -48,8 +48,6 @@ export function rollStops(course: Course, context: StopContext): readonly Stop[]
     ? forward(course, unwanted, context)
     : back(course, unwanted, context)
 }
-
-const isReady = ({ bound }: Replica): boolean => bound.readySinceMs !== undefined
 
 function forward(
   course: Course,
