@@ -2,6 +2,7 @@
  * `drover hardware`: what burn-in remembers of a GPU, and a person's word that it is sound.
  */
 import { setIdOf } from '#shared/model/hardware.ts'
+import { LIMITS } from '#shared/model/limits.ts'
 import { burnInRecordAnswerSchema } from '#shared/protocol/api.ts'
 import { hardwareAnswerSchema, type HardwareAnswer } from '#shared/protocol/hardware-answer.ts'
 import type { Answer } from '../api.ts'
@@ -10,9 +11,6 @@ import { UsageError } from '../errors.ts'
 import { page } from '../render/page.ts'
 import { ageOf, formatInstant } from '../render/time.ts'
 import { cursorAt } from './events.ts'
-
-/** As long as a rejection is held against anybody. */
-const SINCE_MS = 30 * 86_400_000
 
 const pathOf = (id: string): string => `/v1/hardware/${encodeURIComponent(id)}`
 
@@ -78,7 +76,7 @@ const clear: Command = {
 
 /** Whatever was rejected there, each and together, and is refused still. */
 async function rejectedOn({ api, world }: Context, node: string): Promise<readonly string[]> {
-  const query = { node, after: cursorAt({ world }, SINCE_MS) }
+  const query = { node, after: cursorAt({ world }, LIMITS.hardwareRejectedMs) }
   const { value } = await api.list('/v1/burn-ins', burnInRecordAnswerSchema, query)
   const gpus = new Set(value.flatMap((own) => own.gpus))
   if (gpus.size === 0) return []
