@@ -7,6 +7,7 @@
  */
 import { z } from 'zod'
 import { askedCheckSchema, certificateSchema } from './burn-in.ts'
+import { dataDigestSchema } from './data.ts'
 import { templateSchema } from './version.ts'
 
 export const gpuShareSchema = z.object({
@@ -51,6 +52,14 @@ export const boundReplicaSchema = z.object({
 })
 export type BoundReplica = z.infer<typeof boundReplicaSchema>
 
+/** Data that a node is to have or to keep. */
+export const assignedDataSchema = z.object({
+  key: z.string(),
+  /** What it must hold, once that is known. */
+  digest: dataDigestSchema.optional(),
+})
+export type AssignedData = z.infer<typeof assignedDataSchema>
+
 export const assignmentHeadSchema = z.object({
   kind: z.literal('assignment-head'),
   arn: z.string(),
@@ -78,6 +87,11 @@ export const assignmentSchema = z.object({
     })
     .optional(),
   drain: z.object({ deadlineMs: z.int(), reason: z.string() }).optional(),
+  /**
+   * Of its replicas' data, what that must hold; and what it keeps beside that if it has it, because
+   * a roll-out may have to go back there. Absent where there is none of either.
+   */
+  data: z.array(assignedDataSchema).optional(),
 })
 export type Assignment = z.infer<typeof assignmentSchema>
 

@@ -45,6 +45,8 @@ export const LIMITS = {
 
   // Assignments (DynamoDB items end at 400 KB)
   replicasPerNodeMax: 250,
+  /** Versions of data that a node may have or keep: two for each of many workloads. */
+  dataPerNodeMax: 64,
   assignmentMaxBytes: 300_000,
   /** What a bound replica takes in its assignment, ids and stamps and GPU shares, at most. */
   boundReplicaMaxBytes: 600,

@@ -7,13 +7,15 @@
  */
 import { z } from 'zod'
 import { gpuShareSchema } from './assignment.ts'
+import { dataDigestSchema } from './data.ts'
 import { gpuIdentitySchema } from './hardware.ts'
 import { healthFindingSchema } from './health.ts'
 import { checkResultSchema } from './verdict.ts'
 import { LIMITS } from './limits.ts'
 
-/** Phases an agent reports; `fetching` and `deregistering` will come. */
+/** Phases an agent reports. */
 export const replicaPhaseSchema = z.enum([
+  'fetching',
   'starting',
   'running',
   'ready',
@@ -43,6 +45,20 @@ export const reportedReplicaSchema = z.object({
 })
 export type ReportedReplica = z.infer<typeof reportedReplicaSchema>
 
+/** How far a node has come with one version of data. */
+export const reportedDataSchema = z.object({
+  key: z.string().max(16),
+  state: z.enum(['fetching', 'whole', 'failed']),
+  /** What it holds; absent until that is known. */
+  digest: dataDigestSchema.optional(),
+  fetchedBytes: z.int().min(0),
+  /** Absent until that is known. */
+  totalBytes: z.int().min(0).optional(),
+  /** Why it failed; it is tried again. */
+  reason: z.string().max(200).optional(),
+})
+export type ReportedData = z.infer<typeof reportedDataSchema>
+
 export const reportSchema = z.object({
   kind: z.literal('report'),
   arn: z.string().max(200),
@@ -65,6 +81,8 @@ export const reportSchema = z.object({
       checks: z.array(checkResultSchema).max(50),
     })
     .optional(),
+  /** Data that its replicas serve or that it keeps; absent where there is none. */
+  data: z.array(reportedDataSchema).max(LIMITS.dataPerNodeMax).optional(),
   /** Problems that the agent has come upon while it watched; absent where there are none. */
   health: z.array(healthFindingSchema).max(LIMITS.healthFindingsMax).optional(),
   /** The spot notice from instance metadata: when EC2 ends the machine. */

@@ -6,6 +6,7 @@
  * is strict, so a misspelt field is refused and not silently ignored.
  */
 import { z } from 'zod'
+import { dataSchema } from './data.ts'
 import { gangDeadlineSchema, gangSchema, refuseContradictions } from './gang.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
@@ -196,7 +197,9 @@ export const templateShape = {
     .describe('environment variables'),
   secrets: notYet(z.record(z.string(), z.string()), 'secrets'),
   resources: resourcesSchema.prefault({}).describe('what each replica asks for'),
-  data: notYet(z.record(z.string(), z.unknown()), 'versioned data'),
+  data: dataSchema
+    .optional()
+    .describe('what it serves: every node has it whole before a replica starts'),
   ports: z
     .array(portSchema)
     .max(LIMITS.portsMax)
