@@ -178,7 +178,9 @@ export const rolloutSchema = z.strictObject({
 
 export const availabilitySchema = z.strictObject({
   minAvailable: countOrPercent.optional().describe('no voluntary disruption takes it below'),
-  minReliable: notYet(countOrPercent, 'a floor of replicas on on-demand nodes'),
+  minReliable: countOrPercent
+    .optional()
+    .describe('so many of those on on-demand nodes, where no spot interruption takes them'),
 })
 
 /** Everything a replica is made of; its hash is the version. */
@@ -266,6 +268,14 @@ export const workloadSpecSchema = z
         path: ['health', spec.health?.http === undefined ? 'tcp' : 'http', 'port'],
         message: `must name one of the ports (${names === '' ? 'there are none' : names})`,
         input: port,
+      })
+    }
+    if (spec.availability.minReliable !== undefined && spec.capacity.spot === 'required') {
+      context.addIssue({
+        code: 'custom',
+        path: ['availability', 'minReliable'],
+        message: 'cannot be kept: capacity.spot is required, so nothing runs on on-demand nodes',
+        input: spec.availability.minReliable,
       })
     }
     refuseContradictions(spec, context)

@@ -75,14 +75,14 @@ function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): r
   return leaving.flatMap((own) => {
     const ready = own.bound.readySinceMs !== undefined
     if (nowMs >= stopAtMs(own)) {
-      if (ready) ledger.charge()
+      if (ready) ledger.charge(own)
       return stop(own, { code: 'Deadline', text: `${why(own)}, and its time is up` })
     }
     if (!ready) return stop(own, { code: 'Moved', text: `${why(own)}; it was not ready yet` })
-    if (ledger.grant(ledger.desired)) {
+    if (ledger.grant(own, ledger.desired)) {
       return stop(own, { code: 'Moved', text: `${why(own)}; its replacement is ready` })
     }
-    if (atLimit.has(target.workload.uid) && isForced(own) && ledger.grant()) {
+    if (atLimit.has(target.workload.uid) && isForced(own) && ledger.grant(own)) {
       const text = `${why(own)}; its pool is at its limit, so it makes room first`
       return stop(own, { code: 'PoolLimit', text })
     }

@@ -179,10 +179,22 @@ export function minAvailableOf(spec: WorkloadSpec, desired: number): number {
   return least === undefined ? 0 : countOf(least, { total: desired, round: 'up' })
 }
 
+/** Replicas on on-demand nodes that `minReliable` protects; none without it. */
+export function minReliableOf(spec: WorkloadSpec, desired: number): number {
+  const least = spec.availability.minReliable
+  return least === undefined ? 0 : countOf(least, { total: desired, round: 'up' })
+}
+
 /** Ready replicas that must sit on on-demand nodes. */
 export function onDemandTarget(spec: WorkloadSpec, desired: number): number {
-  const share = Math.ceil((spec.capacity.onDemandPercent * desired) / 100)
-  return Math.min(desired, Math.max(spec.capacity.onDemandBase, share))
+  const { onDemandBase, onDemandPercent } = spec.capacity
+  const share = Math.ceil((onDemandPercent * desired) / 100)
+  return Math.min(desired, Math.max(onDemandBase, share, minReliableOf(spec, desired)))
+}
+
+/** Where no interruption with two minutes' notice takes it. */
+export function isReliable({ node }: Pick<Replica, 'node'>): boolean {
+  return node.capacityType === 'on-demand'
 }
 
 /** Replicas that may be added at a time to restore the on-demand base of a full workload. */

@@ -230,8 +230,11 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
     { affinity: 'zone' },
     { spread: { by: 'zone', group: 'shared' } },
   ])
-  const floor =
-    of('floor') < 0.5 ? { availability: { minAvailable: pick('min', [1, 2, '50%', '80%']) } } : {}
+  const reliable =
+    of('reliable') < 0.2 && spot !== 'required'
+      ? { minReliable: pick('on-demand', [1, 2, '50%']) }
+      : {}
+  const floor = of('floor') < 0.5 ? { minAvailable: pick('min', [1, 2, '50%', '80%']) } : {}
   const health =
     of('health') < 0.5
       ? {
@@ -263,7 +266,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
       maxFailures: pick('breaker', ['10%', '10%', 1, 2]),
       onFailure: pick('on failure', ['halt', 'halt', 'rollback']),
     },
-    ...floor,
+    availability: { ...floor, ...reliable },
     ...health,
     terminationGraceSeconds: pick('grace', [2, 10, 30, 60]),
   }

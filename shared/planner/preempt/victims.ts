@@ -16,11 +16,12 @@ import type { Slot } from '../place/board.ts'
 import { deviceFit, withoutShares } from '../place/devices.ts'
 import type { Want } from '../place/fill.ts'
 import type { Draft } from '../fold.ts'
-import { floorOf, openLedger } from '../ledger.ts'
+import { floorOf, openLedger, spareReliable } from '../ledger.ts'
 import { DIMENSIONS, type Dimension } from '../quota/policy.ts'
 import {
   isAvailable,
   isRunning,
+  isReliable,
   minAvailableOf,
   needOfBound,
   NO_REPLICAS,
@@ -90,7 +91,7 @@ export function openVictims(context: VictimContext): VictimBook {
     if (own === undefined) return
     use.change(target.workload.spec.team, victim.need, by)
     if (because === 'Reclaimed') own.borrowed += by
-    else if (victim.isAvailable) own.guaranteed += by
+    else if (victim.isAvailable) changeRight(own, victim, by)
   }
   const victimOf = (candidate: Candidate, { want, lacked }: Lack): Victim | undefined => {
     const { target, need } = candidate
@@ -103,7 +104,7 @@ export function openVictims(context: VictimContext): VictimBook {
     if (onLoan.length > 0) return { ...candidate, onLoan, because: 'Reclaimed' }
     if (!outranks(want.demand.target.workload.spec, spec)) return undefined
     const isProtected = candidate.isAvailable || isGang(target.workload)
-    if (isProtected && own.guaranteed <= 0) return undefined
+    if (isProtected && isLast(own, candidate)) return undefined
     return { ...candidate, onLoan, because: 'Preempted' }
   }
   const take = (victim: Victim): void => {
@@ -171,7 +172,21 @@ function mayBePreempted(spec: WorkloadSpec): boolean {
 }
 
 /** What a workload may still lose: of what it borrows, and of what is guaranteed to it. */
-type Left = { borrowed: number; guaranteed: number }
+type Left = {
+  borrowed: number
+  guaranteed: number
+  /** Of the latter, on on-demand nodes. */
+  reliable: number
+}
+
+function changeRight(left: Left, { replica }: Candidate, by: 1 | -1): void {
+  left.guaranteed += by
+  if (isReliable(replica)) left.reliable += by
+}
+
+/** Without it the workload would have less than is guaranteed to it, or less that is reliable. */
+const isLast = (left: Left, { replica }: Candidate): boolean =>
+  left.guaranteed <= 0 || (isReliable(replica) && left.reliable <= 0)
 
 type Candidates = {
   /** Those to go first first: the borrowers', the least important, the newest. */
@@ -195,12 +210,14 @@ function candidatesOf({ snapshot, draft, targets }: VictimContext): Candidates {
       const counts = (reclaims.get(workload.uid) ?? []).map((own) => own.count)
       const gaveWay = Math.max(0, ...counts)
       const allowed = target.allowed - reclaimable
-      const ledger = openLedger({ workload, allowed }, runningOf(group), nowMs)
+      const running = runningOf(group)
+      const ledger = openLedger({ workload, allowed }, running, nowMs)
+      const reliable = spareReliable(workload.spec, { running, desired: allowed, nowMs })
       // Protected is what is left to it by right once the more important work has its own.
       const floor = protectedOf(workload, Math.min(allowed, target.guaranteed))
       const guaranteed = Math.min(ledger.available(), allowed) - floor
-      left.set(workload.uid, { borrowed: reclaimable, guaranteed })
-      const size = isGang(workload) ? runningOf(group).all.length : 1
+      left.set(workload.uid, { borrowed: reclaimable, guaranteed, reliable })
+      const size = isGang(workload) ? running.all.length : 1
       return group.filter(isRunning).flatMap((own): readonly Candidate[] => {
         const fromMs = own.bound.assignedAtMs + LIMITS.reclaimMinRuntimeMs
         if (nowMs < fromMs) {

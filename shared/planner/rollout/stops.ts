@@ -65,7 +65,7 @@ function forward(
     const isFree = isUseless(replica, course)
     if (!isFree && left <= 0) return []
     const isServing = isReady(replica)
-    const mayGo = isServing ? ledger.grant() : stable !== undefined || running > ledger.floor
+    const mayGo = isServing ? ledger.grant(replica) : stable !== undefined || running > ledger.floor
     if (!mayGo) return []
     if (!isFree) left -= 1
     running -= 1
@@ -128,7 +128,7 @@ function back(
     ? `the roll-out of version ${course.active.version} is halted`
     : `version ${version} takes its place again`
   return unwanted.flatMap((replica): Stop[] => {
-    if (replica === kept || (isReady(replica) && !ledger.grant())) return []
+    if (replica === kept || (isReady(replica) && !ledger.grant(replica))) return []
     return [
       {
         replica,

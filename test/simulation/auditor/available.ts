@@ -23,6 +23,14 @@ export function floorOf({ rollout, availability }: WorkloadSpec, desired: number
   return Math.min(desired, Math.max(least, desired - mayMiss))
 }
 
+/** Of those, on on-demand nodes. */
+export function reliableFloorOf({ availability }: WorkloadSpec, desired: number): number {
+  const { minReliable } = availability
+  const least =
+    minReliable === undefined ? 0 : countOf(minReliable, { total: desired, round: 'up' })
+  return Math.min(desired, least)
+}
+
 export function desiredOf({ deletedAtMs, spec }: WorkloadItem): number {
   return deletedAtMs === undefined ? (spec.replicas ?? 0) : 0
 }

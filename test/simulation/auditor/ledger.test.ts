@@ -78,6 +78,19 @@ describe('the ledger', () => {
     })
   })
 
+  it('catches a roll-out that leaves too few on on-demand nodes', () => {
+    const reliable = (minReliable: number): Hand => {
+      const hand = four({ rollout: { maxUnavailable: 2 }, availability: { minReliable } })
+      hand.commit(hand.pass(), node({ capacityType: 'on-demand' }))
+      return hand
+    }
+    expect(stopTwo(reliable(1), 'Replaced')).toMatchObject({
+      rule: RULE,
+      text: expect.stringMatching(/0 of 2 available ones on on-demand nodes are left/),
+    })
+    expect(stopTwo(reliable(0), 'Replaced')).toBeUndefined()
+  })
+
   it('catches a move before its replacement is there', () => {
     const hand = four({ rollout: { maxUnavailable: 4 } })
     expect(stopTwo(hand, 'Moved')).toMatchObject({

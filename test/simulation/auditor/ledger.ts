@@ -12,7 +12,7 @@ import { isGang } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
-import { availableIn, desiredOf, floorOf, runningIn } from './available.ts'
+import { availableIn, desiredOf, floorOf, reliableFloorOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
 import { statusOf, versionWanted } from './items.ts'
 import type { OpenPass } from './passes.ts'
@@ -170,6 +170,34 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
   // A gang is one victim: what is not protected as a whole goes as a whole.
   const floor = isLoose ? 0 : floorOf(workload.spec, allowed)
   const left = afterMoves - others
-  if (others === 0 || left >= floor) return undefined
-  return `${seen}, ${String(left)} are left, the floor is ${String(floor)}; stopped: ${codes}`
+  if (others > 0 && left < floor) {
+    return `${seen}, ${String(left)} are left, the floor is ${String(floor)}; stopped: ${codes}`
+  }
+  return isGang(workload) ? undefined : unreliable(scan, { workload, allowed, available, told })
+}
+
+type Stopping = {
+  readonly workload: WorkloadItem
+  readonly allowed: number
+  readonly available: ReadonlySet<string>
+  readonly told: Told
+}
+
+/** What goes of its own accord leaves enough of those on on-demand nodes. */
+function unreliable(
+  scan: Scan,
+  { workload, allowed, available, told }: Stopping,
+): string | undefined {
+  const floor = reliableFloorOf(workload.spec, allowed)
+  const there = scan
+    .replicasOf(told.uid)
+    .flatMap(({ bound, node }) =>
+      node.capacityType === 'on-demand' && available.has(bound.id) ? bound.id : [],
+    )
+  const codes = there.map((id) => (isSoaking(scan, workload, id) ? undefined : told.stops.get(id)))
+  const gone = codes.filter((code) => code !== undefined)
+  const left = there.length - gone.length
+  if (gone.every((code) => FORCED.has(code)) || left >= floor) return undefined
+  const seen = `${String(left)} of ${String(there.length)} available ones on on-demand nodes`
+  return `${seen} are left, the floor is ${String(floor)}; stopped: ${gone.join(', ')}`
 }

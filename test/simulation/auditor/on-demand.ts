@@ -8,7 +8,7 @@ import { isGang } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import { makeBuyable, zonesOpenTo } from './buyable.ts'
-import { desiredOf } from './available.ts'
+import { desiredOf, reliableFloorOf } from './available.ts'
 import { waitsForOthers } from './dependencies.ts'
 import { kindOf, statusOf, versionsStanding, workloadOf } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
@@ -69,5 +69,7 @@ function baseOf(workload: WorkloadItem): number {
   const desired = desiredOf(workload)
   // One that takes no spot at all is judged where it is bound.
   if (spot === 'never') return 0
-  return Math.min(desired, Math.max(onDemandBase, Math.ceil((onDemandPercent * desired) / 100)))
+  const share = Math.ceil((onDemandPercent * desired) / 100)
+  const reliable = reliableFloorOf(workload.spec, desired)
+  return Math.min(desired, Math.max(onDemandBase, share, reliable))
 }

@@ -60,12 +60,18 @@ export const MUTANTS: readonly Mutant[] = [
     },
   }),
   mutant('drain without replacement', '3', {
-    [planner('drain')]: { replace: `if (ledger.grant(ledger.desired)) {`, by: `if (ready) {` },
+    [planner('drain')]: { replace: `if (ledger.grant(own, ledger.desired)) {`, by: `if (ready) {` },
   }),
   mutant('a roll-out that asks no ledger', '3', {
     [planner('rollout/stops')]: {
-      replace: `const mayGo = isServing ? ledger.grant() : `,
+      replace: `const mayGo = isServing ? ledger.grant(replica) : `,
       by: `const mayGo = isServing ? true : `,
+    },
+  }),
+  mutant('reliable nodes are like all others', '3', {
+    [planner('ledger')]: {
+      replace: `if (left <= keep || (isReliable(replica) && spare <= 0)) return false`,
+      by: `if (left <= keep) return false`,
     },
   }),
   mutant('a roll-out that has failed goes on', 'roll-out', {
@@ -199,8 +205,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('no on-demand base', '8', {
     [planner('replicas')]: {
-      replace: `  return Math.min(desired, Math.max(spec.capacity.onDemandBase, share))`,
-      by: `  return Math.min(desired, share, 0)`,
+      replace: `Math.max(onDemandBase, share, minReliableOf(spec, desired))`,
+      by: `Math.min(onDemandBase, share, 0)`,
     },
   }),
   mutant('ids that outlive their plan', '9', {
