@@ -12,6 +12,7 @@ import type * as dynamodb from 'aws-cdk-lib/aws-dynamodb'
 import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import * as s3assets from 'aws-cdk-lib/aws-s3-assets'
 import { Construct } from 'constructs'
+import { LIMITS } from '#shared/model/limits.ts'
 import type { LaunchSettings } from '#shared/controllers/launch-settings.ts'
 import { bundleAgent } from './bundle.ts'
 import type { Network } from './network.ts'
@@ -25,8 +26,6 @@ const IMAGE_PARAMETERS: Readonly<Record<TemplateName, string>> = {
   arm64: `${IMAGES}/arm64/recommended/image_id`,
   gpu: `${IMAGES}/gpu/recommended/image_id`,
 }
-/** Room for the image (30 GiB at the least for ECS images), logs and replicas' scratch files. */
-const ROOT_VOLUME_GIB = 50
 
 type TemplateName = keyof LaunchSettings['launchTemplates']
 
@@ -91,7 +90,7 @@ export class Nodes extends Construct {
       blockDevices: [
         {
           deviceName: '/dev/xvda',
-          volume: ec2.BlockDeviceVolume.ebs(ROOT_VOLUME_GIB, {
+          volume: ec2.BlockDeviceVolume.ebs(LIMITS.rootVolumeGib, {
             volumeType: ec2.EbsDeviceVolumeType.GP3,
             encrypted: true,
             deleteOnTermination: true,

@@ -8,6 +8,7 @@
  * every kept row of Karpenter's table (bench/make-catalog.ts stops at a row that they do not
  * reproduce).
  */
+import { LIMITS } from '../model/limits.ts'
 import type { Architecture } from '../model/machine.ts'
 import type { Resources } from '../model/quantities.ts'
 
@@ -37,14 +38,19 @@ export type Shape = {
   readonly pods: number
 }
 
-/** Disk is no dimension of packing yet: `diskMib` is 0. */
+/** With the root volume that a machine has where its pool asks for no other. */
 export function allocatableOf(shape: Shape): Resources {
   return {
     cpuMilli: allocatableCpuMilli(shape.vcpu),
     memoryMib: allocatableMemoryMib(shape),
     gpuMilli: shape.gpuCount * 1000,
-    diskMib: 0,
+    diskMib: allocatableDiskMib(LIMITS.rootVolumeGib),
   }
+}
+
+/** Of a root volume: what the system takes and what is to stay free are no replica's. */
+export function allocatableDiskMib(rootVolumeGib: number): number {
+  return Math.floor(rootVolumeGib * 1024 * LIMITS.diskFullShare) - LIMITS.systemDiskMib
 }
 
 function allocatableCpuMilli(vcpu: number): number {

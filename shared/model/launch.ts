@@ -21,6 +21,8 @@ export const launchRequestSchema = z.object({
         zone: z.string(),
         subnetId: z.string().optional(),
         imageId: z.string().optional(),
+        /** Absent: what the launch template says. */
+        rootVolumeGib: z.int().min(1).optional(),
         launchTemplateId: z.string(),
         /** A number, never `$Default`: a replay must mean the same. */
         launchTemplateVersion: z.string(),

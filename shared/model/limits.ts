@@ -43,6 +43,16 @@ export const LIMITS = {
   pageMaxItems: 500,
   pageDefaultItems: 100,
 
+  // Disks
+  /** What a machine has where its pool says nothing. */
+  rootVolumeGib: 50,
+  /** ECS images ask for so much at the least. */
+  rootVolumeLeastGib: 30,
+  /** The image itself, logs, and the layers of what runs in containers. */
+  systemDiskMib: 10_240,
+  /** A disk that is fuller than this fails in ways that are hard to tell. */
+  diskFullShare: 0.9,
+
   // Assignments (DynamoDB items end at 400 KB)
   replicasPerNodeMax: 250,
   /** Versions of data that a node may have or keep: two for each of many workloads. */

@@ -89,7 +89,12 @@ const launchSchema = z.strictObject({
   amiParameter: notYet(z.string(), 'the SSM parameter that names the image'),
   subnets: notYet(z.array(z.string()), 'subnets of a pool of its own'),
   securityGroups: notYet(z.array(z.string()), 'security groups of a pool of its own'),
-  rootVolumeGiB: notYet(z.int().min(8).max(16_384), 'the size of the root volume'),
+  rootVolumeGiB: z
+    .int()
+    .min(LIMITS.rootVolumeLeastGib)
+    .max(16_384)
+    .optional()
+    .describe('the size of the root volume; without it, 50'),
   userData: notYet(z.string().max(8_192), 'what is run at boot before the agent'),
   nodeRole: notYet(z.string(), 'an IAM role of a pool of its own'),
 })

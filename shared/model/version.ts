@@ -28,8 +28,11 @@ export function templateOf(spec: WorkloadSpec): Template {
 
 /** Twelve hex digits that name the template. */
 export function versionOf(template: Template): string {
-  const { cpu, memory, gpu } = template.resources
-  const counted = { cpu: parseMilli(cpu), memory: parseMib(memory), gpu: parseMilli(gpu) }
+  const { cpu, memory, gpu, disk } = template.resources
+  const counted = {
+    ...{ cpu: parseMilli(cpu), memory: parseMib(memory), gpu: parseMilli(gpu) },
+    ...(disk === undefined ? {} : { disk: parseMib(disk) }),
+  }
   const said = { ...template, resources: { ...template.resources, ...counted } }
   return hash('sha256', canonicalJson(said)).slice(0, 12)
 }

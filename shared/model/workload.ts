@@ -27,7 +27,9 @@ export const resourcesSchema = z.strictObject({
   cpu: cpuQuantity.default('100m').describe('requested CPUs'),
   memory: memoryQuantity.default('128Mi').describe('requested memory; a replica never gets less'),
   gpu: gpuQuantity.default(0).describe('whole devices, or a part of one device'),
-  disk: notYet(memoryQuantity, 'disk as a dimension of packing'),
+  disk: memoryQuantity
+    .optional()
+    .describe('disk for what it writes and for its data; with data, room for two versions is kept'),
 })
 
 export const capacitySchema = z.strictObject({
@@ -287,13 +289,17 @@ export type Health = z.infer<typeof healthSchema>
 export type Placement = z.infer<typeof placementSchema>
 export type Toleration = z.infer<typeof tolerationSchema>
 
-/** What a replica of the spec asks for, in whole units. */
-export function resourcesOf(spec: Pick<WorkloadSpec, 'resources'>): Resources {
-  const { cpu, memory, gpu } = spec.resources
+/**
+ * What a replica of the spec asks for, in whole units. Data is there twice while one version takes
+ * the place of another, on each node, so room for both is kept before a roll-out starts.
+ */
+export function resourcesOf(spec: Pick<WorkloadSpec, 'resources' | 'data'>): Resources {
+  const { cpu, memory, gpu, disk } = spec.resources
+  const diskMib = disk === undefined ? 0 : (parseMib(disk) ?? 0)
   return {
     cpuMilli: parseMilli(cpu) ?? 0,
     memoryMib: parseMib(memory) ?? 0,
     gpuMilli: parseMilli(gpu) ?? 0,
-    diskMib: 0,
+    diskMib: spec.data === undefined ? diskMib : 2 * diskMib,
   }
 }

@@ -191,6 +191,7 @@ export function binOf(slot: Slot): Bin {
     capacityType: slot.capacityType,
     cpuMilli: slot.freeCpuMilli,
     memoryMib: slot.freeMemoryMib,
+    diskMib: slot.freeDiskMib,
     devices: slot.freeDevices,
     replicas: LIMITS.replicasPerNodeMax - slot.replicas,
     templates: slot.templates,

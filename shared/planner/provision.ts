@@ -100,12 +100,13 @@ const byWorth = inOrder<Choice>(
 )
 
 function roomFor({ board }: ProvisionContext, offer: Offer, want: Want): number {
-  const { cpuMilli, memoryMib, gpuMilli } = want.demand.need
+  const { cpuMilli, memoryMib, gpuMilli, diskMib } = want.demand.need
   const { devices, ...bin } = binOfOffer(offer)
   return Math.min(
     bin.replicas,
     cpuMilli === 0 ? Infinity : Math.floor(bin.cpuMilli / cpuMilli),
     memoryMib === 0 ? Infinity : Math.floor(bin.memoryMib / memoryMib),
+    diskMib === 0 ? Infinity : Math.floor(bin.diskMib / diskMib),
     deviceFit(devices, gpuMilli),
     roomByRules(board, { ...bin, devices }, want),
   )
@@ -225,10 +226,10 @@ function makeTaken(names: ReadonlyMap<Offer, string>): (lot: Lot) => ReadonlySet
 }
 
 function shapeOfLot({ need, apart, members }: Lot, takes: ReadonlySet<string>): Shape {
-  const { cpuMilli, memoryMib, gpuMilli } = need
+  const { cpuMilli, memoryMib, gpuMilli, diskMib } = need
   const count = members.reduce((sum, own) => sum + own.left, 0)
   const alone = apart === undefined ? {} : { apart, mostPerMachine: 1 }
-  return { cpuMilli, memoryMib, gpuMilli, count, takes, ...alone }
+  return { cpuMilli, memoryMib, gpuMilli, diskMib, count, takes, ...alone }
 }
 
 function machineOf(
@@ -236,9 +237,9 @@ function machineOf(
   { type }: Offer,
   usdPerHour: number,
 ): PackingProblem['machines'][number] {
-  const { cpuMilli, memoryMib } = type.allocatable
+  const { cpuMilli, memoryMib, diskMib } = type.allocatable
   const price = Math.max(usdPerHour, LEAST_USD_PER_HOUR)
-  return { name, cpuMilli, memoryMib, gpus: type.gpuCount, priceUsdPerHour: price }
+  return { name, cpuMilli, memoryMib, diskMib, gpus: type.gpuCount, priceUsdPerHour: price }
 }
 
 /** What costs nothing is worth buying all the same. */
@@ -344,6 +345,7 @@ export function binOfOffer(offer: Offer): Bin {
     capacityType: offer.capacityType,
     cpuMilli: offer.type.allocatable.cpuMilli,
     memoryMib: offer.type.allocatable.memoryMib,
+    diskMib: offer.type.allocatable.diskMib,
     devices: Array<number>(offer.type.gpuCount).fill(1000),
     replicas: LIMITS.replicasPerNodeMax,
     templates: new Set(),

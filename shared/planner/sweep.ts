@@ -16,6 +16,7 @@ import type { Node } from '../model/node.ts'
 import type { Action } from './actions.ts'
 import type { BrakeBook } from './brake.ts'
 import { machineOf } from './provision/deal.ts'
+import { typeIn } from './provision/offers.ts'
 import type { Draft } from './fold.ts'
 import type { IdMaker } from './ids.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -100,8 +101,9 @@ function adoption(instance: ListedInstance, node: Node): Action {
 /** The instance as a node of the pool that its tag names; undefined where there is none. */
 function adoptedNode(orphan: ListedInstance, snapshot: Snapshot, ids: IdMaker): Node | undefined {
   const pool = snapshot.pools.find((own) => own.name === orphan.tags[TAGS.pool])
-  const type = typesByName(snapshot.catalog).get(orphan.instanceType)
-  if (pool === undefined || type === undefined) return undefined
+  const known = typesByName(snapshot.catalog).get(orphan.instanceType)
+  if (pool === undefined || known === undefined) return undefined
+  const type = typeIn(pool, known)
   const { nowMs } = snapshot
   const claim: Node['claim'] = {
     places: [`${orphan.instanceType}/${orphan.zone}`],

@@ -29,7 +29,7 @@ describe('the catalogue', () => {
       cpuMilli,
       memoryMib: leftMib,
       gpuMilli: 0,
-      diskMib: 0,
+      diskMib: 35_840,
     })
     expect(type(name)).not.toHaveProperty('gpuModel')
   })
@@ -46,7 +46,7 @@ describe('the catalogue', () => {
       cpuMilli,
       memoryMib,
       gpuMilli: gpuCount * 1000,
-      diskMib: 0,
+      diskMib: 35_840,
     })
   })
 

@@ -16,7 +16,7 @@ export function documentOf(words: readonly string[]): Record<string, unknown> {
     let at = document
     const parts = path.split('.')
     for (const part of parts.slice(0, -1)) at = (at[part] ??= {}) as Record<string, unknown>
-    at[parts.at(-1) ?? ''] = parse(value.replaceAll(',', ', ').replaceAll(':', ': '))
+    at[parts.at(-1) ?? ''] = parse(value.replaceAll(',', ', ').replaceAll(/:(?!\/\/)/g, ': '))
   }
   return document
 }

@@ -218,6 +218,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
   const cpu = pick(`cpu${size}`, ['100m', '250m', '500m', '1', '1500m', '3'])
   const memory = pick('memory', ['128Mi', '256Mi', '512Mi', '1Gi', '2Gi', '6Gi'])
   const gpu = isGpu ? { gpu: pick('gpus', ['1', '500m', '250m', '2']) } : {}
+  const disk = of('disk') < 0.3 ? { disk: pick('disks', ['1Gi', '5Gi', '12Gi', '30Gi']) } : {}
   const spot = pick('spot', ['allowed', 'allowed', 'allowed', 'required', 'never'])
   const base =
     of('base') < 0.25 && spot === 'allowed' ? { onDemandBase: pick('bases', [1, 2]) } : {}
@@ -251,7 +252,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
     },
     ...(withTeams ? allegianceOf(chance, name, life) : {}),
     env: { LIFE: String(life) },
-    resources: { cpu, memory, ...gpu },
+    resources: { cpu, memory, ...gpu, ...disk },
     capacity: { spot, ...base },
     placement: topology,
     tolerations: [

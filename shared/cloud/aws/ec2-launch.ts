@@ -9,6 +9,7 @@ import type {
   CreateFleetCommandInput,
   CreateFleetCommandOutput,
   FleetLaunchTemplateConfigRequest,
+  FleetLaunchTemplateOverridesRequest,
   LaunchTemplateAndOverridesResponse,
   Tag,
   _InstanceType,
@@ -59,8 +60,20 @@ function configsOf(overrides: readonly Override[]): FleetLaunchTemplateConfigReq
       AvailabilityZone: own.zone,
       ...(own.subnetId === undefined ? {} : { SubnetId: own.subnetId }),
       ...(own.imageId === undefined ? {} : { ImageId: own.imageId }),
+      ...(own.rootVolumeGib === undefined ? {} : rootVolume(own.rootVolumeGib)),
     })),
   }))
+}
+
+/** As the launch templates have it, but for its size: an override takes the place of all of it. */
+function rootVolume(
+  gib: number,
+): Required<Pick<FleetLaunchTemplateOverridesRequest, 'BlockDeviceMappings'>> {
+  const Ebs = {
+    ...{ VolumeSize: gib, VolumeType: 'gp3' as const },
+    ...{ Encrypted: true, DeleteOnTermination: true },
+  }
+  return { BlockDeviceMappings: [{ DeviceName: '/dev/xvda', Ebs }] }
 }
 
 export function launchOutcome(output: CreateFleetCommandOutput): LaunchOutcome {

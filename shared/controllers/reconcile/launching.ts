@@ -86,7 +86,8 @@ function overridesOf(
   launch: LaunchSettings,
 ): LaunchRequest['overrides'] {
   const types = new Map(snapshot.catalog.map((type) => [type.name, type]))
-  const ami = snapshot.pools.find((own) => own.name === planned.pool)?.spec.launch.ami
+  const { ami, rootVolumeGiB: rootVolumeGib } =
+    snapshot.pools.find((own) => own.name === planned.pool)?.spec.launch ?? {}
   return planned.candidates.map(({ instanceType, zone }) => {
     const type = must(types.get(instanceType), `type ${instanceType}`)
     const template = launch.launchTemplates[imageSortOf(type)]
@@ -96,6 +97,7 @@ function overridesOf(
       zone,
       ...(subnetId === undefined ? {} : { subnetId }),
       ...(ami === undefined ? {} : { imageId: ami }),
+      ...(rootVolumeGib === undefined ? {} : { rootVolumeGib }),
       launchTemplateId: template.id,
       launchTemplateVersion: template.version,
     }

@@ -72,7 +72,7 @@ export function makeMachineFiller(
     const order = byEfficiency(goods, knapsack, prices)
     const options = { order, prices: prices.each, cells: limits.cells }
     const tables = limits.cells === 0 ? [] : makeRoomTables(knapsack, goods, options)
-    const start = startOn(knapsack, { gpus: machine.gpus, shares: book?.none })
+    const start = startOn(knapsack, { machine, shares: book?.none })
     if (tables.some((table) => mostToCome(table, 0, start.left) <= above)) return nothing
     const rest = surplusAfter(order, goods, { knapsack, prices })
     const found = search(
@@ -107,6 +107,8 @@ export function withoutHopeless(
 /** An unfinished filling: what is left of the machine, and how it came to be. */
 type Unfinished = {
   readonly left: Left
+  /** Without a price: where it is scarce the search promises too much, never too little. */
+  readonly diskMib: number
   /** Devices of which no whole one was given away; their parts may have been. */
   readonly devices: number
   /** Undefined where it is enough to count them in all. */
@@ -118,12 +120,13 @@ type Unfinished = {
 
 type Step = { readonly shape: number; readonly count: number; readonly before: Step | undefined }
 
-type Devices = { readonly gpus: number; readonly shares: Shares | undefined }
+type Start = { readonly machine: MachineType; readonly shares: Shares | undefined }
 
-function startOn({ room }: Knapsack, { gpus, shares }: Devices): Unfinished {
+function startOn({ room }: Knapsack, { machine, shares }: Start): Unfinished {
+  const { gpus, diskMib = Infinity } = machine
   const [cpu = 0, memory = 0, gpu = 0, parts = 0] = room
   const left = { cpu, memory, gpu, parts }
-  return { left, devices: gpus, shares, value: 0, bound: Infinity, last: undefined }
+  return { left, diskMib, devices: gpus, shares, value: 0, bound: Infinity, last: undefined }
 }
 
 type Search = {
@@ -178,12 +181,13 @@ function grow(found: Found, own: Unfinished, { given, depth, next }: Growth): vo
   const surplus = each - priceOf(knapsack.needs, given.prices.each, shape)
   const { left: room } = own
   const promised = own.value + (given.rest[depth + 1] as number) + priceOfLeft(room, given.prices)
-  const gpuMilli = given.shapes[shape]?.gpuMilli ?? 0
+  const { gpuMilli = 0, diskMib = 0 } = given.shapes[shape] ?? {}
   let count = goods.most[shape] as number
   if (cpu * count > room.cpu) count = Math.floor(room.cpu / cpu)
   if (memory * count > room.memory) count = Math.floor(room.memory / memory)
   if (gpu * count > room.gpu) count = Math.floor(room.gpu / gpu)
   if (parts * count > room.parts) count = Math.floor(room.parts / parts)
+  if (diskMib * count > own.diskMib) count = Math.floor(own.diskMib / diskMib)
   for (; count >= 0; count -= 1) {
     found.nodes += 1
     const value = own.value + count * each
@@ -209,7 +213,7 @@ function grow(found: Found, own: Unfinished, { given, depth, next }: Growth): vo
       found.best = value
       found.last = last
     }
-    next.push({ left, devices: on.devices, shares: on.shares, value, bound, last })
+    next.push({ ...on, left, diskMib: own.diskMib - count * diskMib, value, bound, last })
   }
 }
 
@@ -238,8 +242,10 @@ function onDevices(
   own: OnDevices,
   { gpuMilli, count, book }: Adding,
 ): OnDevices | 'full' | 'unknown' {
-  if (book === undefined || own.shares === undefined || gpuMilli === 0 || count === 0) return own
   let { devices, shares } = own
+  if (book === undefined || shares === undefined || gpuMilli === 0 || count === 0) {
+    return { devices, shares }
+  }
   if (gpuMilli >= 1000) devices -= (count * gpuMilli) / 1000
   else for (let n = 0; n < count; n += 1) shares = book.plus(shares, gpuMilli)
   if (shares.atMost <= devices) return { devices, shares }

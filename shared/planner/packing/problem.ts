@@ -13,6 +13,8 @@ export type Shape = {
   readonly cpuMilli: number
   readonly memoryMib: number
   readonly gpuMilli: number
+  /** Absent: none. Bounds leave it out, as they leave out topology. */
+  readonly diskMib?: number
   readonly count: number
   /** The most of them that one machine may carry; absent: as many as it has room for. */
   readonly mostPerMachine?: number
@@ -27,6 +29,8 @@ export type MachineType = {
   readonly name: string
   readonly cpuMilli: number
   readonly memoryMib: number
+  /** Absent: more than anybody asks for. */
+  readonly diskMib?: number
   /** Devices, each of 1000 milli. */
   readonly gpus: number
   readonly priceUsdPerHour: number
@@ -47,13 +51,14 @@ export type Packing = {
 
 /** Replicas of the shape that one machine may carry when it carries nothing else. */
 export function mostAlone(shape: Shape, machine: MachineType): number {
-  const { cpuMilli, memoryMib, gpuMilli, mostPerMachine = Infinity, takes } = shape
+  const { cpuMilli, memoryMib, gpuMilli, diskMib = 0, mostPerMachine = Infinity, takes } = shape
   if (takes !== undefined && !takes.has(machine.name)) return 0
   return Math.min(
     mostPerMachine,
     cpuMilli === 0 ? Infinity : Math.floor(machine.cpuMilli / cpuMilli),
     memoryMib === 0 ? Infinity : Math.floor(machine.memoryMib / memoryMib),
     gpuMilli === 0 ? Infinity : devicesFor(machine.gpus, gpuMilli),
+    diskMib === 0 ? Infinity : Math.floor((machine.diskMib ?? Infinity) / diskMib),
     shape.count,
   )
 }
@@ -72,7 +77,7 @@ export function undominated({ shapes, machines }: PackingProblem): readonly Mach
   const sorts = [...new Set(shapes.map((own) => own.takes))]
   const rated = machines.map((own): Rated => {
     const open = sorts.map((takes) => (takes?.has(own.name) === false ? 0 : 1))
-    return { own, gives: [own.cpuMilli, own.memoryMib, own.gpus, ...open] }
+    return { own, gives: [own.cpuMilli, own.memoryMib, own.gpus, diskOf(own), ...open] }
   })
   const kept: Rated[] = []
   // In this order whoever beats another one, or is alike and first, comes before it.
@@ -88,6 +93,7 @@ type Rated = { readonly own: MachineType; readonly gives: readonly number[] }
 
 const priceOf = ({ own }: Rated): number => own.priceUsdPerHour
 const sumOf = ({ gives }: Rated): number => gives.reduce((sum, one) => sum + one, 0)
+const diskOf = ({ diskMib = 0 }: MachineType): number => diskMib
 
 function givesAsMuch(a: Rated, b: Rated): boolean {
   for (let k = 0; k < a.gives.length; k += 1) {

@@ -44,6 +44,7 @@ export type Slot = {
   boughtFor: NonNullable<Node['claim']['boughtFor']>
   freeCpuMilli: number
   freeMemoryMib: number
+  freeDiskMib: number
   freeDevices: readonly number[]
   /** What those who are told to stop there hold of the devices. */
   readonly stopping: readonly GpuShare[]
@@ -117,6 +118,7 @@ function countedFor(demands: readonly Demand[], { workloads }: Snapshot): readon
 type Load = {
   readonly cpuMilli: number
   readonly memoryMib: number
+  readonly diskMib: number
   readonly shares: readonly GpuShare[]
   readonly stopping: readonly GpuShare[]
   readonly replicas: number
@@ -126,7 +128,7 @@ type Load = {
 }
 
 const loadOf = remembered(({ replicas, templates }: Assignment): Load => {
-  let [cpuMilli, memoryMib] = [0, 0]
+  let [cpuMilli, memoryMib, diskMib] = [0, 0, 0]
   const bytes = new Map<string, number>()
   for (const bound of replicas) {
     const key = templateKey(bound)
@@ -135,10 +137,11 @@ const loadOf = remembered(({ replicas, templates }: Assignment): Load => {
     const { need, templateBytes } = weightOf(template)
     cpuMilli += need.cpuMilli
     memoryMib += need.memoryMib
+    diskMib += need.diskMib
     bytes.set(key, templateBytes)
   }
   return {
-    ...{ cpuMilli, memoryMib, shares: replicas.flatMap((own) => own.gpus) },
+    ...{ cpuMilli, memoryMib, diskMib, shares: replicas.flatMap((own) => own.gpus) },
     stopping: replicas.flatMap((own) => (own.order === 'stop' ? own.gpus : [])),
     ...{ replicas: replicas.length, templates: new Set(bytes.keys()) },
     templateBytes: [...bytes.values()].reduce((sum, own) => sum + own, 0),
@@ -146,7 +149,7 @@ const loadOf = remembered(({ replicas, templates }: Assignment): Load => {
 })
 
 const NOTHING: Load = {
-  ...{ cpuMilli: 0, memoryMib: 0, shares: [], stopping: [] },
+  ...{ cpuMilli: 0, memoryMib: 0, diskMib: 0, shares: [], stopping: [] },
   ...{ replicas: 0, templates: new Set<string>(), templateBytes: 0 },
 }
 
@@ -209,6 +212,7 @@ function slotOf(
     boughtFor: load.replicas === 0 ? (claim.boughtFor ?? []) : [],
     freeCpuMilli: room.cpuMilli - load.cpuMilli,
     freeMemoryMib: room.memoryMib - load.memoryMib,
+    freeDiskMib: room.diskMib - load.diskMib,
     freeDevices: withoutShares(Array<number>(gpuCount).fill(1000), load.shares),
     stopping: load.stopping,
     replicas: load.replicas,
@@ -230,6 +234,7 @@ export function put(board: Board, slot: Slot, demand: Demand): readonly GpuShare
   const shares = takeDevices(slot.freeDevices, need.gpuMilli) ?? []
   slot.freeCpuMilli -= need.cpuMilli
   slot.freeMemoryMib -= need.memoryMib
+  slot.freeDiskMib -= need.diskMib
   slot.freeDevices = withoutShares(slot.freeDevices, shares)
   slot.replicas += 1
   carry(slot, demandKey(demand), demand.templateBytes)
@@ -245,6 +250,7 @@ export function putAll(board: Board, slot: Slot, contents: readonly Filling[]): 
     slot.freeDevices = afterTaking(slot.freeDevices, { needMilli: need.gpuMilli, count })
     slot.freeCpuMilli -= count * need.cpuMilli
     slot.freeMemoryMib -= count * need.memoryMib
+    slot.freeDiskMib -= count * need.diskMib
     slot.replicas += count
     if (!templates.has(want.key)) slot.templateBytes += templateBytes
     templates.add(want.key)
@@ -262,6 +268,7 @@ type Filling = {
 export function lift(board: Board, slot: Slot, { demand, shares }: Placed): void {
   slot.freeCpuMilli += demand.need.cpuMilli
   slot.freeMemoryMib += demand.need.memoryMib
+  slot.freeDiskMib += demand.need.diskMib
   const back = shares.map(({ index, milli }) => ({ index, milli: -milli }))
   slot.freeDevices = withoutShares(slot.freeDevices, back)
   slot.replicas -= 1

@@ -32,6 +32,7 @@ export type Bin = {
   readonly capacityType: 'spot' | 'on-demand'
   readonly cpuMilli: number
   readonly memoryMib: number
+  readonly diskMib: number
   readonly devices: readonly number[]
   /** How many replicas it may still take. */
   readonly replicas: number
@@ -49,7 +50,7 @@ export function fill(board: Board, bin: Bin, asked: readonly Asked[]): readonly 
   const contents: Content[] = []
   const usedRules = new Set<string>()
   const spread = new Map<string, number>()
-  let { cpuMilli, memoryMib, devices, replicas, templateRoomBytes } = bin
+  let { cpuMilli, memoryMib, diskMib, devices, replicas, templateRoomBytes } = bin
   for (const { want, most } of asked) {
     const { need } = want.demand
     if (want.left === 0 || need.cpuMilli > cpuMilli || need.memoryMib > memoryMib) continue
@@ -61,6 +62,7 @@ export function fill(board: Board, bin: Bin, asked: readonly Asked[]): readonly 
       want.left,
       need.cpuMilli === 0 ? Infinity : Math.floor(cpuMilli / need.cpuMilli),
       need.memoryMib === 0 ? Infinity : Math.floor(memoryMib / need.memoryMib),
+      need.diskMib === 0 ? Infinity : Math.floor(diskMib / need.diskMib),
       deviceFit(devices, need.gpuMilli),
       roomByRules(board, bin, want) - alreadySpread(want, spread),
       replicas,
@@ -69,6 +71,7 @@ export function fill(board: Board, bin: Bin, asked: readonly Asked[]): readonly 
     contents.push({ want, count })
     cpuMilli -= count * need.cpuMilli
     memoryMib -= count * need.memoryMib
+    diskMib -= count * need.diskMib
     devices = afterTaking(devices, { needMilli: need.gpuMilli, count })
     replicas -= count
     if (isNew) templateRoomBytes -= want.demand.templateBytes

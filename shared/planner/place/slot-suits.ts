@@ -17,6 +17,7 @@ export function slotSuits(slot: Slot, { demand, shunsGpus }: Suitor): boolean {
   return (
     need.cpuMilli <= slot.freeCpuMilli &&
     need.memoryMib <= slot.freeMemoryMib &&
+    need.diskMib <= slot.freeDiskMib &&
     deviceFit(slot.freeDevices, need.gpuMilli) > 0 &&
     slot.runtimes.includes(demand.target.template.image === undefined ? 'process' : 'docker') &&
     slot.replicas < LIMITS.replicasPerNodeMax &&
@@ -34,6 +35,6 @@ export function slotSuits(slot: Slot, { demand, shunsGpus }: Suitor): boolean {
 
 /** True when every type the slot may turn out to be is of a sort that the demand takes. */
 function isRightSort(slot: Slot, demand: Demand): boolean {
-  const sortOnly = { ...demand, need: { ...demand.need, cpuMilli: 0, memoryMib: 0 } }
+  const sortOnly = { ...demand, need: { ...demand.need, cpuMilli: 0, memoryMib: 0, diskMib: 0 } }
   return slot.types.every((type) => typeSuits(type, sortOnly))
 }

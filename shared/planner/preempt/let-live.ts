@@ -67,6 +67,7 @@ function spares(scene: Scene, clearing: Clearing, victim: Victim): boolean {
 const isOverfull = (slot: Slot): boolean =>
   slot.freeCpuMilli < 0 ||
   slot.freeMemoryMib < 0 ||
+  slot.freeDiskMib < 0 ||
   slot.freeDevices.some((free) => free < 0) ||
   slot.replicas > LIMITS.replicasPerNodeMax
 

@@ -277,6 +277,7 @@ function changed(slot: Slot, { need, replica }: Taken, by: 1 | -1): Slot {
     ...slot,
     freeCpuMilli: slot.freeCpuMilli - by * need.cpuMilli,
     freeMemoryMib: slot.freeMemoryMib - by * need.memoryMib,
+    freeDiskMib: slot.freeDiskMib - by * need.diskMib,
     freeDevices: withoutShares(slot.freeDevices, shares),
     replicas: slot.replicas + by,
   }

@@ -149,13 +149,15 @@ function sliceFor(sorted: readonly Offer[], contents: readonly Content[]): reado
 }
 
 function holds(offer: Offer, contents: readonly Content[]): boolean {
-  let { cpuMilli, memoryMib } = offer.type.allocatable
+  let { cpuMilli, memoryMib, diskMib } = offer.type.allocatable
   let devices: readonly number[] = Array<number>(offer.type.gpuCount).fill(1000)
   for (const { want, count } of contents) {
     const { need } = want.demand
     cpuMilli -= count * need.cpuMilli
     memoryMib -= count * need.memoryMib
-    if (cpuMilli < 0 || memoryMib < 0 || deviceFit(devices, need.gpuMilli) < count) return false
+    diskMib -= count * need.diskMib
+    if (Math.min(cpuMilli, memoryMib, diskMib) < 0) return false
+    if (deviceFit(devices, need.gpuMilli) < count) return false
     devices = afterTaking(devices, { needMilli: need.gpuMilli, count })
   }
   return true
@@ -204,6 +206,7 @@ export function slotOfClaim({ node, candidates }: ClaimDraft): Slot {
     boughtFor: [],
     freeCpuMilli: node.claim.least.cpuMilli,
     freeMemoryMib: node.claim.least.memoryMib,
+    freeDiskMib: node.claim.least.diskMib,
     ...{ freeDevices: devices, stopping: [] },
     replicas: 0,
     templates: NO_TEMPLATES,

@@ -101,13 +101,14 @@ export function machineOf(instance: DealtInstance, context: MachineContext): Mac
   const { claim, snapshot, nowMs } = context
   const type = typesByName(snapshot.catalog).get(instance.instanceType)
   const gpuModel = type?.gpuModel ?? claim.claim.gpuModel
+  const { least } = claim.claim
   return {
     instanceId: instance.instanceId,
     arn: instance.arn,
     instanceType: instance.instanceType,
     zone: instance.zone,
-    allocatable: type?.allocatable ?? claim.claim.least,
-    gpuCount: type?.gpuCount ?? Math.floor(claim.claim.least.gpuMilli / 1000),
+    allocatable: { ...(type?.allocatable ?? least), diskMib: least.diskMib },
+    gpuCount: type?.gpuCount ?? Math.floor(least.gpuMilli / 1000),
     ...(gpuModel === undefined ? {} : { gpuModel }),
     priceUsdPerHour:
       priceOf(snapshot, { ...instance, capacityType: claim.capacityType, pool: claim.pool }) ??

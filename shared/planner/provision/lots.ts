@@ -47,8 +47,8 @@ export function lotsOf({ board, offersFor }: LotContext, wants: readonly Want[])
     const { need, target, spotPoolCap } = want.demand
     const apart = rulesBy(target.workload, 'node').find(({ kind }) => kind === 'antiAffinity')?.key
     const capped = spotPoolCap === Infinity ? undefined : want
-    const { cpuMilli, memoryMib, gpuMilli } = need
-    const of = [number, zone, cpuMilli, memoryMib, gpuMilli, apart, capped?.key]
+    const { cpuMilli, memoryMib, gpuMilli, diskMib } = need
+    const of = [number, zone, cpuMilli, memoryMib, gpuMilli, diskMib, apart, capped?.key]
     const key = of.join(' ')
     const lot = lots.get(key) ?? { need, offers, zone, apart, capped, members: [] }
     lot.members.push({ want, left: count })

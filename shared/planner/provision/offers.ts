@@ -14,6 +14,7 @@ import type { Reason } from '../../model/status.ts'
 import type { PoolSpec } from '../../model/pool.ts'
 import type { WorkloadSpec } from '../../model/workload.ts'
 import { poolsFor, untolerated, type Demand } from '../demand.ts'
+import { allocatableDiskMib } from '../../catalog/allocatable.ts'
 import { deviceFit } from '../place/devices.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { poolsWithoutContainers } from './pool-runtimes.ts'
@@ -57,6 +58,14 @@ export function poolTakes(pool: PoolSpec, type: InstanceType): boolean {
   )
 }
 
+/** The type as the pool's machines are: with the disk that it buys them. */
+export function typeIn({ spec }: Pick<PoolItem, 'spec'>, type: InstanceType): InstanceType {
+  const { rootVolumeGiB } = spec.launch
+  if (rootVolumeGiB === undefined) return type
+  const diskMib = allocatableDiskMib(rootVolumeGiB)
+  return { ...type, allocatable: { ...type.allocatable, diskMib } }
+}
+
 /** Every offer of every pool, shortages left out. */
 export function offersOf(snapshot: Snapshot): readonly Offer[] {
   const { catalog, offerings, pools, shortages, nowMs } = snapshot
@@ -80,7 +89,7 @@ export function offersOf(snapshot: Snapshot): readonly Offer[] {
 const offersOfPool = remembered((catalog: readonly InstanceType[]) =>
   rememberedPair((pool: PoolItem, offerings: readonly Offering[]): readonly Offer[] => {
     const { spec } = pool
-    const taken = typesByName(takenTypes(catalog)(pool))
+    const taken = typesByName(takenTypes(catalog)(pool).map((type) => typeIn(pool, type)))
     const book = { pools: [pool], offerings }
     return offerings.flatMap((offering): Offer[] => {
       const { instanceType, zone, capacityType } = offering
@@ -146,6 +155,7 @@ function holdsOne(type: InstanceType, { need }: Asks): boolean {
   return (
     need.cpuMilli <= type.allocatable.cpuMilli &&
     need.memoryMib <= type.allocatable.memoryMib &&
+    need.diskMib <= type.allocatable.diskMib &&
     deviceFit(Array<number>(type.gpuCount).fill(1000), need.gpuMilli) > 0
   )
 }
@@ -177,7 +187,7 @@ const takenTypes = remembered((catalog: readonly InstanceType[]) =>
 
 function whyNotPool(demand: Asks, pool: PoolItem, snapshot: Snapshot): Reason {
   const { spec } = demand.target.workload
-  const types = takenTypes(snapshot.catalog)(pool)
+  const types = takenTypes(snapshot.catalog)(pool).map((type) => typeIn(pool, type))
   if (types.length === 0) {
     return { code: 'NoTypes', text: `pool ${pool.name} allows no known instance type` }
   }
@@ -226,6 +236,7 @@ function whyTooLarge(
   const gpus = largest((type) => type.gpuCount)
   const cpuMilli = largest((type) => type.allocatable.cpuMilli)
   const memoryMib = largest((type) => type.allocatable.memoryMib)
+  const diskMib = largest((type) => type.allocatable.diskMib)
   const what = (needs: string, has: string): Reason => ({
     code: 'TooLarge',
     text: `needs ${needs}; the largest type in pool ${pool.name} has ${has}`,
@@ -240,5 +251,7 @@ function whyTooLarge(
   if (need.memoryMib > memoryMib) {
     return what(`${String(need.memoryMib)} MiB`, `${String(memoryMib)} MiB allocatable`)
   }
-  return undefined
+  return need.diskMib > diskMib
+    ? what(`${String(need.diskMib)} MiB of disk`, `${String(diskMib)} MiB allocatable`)
+    : undefined
 }

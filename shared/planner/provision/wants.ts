@@ -132,6 +132,7 @@ function forWholeGroup(offers: readonly Offer[], demand: Demand): readonly Offer
     ({ type }) =>
       count * need.cpuMilli <= type.allocatable.cpuMilli &&
       count * need.memoryMib <= type.allocatable.memoryMib &&
+      count * need.diskMib <= type.allocatable.diskMib &&
       deviceFit(Array<number>(type.gpuCount).fill(1000), need.gpuMilli) >= count,
   )
   return whole.length > 0 ? whole : offers

@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-ec2'
 import { mockClient } from 'aws-sdk-client-mock'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { must } from '#shared/base/assert.ts'
 import { makeEc2Fleet } from '#shared/cloud/aws/ec2-fleet.ts'
 import { createFleetInput } from '#shared/cloud/aws/ec2-launch.ts'
 import { aRequest, overridesOf } from '../world-kit.ts'
@@ -43,6 +44,24 @@ describe('with a mocked client', () => {
     expect(JSON.stringify(createFleetInput(stored))).toBe(first)
     const reordered = { ...stored, tags: Object.fromEntries(Object.entries(stored.tags).reverse()) }
     expect(JSON.stringify(createFleetInput(reordered))).toBe(first)
+  })
+
+  it('gives each machine the root volume that its pool asks for', () => {
+    const [own] = overridesOf(['m7a.large'])
+    const overrides = [{ ...must(own, 'an override'), rootVolumeGib: 200 }]
+    expect(
+      createFleetInput(aRequest({ overrides })).LaunchTemplateConfigs?.[0]?.Overrides?.[0],
+    ).toMatchObject({
+      BlockDeviceMappings: [
+        {
+          DeviceName: '/dev/xvda',
+          Ebs: {
+            ...{ VolumeSize: 200, VolumeType: 'gp3' },
+            ...{ Encrypted: true, DeleteOnTermination: true },
+          },
+        },
+      ],
+    })
   })
 
   it('says everything EC2 must know', () => {

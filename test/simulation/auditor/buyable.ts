@@ -101,6 +101,7 @@ function machinesFor(count: number, type: InstanceType, spec: WorkloadSpec): num
   const each = Math.min(
     room.cpuMilli / need.cpuMilli,
     room.memoryMib / need.memoryMib,
+    need.diskMib === 0 ? Infinity : room.diskMib / need.diskMib,
     // A part of a device is counted as a whole one: parts need not fit together.
     need.gpuMilli === 0 ? Infinity : type.gpuCount / Math.ceil(need.gpuMilli / 1000),
   )

@@ -122,6 +122,7 @@ function piecesOn(
     const fits = [
       fitting(room.cpuMilli - used.cpuMilli, need.cpuMilli),
       fitting(room.memoryMib - used.memoryMib, need.memoryMib),
+      fitting(room.diskMib - used.diskMib, need.diskMib),
       fitting(room.gpuMilli - 1000 * busy.size, need.gpuMilli),
     ]
     return sum + Math.max(0, Math.min(...fits))

@@ -12,14 +12,16 @@ export type Amount = {
   readonly cpuMilli: number
   readonly memoryMib: number
   readonly gpuMilli: number
+  readonly diskMib: number
 }
 
-export const ZERO: Amount = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0 }
+export const ZERO: Amount = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, diskMib: 0 }
 
 export const plus = (a: Amount, b: Amount): Amount => ({
   cpuMilli: a.cpuMilli + b.cpuMilli,
   memoryMib: a.memoryMib + b.memoryMib,
   gpuMilli: a.gpuMilli + b.gpuMilli,
+  diskMib: a.diskMib + b.diskMib,
 })
 
 /** The dimension in which `used` is more than `had`, in words. */
@@ -27,21 +29,26 @@ export function excess(used: Amount, had: Amount): string | undefined {
   if (used.cpuMilli > had.cpuMilli) return `cpu ${over(used.cpuMilli, had.cpuMilli)} milli`
   if (used.memoryMib > had.memoryMib) return `memory ${over(used.memoryMib, had.memoryMib)} MiB`
   if (used.gpuMilli > had.gpuMilli) return `gpu ${over(used.gpuMilli, had.gpuMilli)} milli`
+  if (used.diskMib > had.diskMib) return `disk ${over(used.diskMib, had.diskMib)} MiB`
   return undefined
 }
 
 const over = (used: number, had: number): string => `${String(used)} of ${String(had)}`
 
-const needs = new WeakMap<Pick<Template, 'resources'>, Amount>()
+type Asks = Pick<Template, 'resources' | 'data'>
 
-export function needOf(template: Pick<Template, 'resources'>): Amount {
+const needs = new WeakMap<Asks, Amount>()
+
+export function needOf(template: Asks): Amount {
   const known = needs.get(template)
   if (known !== undefined) return known
-  const { cpu, memory, gpu } = template.resources
+  const { cpu, memory, gpu, disk = '0' } = template.resources
   const need = {
     cpuMilli: parseMilli(cpu) ?? 0,
     memoryMib: parseMib(memory) ?? 0,
     gpuMilli: parseMilli(gpu) ?? 0,
+    // Two versions of data must fit beside each other.
+    diskMib: (parseMib(disk) ?? 0) * (template.data === undefined ? 1 : 2),
   }
   needs.set(template, need)
   return need
@@ -51,7 +58,8 @@ export function needOf(template: Pick<Template, 'resources'>): Amount {
 export function roomOf(machine: NonNullable<Node['machine']>): Amount {
   const type = typeByName.get(machine.instanceType)
   const { cpuMilli, memoryMib } = type?.allocatable ?? machine.allocatable
-  return { cpuMilli, memoryMib, gpuMilli: (type?.gpuCount ?? machine.gpuCount) * 1000 }
+  const gpuMilli = (type?.gpuCount ?? machine.gpuCount) * 1000
+  return { cpuMilli, memoryMib, gpuMilli, diskMib: machine.allocatable.diskMib }
 }
 
 /** The whole machine, as limits count it; undefined for a type that the catalogue lacks. */
@@ -62,6 +70,7 @@ export function shapeOfType(instanceType: string): Amount | undefined {
     cpuMilli: type.vcpu * 1000,
     memoryMib: type.memoryMib,
     gpuMilli: type.gpuCount * 1000,
+    diskMib: 0,
   }
 }
 
@@ -71,6 +80,7 @@ export const NO_LIMITS: Limits = {
   cpuMilli: Infinity,
   memoryMib: Infinity,
   gpuMilli: Infinity,
+  diskMib: Infinity,
   usdPerHour: Infinity,
 }
 
@@ -80,6 +90,7 @@ export function limitsOf({ spec: { limits } }: PoolItem): Limits {
     cpuMilli: limits.cpu === undefined ? Infinity : (parseMilli(limits.cpu) ?? 0),
     memoryMib: limits.memory === undefined ? Infinity : (parseMib(limits.memory) ?? 0),
     gpuMilli: limits.gpu === undefined ? Infinity : (parseMilli(limits.gpu) ?? 0),
+    diskMib: Infinity,
     usdPerHour: limits.costPerHour ?? Infinity,
   }
 }
@@ -89,6 +100,7 @@ export const looser = (a: Limits, b: Limits): Limits => ({
   cpuMilli: Math.max(a.cpuMilli, b.cpuMilli),
   memoryMib: Math.max(a.memoryMib, b.memoryMib),
   gpuMilli: Math.max(a.gpuMilli, b.gpuMilli),
+  diskMib: Math.max(a.diskMib, b.diskMib),
   usdPerHour: Math.max(a.usdPerHour, b.usdPerHour),
 })
 
@@ -98,7 +110,7 @@ export function chargeOf({ machine, claim }: Node): Limits {
   const { cpuMilli, memoryMib, gpuMilli } = whole ?? claim.largest
   // A price that rose after the claim was made is no breach.
   const usdPerHour = Math.min(machine?.priceUsdPerHour ?? Infinity, claim.dearestUsdPerHour)
-  return { cpuMilli, memoryMib, gpuMilli, usdPerHour }
+  return { cpuMilli, memoryMib, gpuMilli, diskMib: 0, usdPerHour }
 }
 
 type Sharing = {

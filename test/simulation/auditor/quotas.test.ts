@@ -11,7 +11,7 @@ describe('quotas as the auditor sums them up', () => {
     const teams = [team('red', { cpu: '6' }, 1), team('blue', { cpu: '3', memory: '4Gi' }, 2)]
     const of = (policy: 'weighted-fair-share' | 'guaranteed-with-borrowing', name: string) =>
       quotasOf({ teams, policy }, []).guaranteeOf(name)
-    const parts = { cpuMilli: 3000, memoryMib: 1365, gpuMilli: Infinity }
+    const parts = { cpuMilli: 3000, memoryMib: 1365, gpuMilli: Infinity, diskMib: Infinity }
     expect(of('weighted-fair-share', 'red')).toEqual(parts)
     expect(of('weighted-fair-share', 'blue').cpuMilli).toBe(6000)
     expect(of('guaranteed-with-borrowing', 'red').memoryMib).toBe(Infinity)
@@ -36,7 +36,10 @@ describe('quotas as the auditor sums them up', () => {
   })
 })
 
-const milli = (cpuMilli: number): Amount => ({ cpuMilli, memoryMib: 256, gpuMilli: 0 })
+const milli = (cpuMilli: number): Amount => ({
+  ...{ cpuMilli, memoryMib: 256 },
+  ...{ gpuMilli: 0, diskMib: 0 },
+})
 
 function team(name: string, quota: object, weight: number) {
   return {

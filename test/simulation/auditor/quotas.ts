@@ -72,9 +72,10 @@ export const larger = (a: Amount, b: Amount): Amount => ({
   cpuMilli: Math.max(a.cpuMilli, b.cpuMilli),
   memoryMib: Math.max(a.memoryMib, b.memoryMib),
   gpuMilli: Math.max(a.gpuMilli, b.gpuMilli),
+  diskMib: Math.max(a.diskMib, b.diskMib),
 })
 
-/** True when the amount is above the other in some dimension. */
+/** True when the amount is above the other in some dimension that quotas count. */
 export function isBeyond(amount: Amount, most: Amount): boolean {
   return (
     amount.cpuMilli > most.cpuMilli ||
@@ -83,11 +84,13 @@ export function isBeyond(amount: Amount, most: Amount): boolean {
   )
 }
 
-export function times({ cpuMilli, memoryMib, gpuMilli }: Amount, count: number): Amount {
+export function times(amount: Amount, count: number): Amount {
+  const { cpuMilli, memoryMib, gpuMilli, diskMib } = amount
   return {
     cpuMilli: cpuMilli * count,
     memoryMib: memoryMib * count,
     gpuMilli: gpuMilli * count,
+    diskMib: diskMib * count,
   }
 }
 
@@ -107,7 +110,8 @@ function partsOf(teams: readonly TeamItem[]): ReadonlyMap<string, Amount> {
   return new Map(
     teams.map(({ name, spec: { weight } }) => {
       const [cpuMilli, memoryMib] = [partOf('cpuMilli', weight), partOf('memoryMib', weight)]
-      return [name, { cpuMilli, memoryMib, gpuMilli: partOf('gpuMilli', weight) }]
+      const gpuMilli = partOf('gpuMilli', weight)
+      return [name, { cpuMilli, memoryMib, gpuMilli, diskMib: Infinity }]
     }),
   )
 }
@@ -117,11 +121,13 @@ function quotaOf({ spec: { quota } }: TeamItem): Amount {
     cpuMilli: quota.cpu === undefined ? Infinity : (parseMilli(quota.cpu) ?? 0),
     memoryMib: quota.memory === undefined ? Infinity : (parseMib(quota.memory) ?? 0),
     gpuMilli: quota.gpu === undefined ? Infinity : (parseMilli(quota.gpu) ?? 0),
+    diskMib: Infinity,
   }
 }
 
 function nothingWhereCounted(quotas: readonly Amount[]): Amount {
   const of = (key: keyof Amount): number =>
     quotas.some((own) => own[key] !== Infinity) ? 0 : Infinity
-  return { cpuMilli: of('cpuMilli'), memoryMib: of('memoryMib'), gpuMilli: of('gpuMilli') }
+  const [cpuMilli, memoryMib] = [of('cpuMilli'), of('memoryMib')]
+  return { cpuMilli, memoryMib, gpuMilli: of('gpuMilli'), diskMib: Infinity }
 }

@@ -67,6 +67,7 @@ export function holdsOne(type: InstanceType, spec: WorkloadSpec): boolean {
   return (
     need.cpuMilli <= type.allocatable.cpuMilli &&
     need.memoryMib <= type.allocatable.memoryMib &&
+    need.diskMib <= type.allocatable.diskMib &&
     need.gpuMilli <= type.gpuCount * 1000
   )
 }
