@@ -152,6 +152,10 @@ export const LIMITS = {
   describePagesMax: 100,
   /** One page or batch, the SDK's retries included; several must fit a pass. */
   ec2CallTimeoutMs: 8_000,
+  /** ELB names no maximum and now and then refuses more, as Kubernetes found out. */
+  targetsPerCall: 100,
+  /** One call, the SDK's retries included: a pass asks several groups, and may do without. */
+  balancerCallTimeoutMs: 4_000,
   /** EC2's and the price list's own maximum for a page of types and of products. */
   typesPageItems: 100,
   /** On-demand prices change a few times a year; one run of `market` asks twice. */
