@@ -11,7 +11,7 @@ import type { KnownDifference } from '../conformance/known-differences.ts'
 
 type Place =
   | { readonly engine: 'dynamodb-local'; readonly suite: 'store' }
-  | { readonly engine: 'moto'; readonly suite: 'store' | 'queue' | 'fleet' }
+  | { readonly engine: 'moto'; readonly suite: 'store' | 'queue' | 'fleet' | 'balancer' }
 
 export type EngineName = Place['engine']
 
@@ -117,6 +117,33 @@ export const DIFFERENCES: readonly Difference[] = [
     shows: "to match object { outcome: 'unknown' }",
     aws: 'IdempotentParameterMismatch',
     source: 'moto/ec2/models/fleets.py; EC2 developer guide, ensuring idempotency',
+  },
+  {
+    engine: 'moto',
+    suite: 'balancer',
+    test: 'does not call healthy what it has not yet checked',
+    does: 'checks nothing, and calls healthy whatever is registered',
+    shows: "expected [ 'healthy' ] to deeply equal [ 'initial' ]",
+    aws: 'initial, until the first checks are through',
+    source: 'moto/elbv2/models.py, health_for; ELB API reference, TargetHealth',
+  },
+  {
+    engine: 'moto',
+    suite: 'balancer',
+    test: 'no longer calls healthy what does not answer any more',
+    does: 'checks nothing, and calls healthy whatever is registered',
+    shows: "expected 'healthy' to be 'unhealthy'",
+    aws: 'unhealthy, after as many failed checks as the group says',
+    source: 'moto/elbv2/models.py, health_for; ELB API reference, TargetHealth',
+  },
+  {
+    engine: 'moto',
+    suite: 'balancer',
+    test: 'takes two ports of one instance for two targets',
+    does: 'knows a target by its instance alone, so that a second port replaces the first',
+    shows: 'to deeply equal [ ',
+    aws: 'registers an instance several times, with different ports',
+    source: 'moto/elbv2/models.py, register; ELB API reference, RegisterTargets',
   },
 ]
 

@@ -62,11 +62,11 @@ describe('with a mocked client', () => {
   ])('tells %s (%i) as %s, whichever call it befalls', async (name, status, code) => {
     elb.rejects(serviceError(name, status))
     for (const call of [
-      balancer.health(ARN),
-      balancer.register(ARN, targetsOf(1)),
-      balancer.deregister(ARN, targetsOf(1)),
+      () => balancer.health(ARN),
+      () => balancer.register(ARN, targetsOf(1)),
+      () => balancer.deregister(ARN, targetsOf(1)),
     ]) {
-      const failure = await failureOf(call)
+      const failure = await failureOf(call())
       expect(failure.code).toBe(code)
       expect(failure.seen).toBe(ARN)
       expect(failure.message).toContain(name)
