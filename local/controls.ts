@@ -14,12 +14,15 @@ import { capacityTypeSchema } from '#shared/model/machine.ts'
 import { faultsOf } from '#shared/protocol/faults.ts'
 import type { LocalEc2, LocalInstance } from './ec2/local-ec2.ts'
 import { hardwareSchema, type Hardware, type HardwareFault } from './hardware.ts'
+import { addServiceRoutes } from './services.ts'
+import type { LocalBalancer } from './balancer/local-balancer.ts'
 import { deliverSchema, type Weather } from './weather.ts'
 
 export type ControlPorts = {
   readonly ec2: LocalEc2
   readonly weather: Weather
   readonly hardware: Hardware
+  readonly balancer: LocalBalancer
   /** Has the kernels of machines that run complain of it. */
   readonly complain: (fault: HardwareFault) => void
 }
@@ -79,6 +82,7 @@ export function makeControls(ports: ControlPorts): Hono {
       return Response.json(faultsAnswer(ports))
     },
   })
+  addServiceRoutes(app, ports.balancer)
   app.notFound((context) => notFound(`path ${context.req.path.slice(0, 200).toWellFormed()}`))
   return app
 }

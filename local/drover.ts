@@ -13,6 +13,7 @@ import type { Store } from '#shared/store/store.ts'
 import { keys } from '#shared/store/keys.ts'
 import { tickBody } from '#shared/protocol/wake-message.ts'
 import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
+import { makeLocalBalancer, type LocalBalancer } from './balancer/local-balancer.ts'
 import { makeControls } from './controls.ts'
 import type { LocalEc2 } from './ec2/local-ec2.ts'
 import { readMarketFile } from './ec2/market-file.ts'
@@ -129,8 +130,10 @@ async function startAll(
   })
   undo('machines', () => endMachines(ec2))
   undo('rules', () => rules.stop())
+  const balancer = makeLocalBalancer({ hostOf: (instanceId) => hostOf(ec2, instanceId) })
+  undo('balancer', () => balancer.close())
   const functions = bindFunctions({
-    ...{ pace, table, queues, log },
+    ...{ pace, table, queues, balancer, log },
     cluster: state.cluster,
     zones: ec2.world.options.zones,
     ec2Url: ec2.url,
@@ -138,7 +141,7 @@ async function startAll(
   })
   ways.interruption = functions.interruption
   await join({ state, pace, table, queues, ec2, functions, weather, log }, undo)
-  openDoor(door, { ec2, weather, hardware, functions, stateDirectory: state.path })
+  openDoor(door, { ec2, weather, hardware, balancer, functions, stateDirectory: state.path })
   undo('requests', () => {
     door.shut()
   })
@@ -150,6 +153,10 @@ async function startAll(
     ec2,
   }
 }
+
+/** Every machine of the herd is processes on this one; its ports are theirs. */
+const hostOf = ({ world }: LocalEc2, instanceId: string): string | undefined =>
+  world.instance(instanceId)?.up === true ? '127.0.0.1' : undefined
 
 const isInMemory = ({ inMemory = false }: DroverOptions): boolean => inMemory || !hasEngine()
 
@@ -259,6 +266,7 @@ type Behind = {
   readonly ec2: LocalEc2
   readonly weather: Weather
   readonly hardware: Hardware
+  readonly balancer: LocalBalancer
   readonly functions: LocalFunctions
   readonly stateDirectory: string
 }

@@ -17,6 +17,7 @@ import { makeRandomIds } from '#shared/cloud/aws/random-ids.ts'
 import { makeSqsQueue } from '#shared/cloud/aws/sqs-queue.ts'
 import { makeRetrySoon } from '#shared/cloud/aws/sqs-visibility.ts'
 import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
+import type { Balancer } from '#shared/cloud/balancer.ts'
 import type { Bus } from '#shared/cloud/bus.ts'
 import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
 import { makeMemoryMetrics } from '#shared/cloud/memory-metrics.ts'
@@ -47,6 +48,7 @@ export type FunctionsOptions = {
   readonly pace: Pace
   readonly table: Pick<LocalTable, 'store' | 'history'>
   readonly queues: LocalQueues
+  readonly balancer: Balancer
   readonly ec2Url: string
   readonly quotaPolicy: QuotaPolicyName
   readonly log: Logger
@@ -151,12 +153,12 @@ type Bound = {
 }
 
 function bindReconcile(
-  { table, queues, ec2Url, log: rootLog }: FunctionsOptions,
+  { table, queues, balancer, ec2Url, log: rootLog }: FunctionsOptions,
   { settings, queue, clock }: Bound,
 ): (event: SQSEvent) => Promise<void> {
   const log = rootLog.with({ function: 'reconcile' })
   const ports = {
-    ...{ store: table.store, history: table.history, queue, clock, log },
+    ...{ store: table.store, history: table.history, queue, balancer, clock, log },
     fleet: makeEc2Fleet({ region: REGION, endpoint: ec2Url, credentials: CREDENTIALS }),
     bus: makeLogBus(log),
     metrics: makeMemoryMetrics(),

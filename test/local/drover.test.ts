@@ -82,6 +82,11 @@ describe('the levers', () => {
     expect(over.body).toMatchObject({ deliver: { drop: 0 }, ec2: { throttle: 0 }, hardware: [] })
   })
 
+  it('tell of the services behind the load balancer', async () => {
+    expect(await ask('GET', '/local/services')).toEqual({ status: 200, body: { items: [] } })
+    expect(await ask('POST', '/local/services')).toMatchObject({ status: 405 })
+  })
+
   it('say what is wrong with a request', async () => {
     expect(
       await ask('POST', '/local/instances/i-1/interrupt', { noticeSeconds: -1 }),
