@@ -4,12 +4,14 @@
 import type { SQSEvent } from 'aws-lambda'
 import { requireJson, requireVariable, type Environment } from '#shared/base/environment.ts'
 import { makeLogger } from '#shared/base/log.ts'
+import { makeElbv2Balancer } from '#shared/cloud/aws/elbv2-balancer.ts'
 import { makeEventBridgeBus } from '#shared/cloud/aws/event-bridge-bus.ts'
 import { makeEc2Fleet } from '#shared/cloud/aws/ec2-fleet.ts'
 import { makeEmfMetrics } from '#shared/cloud/aws/emf-metrics.ts'
 import { makeSqsQueue } from '#shared/cloud/aws/sqs-queue.ts'
 import { makeRetrySoon } from '#shared/cloud/aws/sqs-visibility.ts'
 import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
+import type { Balancer } from '#shared/cloud/balancer.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
 import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { reconcile, type ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
@@ -46,7 +48,7 @@ function youngest({ Records: records }: SQSEvent): { sentAtMs?: number } {
 }
 
 export function bindPorts(environment: Environment): {
-  ports: ReconcilePorts
+  ports: ReconcilePorts & { readonly balancer: Balancer }
   settings: ReconcileSettings
   retrySoon: ReconcileHandlerPorts['retrySoon']
 } {
@@ -64,6 +66,7 @@ export function bindPorts(environment: Environment): {
       store: store(read('DROVER_TABLE')),
       history: store(read('DROVER_HISTORY_TABLE')),
       fleet: makeEc2Fleet({ region }),
+      balancer: makeElbv2Balancer({ region }),
       queue: makeSqsQueue({ wakeQueueUrl, delayQueueUrl, cluster, clock }),
       bus: makeEventBridgeBus({ busName: read('DROVER_BUS_NAME'), cluster, clock, log }),
       metrics: makeEmfMetrics({ clock, cluster }),

@@ -17,6 +17,7 @@ import { allow, DroverFunction } from './drover-function.ts'
 import type { Network } from './network.ts'
 import type { Nodes } from './nodes.ts'
 import { onItems, readAll, WRITE_ACTIONS, writeEvents } from './tables.ts'
+import { targetGroupStatements } from './target-groups.ts'
 
 /** The first size with a whole processor: planning is arithmetic. */
 const MEMORY_MIB = 1_769
@@ -51,6 +52,7 @@ export class Reconcile extends Construct {
         allow(['events:PutEvents'], [bus.eventBusArn]),
         ...launchStatements({ scope: this, network, nodes }),
         ...endStatements(this),
+        ...targetGroupStatements(this, settings.targetGroups),
       ],
     })
     // One group: up to ten wakes become one pass, and no second one runs beside it.

@@ -28,6 +28,18 @@ const zoneSubnets = z
   .transform((text) => Object.fromEntries(text.split(',').map((pair) => pair.split('='))))
   .pipe(z.record(z.string(), z.string()))
 
+const targetGroupArns = z
+  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+  .pipe(
+    z
+      .array(
+        z.string().regex(/^arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:targetgroup\/\S+$/, {
+          error: 'must be ARNs of target groups, with commas between them',
+        }),
+      )
+      .min(1),
+  )
+
 const settingsSchema = z
   .object({
     /** Names the stack, the group of the wakes and the metrics' dimension. */
@@ -40,6 +52,8 @@ const settingsSchema = z
     subnets: zoneSubnets.optional(),
     /** How teams' quotas are shared out. */
     quotaPolicy: quotaPolicySchema,
+    /** Those that workloads may stand behind; without it all of the account and region. */
+    targetGroups: targetGroupArns.optional(),
     /** Where alarms are sent, besides being shown in CloudWatch. */
     alarmTopicArn: z.string().startsWith('arn:').optional(),
     /** `false` leaves the code out, for tests that look at the template alone. */
@@ -54,7 +68,7 @@ export type Settings = z.infer<typeof settingsSchema>
 
 /** The settings as `contextOf` gives them; throws SettingsError naming every fault. */
 export function readSettings(contextOf: (name: string) => unknown): Settings {
-  const names = ['cluster', 'vpcId', 'subnets', 'quotaPolicy', 'alarmTopicArn', 'bundle']
+  const names = Object.keys(settingsSchema.shape)
   const seen = Object.fromEntries(names.map((name) => [name, contextOf(name)]))
   const parsed = settingsSchema.safeParse(seen)
   if (parsed.success) return parsed.data

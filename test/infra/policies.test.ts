@@ -13,6 +13,7 @@ const WITHOUT_RESOURCE = new Set([
   'ec2:DescribeInstances',
   'ec2:DescribeSpotPriceHistory',
   'ecr:GetAuthorizationToken',
+  'elasticloadbalancing:DescribeTargetHealth',
   'pricing:GetProducts',
 ])
 
@@ -178,9 +179,36 @@ describe('reconcile', () => {
     })
   })
 
-  test('is the only function that changes anything in EC2', () => {
+  test('registers and deregisters with target groups, and does nothing else to them', () => {
+    const [change, ...others] = allowing('elasticloadbalancing:RegisterTargets')
+    expect(others).toEqual([])
+    expect(allowing('elasticloadbalancing:DeregisterTargets')).toEqual([change])
+    expect(JSON.stringify(change?.Resource)).toMatch(/:targetgroup\/\*"\]\]\}$/)
+    const ofBalancers = reconcile.statements
+      .flatMap(actionsOf)
+      .filter((action) => action.startsWith('elasticloadbalancing:'))
+    expect(ofBalancers.sort()).toEqual([
+      'elasticloadbalancing:DeregisterTargets',
+      'elasticloadbalancing:DescribeTargetHealth',
+      'elasticloadbalancing:RegisterTargets',
+    ])
+  })
+
+  test('touches no target groups but those that were listed', () => {
+    const arn = (name: string): string =>
+      `arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/${name}/0123456789abcdef`
+    const restricted = synthesize({ targetGroups: `${arn('web')},${arn('api')}` })
+    const change = policyOf(restricted, 'ReconcileRole').statements.find((own) =>
+      actionsOf(own).includes('elasticloadbalancing:RegisterTargets'),
+    )
+    expect(change?.Resource).toEqual([arn('api'), arn('web')])
+  })
+
+  test('is the only function that changes anything in EC2 or a load balancer', () => {
     const changing = statements
-      .filter(([, statement]) => actionsOf(statement).some((own) => /^ec2:(?!Describe)/.test(own)))
+      .filter(([, statement]) =>
+        actionsOf(statement).some((own) => /^(ec2|elasticloadbalancing):(?!Describe)/.test(own)),
+      )
       .map(([id]) => id)
     expect(new Set(changing)).toEqual(new Set([reconcile.id]))
   })

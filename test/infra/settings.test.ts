@@ -18,6 +18,14 @@ describe('the stack’s settings', () => {
     ).toMatchObject({ subnets: { 'us-east-1a': 'subnet-1', 'us-east-1b': 'subnet-2' } })
   })
 
+  test('read target groups from the command line, and as a list from cdk.json', () => {
+    const [web, api] = ['web', 'api'].map(
+      (name) => `arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/${name}/0123`,
+    )
+    expect(read({ targetGroups: `${String(web)},${String(api)}` }).targetGroups).toEqual([web, api])
+    expect(read({ targetGroups: [web] }).targetGroups).toEqual([web])
+  })
+
   test('take the words of the command line', () => {
     expect(read({ bundle: 'false' }).bundle).toBe(false)
   })
@@ -28,6 +36,8 @@ describe('the stack’s settings', () => {
     [{ subnets: 'us-east-1a=subnet-1' }, 'vpcId'],
     [{ vpcId: 'vpc-1', subnets: 'us-east-1a' }, 'us-east-1a=subnet-1'],
     [{ alarmTopicArn: 'pager' }, 'alarmTopicArn'],
+    [{ targetGroups: 'web' }, 'ARNs of target groups'],
+    [{ targetGroups: [] }, 'targetGroups'],
   ])('refuse %j', (context, named) => {
     expect(() => read(context)).toThrow(SettingsError)
     expect(() => read(context)).toThrow(named)
