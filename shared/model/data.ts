@@ -33,8 +33,8 @@ export const dataSchema = z
   .meta({ id: 'Data' })
 export type Data = z.infer<typeof dataSchema>
 
-/** A path below the source: no way out of it, no empty part. */
-const PATH = /^(?!.*(^|\/)\.{0,2}(\/|$))[^\0\\]+$/
+/** A path below the source: no way out of it, no empty part, on one line. */
+const PATH = /^(?!.*(^|\/)\.{0,2}(\/|$))[^\p{Cc}\\]+$/su
 
 export const dataObjectSchema = z.object({
   path: z.string().max(1_024).regex(PATH, { error: 'must stay below the source' }),

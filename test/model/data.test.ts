@@ -50,12 +50,21 @@ describe('data', () => {
     expect(dataDigest([a, b])).not.toBe(dataDigest([a, object('dir/b', 3)]))
   })
 
-  it.each(['../x', 'a/../b', '/etc/passwd', 'a//b', '', '.', 'a/.', 'a\\b', 'a\0b'])(
-    'has no object at %j',
-    (path) => {
-      expect(dataObjectSchema.safeParse(object(path)).success).toBe(false)
-    },
-  )
+  it.each([
+    '../x',
+    'a/../b',
+    '/etc/passwd',
+    'a//b',
+    '',
+    '.',
+    'a/.',
+    'a\\b',
+    'a\0b',
+    'a\n/../b',
+    'a\tb',
+  ])('has no object at %j', (path) => {
+    expect(dataObjectSchema.safeParse(object(path)).success).toBe(false)
+  })
 
   it.each(['a', 'a/b.c', '..a', 'a..b/.hidden', '...'])('may have an object at %j', (path) => {
     expect(dataObjectSchema.safeParse(object(path)).success).toBe(true)
