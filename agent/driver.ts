@@ -12,7 +12,7 @@ import type { AgentEffect, EffectOf } from './effects.ts'
 import { MetadataError } from './errors.ts'
 import type { AgentEvent } from './events.ts'
 import type { Persisted } from './persisted.ts'
-import type { AgentPorts } from './ports.ts'
+import type { AgentPorts, FetchProgress } from './ports.ts'
 import { initialState, type AgentSettings, type AgentState } from './state.ts'
 import { nextTickAtMs, step } from './step.ts'
 
@@ -72,7 +72,12 @@ export function runAgent(ports: AgentPorts, options: AgentOptions): Agent {
   const { persisted } = options
   const adopted = runtime.adopt()
   ports.log.info('agent started', { adopted: adopted.map((own) => own.replicaId) })
-  tell({ kind: 'booted', adopted, ...(persisted === undefined ? {} : { persisted }) })
+  const data = ports.data?.whole()
+  tell({
+    ...{ kind: 'booted', adopted },
+    ...(persisted === undefined ? {} : { persisted }),
+    ...(data === undefined ? {} : { data }),
+  })
   const stopHead = poll(ports, { name: 'assignment', everyMs: options.headPollMs }, () =>
     readAssignment(ports, state, tell),
   )
@@ -226,6 +231,34 @@ const carriers: CarryOut = {
         ports.log.info('a check finished', { attempt, result })
         tell({ kind: 'check-finished', attempt, result })
       })
+  },
+  'fetch-data': (request, ports, tell) => {
+    const { key } = request
+    const fail = (reason: string): void => {
+      ports.log.warn('data did not come', { key, source: request.data.source, reason })
+      tell({ kind: 'data-failed', key, reason: reason.slice(0, 200) })
+    }
+    if (ports.data === undefined) {
+      fail('DataFetchFailed: this agent keeps no data')
+      return
+    }
+    const onProgress = (told: FetchProgress): void => {
+      tell({ kind: 'data-progress', key, ...told })
+    }
+    void ports.data.fetch(request, onProgress).then((result) => {
+      if ('failed' in result) {
+        fail(result.failed)
+        return
+      }
+      ports.log.info('data is whole', result.whole)
+      tell({ kind: 'data-whole', ...result.whole })
+    })
+  },
+  'stop-fetch': ({ key }, ports) => {
+    ports.data?.stop(key)
+  },
+  'evict-data': ({ keep }, ports) => {
+    ports.data?.evict(keep)
   },
   'write-report': ({ report }, ports, tell) => {
     ports.table.writeReport(report).then(

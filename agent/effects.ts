@@ -6,6 +6,7 @@
  */
 import type { GpuShare } from '#shared/model/assignment.ts'
 import type { AskedCheck } from '#shared/model/burn-in.ts'
+import type { Data } from '#shared/model/data.ts'
 import type { Report } from '#shared/model/report.ts'
 import type { Template } from '#shared/model/version.ts'
 import type { Health } from '#shared/model/workload.ts'
@@ -20,6 +21,8 @@ export type ReplicaLaunch = {
   readonly template: Template
   readonly gpus: readonly GpuShare[]
   readonly graceSeconds: number
+  /** Where the data lies that it serves, whole; absent where it serves none. */
+  readonly dataPath?: string
 }
 
 /** A process group by its leader; nothing is sent where the start time no longer matches. */
@@ -55,6 +58,20 @@ export type AgentEffect =
   | ({ readonly kind: 'probe' } & ProbeRequest)
   /** Answered by check-finished, always. */
   | { readonly kind: 'run-check'; readonly attempt: number; readonly check: AskedCheck }
+  /**
+   * Answered by data-whole or data-failed, always, and by data-progress on the way. With a digest
+   * only data that holds that is whole.
+   */
+  | {
+      readonly kind: 'fetch-data'
+      readonly key: string
+      readonly data: Data
+      readonly digest?: string
+    }
+  /** Ends the fetch, which is then answered. */
+  | { readonly kind: 'stop-fetch'; readonly key: string }
+  /** Of everything else the cache may let go what is old, or in the way. */
+  | { readonly kind: 'evict-data'; readonly keep: readonly string[] }
   /** Answered by report-written or write-failed. */
   | { readonly kind: 'write-report'; readonly report: Report }
   /** Answered by beat-written or write-failed. */

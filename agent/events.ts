@@ -31,6 +31,15 @@ export type AdoptedProcess = {
   readonly process: RunningProcess
 }
 
+/** Data that lies whole in the node's cache. */
+export type CachedData = {
+  readonly key: string
+  readonly digest: string
+  readonly bytes: number
+  /** The directory that holds its objects. */
+  readonly path: string
+}
+
 export type Interruption = { readonly action: string; readonly deadlineMs: number }
 
 type Facts =
@@ -39,6 +48,8 @@ type Facts =
       readonly kind: 'booted'
       readonly persisted?: Persisted
       readonly adopted: readonly AdoptedProcess[]
+      /** What the cache holds whole; absent where there is no cache. */
+      readonly data?: readonly CachedData[]
     }
   | { readonly kind: 'assignment-read'; readonly assignment: Assignment }
   | {
@@ -69,6 +80,15 @@ type Facts =
   | { readonly kind: 'metadata'; readonly interruption?: Interruption; readonly rebalance: boolean }
   /** Instance metadata has not answered for `silentMs`. */
   | { readonly kind: 'metadata-failed'; readonly silentMs: number }
+  /** All bytes that are here by now, of as many as there are where that is known. */
+  | {
+      readonly kind: 'data-progress'
+      readonly key: string
+      readonly fetchedBytes: number
+      readonly totalBytes?: number
+    }
+  | ({ readonly kind: 'data-whole' } & CachedData)
+  | { readonly kind: 'data-failed'; readonly key: string; readonly reason: string }
   | { readonly kind: 'report-written' }
   | { readonly kind: 'beat-written' }
   | { readonly kind: 'write-failed'; readonly what: 'report' | 'beat' | 'persist' }

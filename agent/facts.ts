@@ -7,6 +7,7 @@
 import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import { LIMITS } from '#shared/model/limits.ts'
+import { cachedData, fetched, fetchFailed, fetchMovedOn } from './data/data-facts.ts'
 import type { AdoptedProcess, AgentEvent, EventOf, RunningProcess } from './events.ts'
 import { afterLook } from './health/health.ts'
 import type { Persisted, PersistedReplica } from './persisted.ts'
@@ -44,6 +45,9 @@ const facts: Facts = {
     ...state,
     health: looks.reduce((health, look) => afterLook(health, look, nowMs), state.health),
   }),
+  'data-progress': fetchMovedOn,
+  'data-whole': fetched,
+  'data-failed': fetchFailed,
   metadata: (state, { interruption, rebalance }) => ({
     ...state,
     ...(interruption === undefined ? {} : { interruption }),
@@ -93,6 +97,7 @@ function booted(state: AgentState, event: EventOf<'booted'>): AgentState {
     sequence: same?.sequence ?? 0,
     ...(same?.burnIn === undefined ? {} : { burnIn: same.burnIn }),
     health: same?.health ?? {},
+    data: cachedData(event),
     beat: { ...state.beat, dueAtMs: event.nowMs },
   }
   const adopted = event.adopted.map((process) => adoptedReplica(process, same))
@@ -231,6 +236,7 @@ function exited(state: AgentState, event: EventOf<'process-exited'>): AgentState
 
 function exitReason(replica: ReplicaState, event: EventOf<'process-exited'>): string {
   if (replica.stop?.killedAtMs !== undefined) return 'KilledAfterGrace'
+  if (replica.stop?.cause === 'DataChanged') return 'DataChanged'
   if (replica.stop !== undefined) return 'Stopped'
   if (event.reason !== undefined) return event.reason
   if (event.signal !== undefined) return 'Signalled'

@@ -4,11 +4,12 @@
  */
 import type { Assignment, AssignmentHead } from '#shared/model/assignment.ts'
 import type { AskedCheck } from '#shared/model/burn-in.ts'
+import type { Data } from '#shared/model/data.ts'
 import type { Report } from '#shared/model/report.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { ProbeRequest, ProcessTarget, ReplicaLaunch } from './effects.ts'
-import type { AdoptedProcess, Interruption, RunningProcess } from './events.ts'
+import type { AdoptedProcess, CachedData, Interruption, RunningProcess } from './events.ts'
 import type { Look } from './health/looks.ts'
 import type { Persisted } from './persisted.ts'
 
@@ -73,12 +74,38 @@ export type RunCheck = (check: AskedCheck) => Promise<CheckResult>
  */
 export type LookAtHealth = () => Promise<readonly Look[]>
 
+export type FetchRequest = {
+  readonly key: string
+  readonly data: Data
+  /** What it must hold, where that is known. */
+  readonly digest?: string
+}
+export type FetchProgress = { readonly fetchedBytes: number; readonly totalBytes?: number }
+export type FetchResult =
+  | { readonly whole: CachedData }
+  /** Fit for a report: `DataFetchFailed: …`, `DataChanged: …`, `DataDoesNotFit: …`. */
+  | { readonly failed: string }
+
+/** The data on this node's disk, each version of it whole or as good as not there. */
+export type DataCache = {
+  /** Called once, before anything is fetched. */
+  whole(): readonly CachedData[]
+  /** One at a time a key. Never throws, always ends; at once where all is there already. */
+  fetch(request: FetchRequest, onProgress: (told: FetchProgress) => void): Promise<FetchResult>
+  /** Ends the fetch of that key, if there is one; what is there of it may be of use later. */
+  stop(key: string): void
+  /** What else is there may go: what is old, and what is in the way. Never throws. */
+  evict(keep: readonly string[]): void
+}
+
 export type AgentPorts = {
   readonly timers: Timers
   readonly table: AgentTable
   readonly metadata: Metadata
   readonly runtime: Runtime
   readonly runCheck: RunCheck
+  /** Absent: no replica with data starts here. */
+  readonly data?: DataCache
   /** Absent: nobody watches. */
   readonly lookAtHealth?: LookAtHealth
   /** Throws when the state file cannot be written. */

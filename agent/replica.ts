@@ -8,7 +8,8 @@
 import { LIMITS } from '#shared/model/limits.ts'
 import type { ReportedPhase } from '#shared/model/report.ts'
 import type { AgentEffect, ProcessTarget, ReplicaLaunch } from './effects.ts'
-import type { AgentState, ReplicaState } from './state.ts'
+import { dataPathOf, servesOther, standOf, type DataStand } from './data/stand.ts'
+import type { AgentState, ReplicaState, StopCause } from './state.ts'
 
 export type Settled = {
   /** Undefined: there is nothing left to know about it. */
@@ -16,7 +17,6 @@ export type Settled = {
   readonly effects: readonly AgentEffect[]
 }
 
-export type StopCause = 'PowerOff' | 'Unassigned' | 'Ordered' | 'Interrupted'
 type StopRule = {
   readonly cause: StopCause
   readonly when: (replica: ReplicaState, state: AgentState, nowMs: number) => boolean
@@ -31,6 +31,8 @@ const stopRules: readonly StopRule[] = [
     cause: 'Interrupted',
     when: (replica, state, nowMs) => nowMs >= lastCallMs(replica, state),
   },
+  // It is started again, with the right data.
+  { cause: 'DataChanged', when: servesOther },
 ]
 
 /** Why the replica should not run, if so; the first rule that matches names it. */
@@ -76,11 +78,13 @@ export function phaseOf(
   stopping: boolean,
 ): ReportedPhase {
   switch (replica.process.state) {
-    case 'none':
+    case 'none': {
       if (stopping) return 'gone'
-      return refusalOf(replica, state) !== undefined || replica.startAtMs !== undefined
-        ? 'failed'
-        : 'starting'
+      if (refusalOf(replica, state) !== undefined) return 'failed'
+      const stand = standOf(replica, state)
+      if (stand.is !== 'whole') return stand.is
+      return replica.startAtMs === undefined ? 'starting' : 'failed'
+    }
     case 'starting':
       return stopping ? 'stopping' : 'starting'
     case 'up':
@@ -91,21 +95,21 @@ export function phaseOf(
 
 /** The replica after what is due now was ordered, and those orders. */
 export function settleReplica(replica: ReplicaState, state: AgentState, nowMs: number): Settled {
-  const stopping = stopCause(replica, state, nowMs) !== undefined
+  const cause = stopCause(replica, state, nowMs)
   switch (replica.process.state) {
     case 'starting':
       return { replica, effects: [] }
     case 'none':
-      return stopping ? settleGone(replica) : settleStart(replica, state, nowMs)
+      return cause === undefined ? settleStart(replica, state, nowMs) : settleGone(replica)
     case 'up': {
       const target = {
         replicaId: replica.id,
         pid: replica.process.pid,
         startTime: replica.process.startTime,
       }
-      return stopping
-        ? settleStop(replica, target, { state, nowMs })
-        : settleProbe(replica, state, nowMs)
+      return cause === undefined
+        ? settleProbe(replica, state, nowMs)
+        : settleStop(replica, target, { cause, state, nowMs })
     }
   }
 }
@@ -120,6 +124,8 @@ function settleStart(replica: ReplicaState, state: AgentState, nowMs: number): S
   if (refusal !== undefined && replica.lastExit === undefined) {
     return { replica: { ...replica, lastExit: { reason: refusal, atMs: nowMs } }, effects: [] }
   }
+  const stand = standOf(replica, state)
+  if (stand.is !== 'whole') return { replica: withoutData(replica, stand), effects: [] }
   const launch = launchOf(replica, state)
   const early = replica.startAtMs !== undefined && nowMs < replica.startAtMs
   if (launch === undefined || early) return { replica, effects: [] }
@@ -130,15 +136,22 @@ function settleStart(replica: ReplicaState, state: AgentState, nowMs: number): S
   }
 }
 
+/** Data that cannot be had counts like a start that failed, each time, for all who wait for it. */
+function withoutData(replica: ReplicaState, stand: DataStand): ReplicaState {
+  if (stand.is !== 'failed' || replica.lastExit?.atMs === stand.atMs) return replica
+  const { reason, atMs } = stand
+  return { ...replica, starts: replica.starts + 1, lastExit: { reason, atMs } }
+}
+
 function settleStop(
   replica: ReplicaState,
   target: ProcessTarget,
-  { state, nowMs }: { state: AgentState; nowMs: number },
+  { cause, state, nowMs }: { cause: StopCause; state: AgentState; nowMs: number },
 ): Settled {
   const effects: AgentEffect[] = []
   let stop = replica.stop
   if (stop === undefined) {
-    stop = { sinceMs: nowMs }
+    stop = { sinceMs: nowMs, cause }
     effects.push({ kind: 'signal-process', ...target })
   }
   if (nowMs >= killAtMs({ ...replica, stop }, state)) {
@@ -176,7 +189,11 @@ function launchOf(replica: ReplicaState, state: AgentState): ReplicaLaunch | und
   const { id, workload, version, template, gpus, graceSeconds } = replica
   if (node === undefined || template === undefined) return undefined
   if (refusalOf(replica, state) !== undefined) return undefined
-  return { replicaId: id, workload, node, version, template, gpus, graceSeconds }
+  const dataPath = dataPathOf(replica, state)
+  return {
+    ...{ replicaId: id, workload, node, version, template, gpus, graceSeconds },
+    ...(dataPath === undefined ? {} : { dataPath }),
+  }
 }
 
 /** When the replica next needs a look if nothing happens until then. */
@@ -192,7 +209,9 @@ export function nextLookMs(replica: ReplicaState, state: AgentState, nowMs: numb
     case 'none':
       return Math.min(
         lastCall,
-        refusalOf(replica, state) === undefined ? (startAtMs ?? Infinity) : Infinity,
+        refusalOf(replica, state) === undefined && standOf(replica, state).is === 'whole'
+          ? (startAtMs ?? Infinity)
+          : Infinity,
       )
     case 'up':
       return Math.min(lastCall, probe?.inFlight === false ? probe.nextAtMs : Infinity)

@@ -9,6 +9,7 @@
 import { sameJson } from '#shared/base/equal.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
+import { toldOfData } from './data/stand.ts'
 import type { AgentEffect } from './effects.ts'
 import { toldOfHealth } from './health/health.ts'
 import type { Persisted, PersistedReplica } from './persisted.ts'
@@ -76,6 +77,7 @@ export function reportContent(state: AgentState, nowMs: number): ReportContent {
   const { arn, bootId, agentVersion, runtimes, gpus } = state.settings
   const { burnIn, interruption } = state
   const health = toldOfHealth(state.health)
+  const data = toldOfData(state)
   return {
     kind: 'report',
     ...{ arn, bootId, agentVersion },
@@ -93,6 +95,7 @@ export function reportContent(state: AgentState, nowMs: number): ReportContent {
             checks: [...burnIn.results],
           },
         }),
+    ...(data === undefined ? {} : { data }),
     ...(health === undefined ? {} : { health }),
     ...(interruption === undefined ? {} : { interruption }),
     ...(state.rebalance ? { rebalance: true } : {}),
@@ -108,7 +111,8 @@ function reported(replica: ReplicaState, state: AgentState, nowMs: number): Repo
     version: replica.version,
     phase,
     ready: phase === 'ready',
-    restarts: Math.max(0, replica.starts - 1),
+    // Who waits for data has seen every process of it end.
+    restarts: phase === 'fetching' ? replica.starts : Math.max(0, replica.starts - 1),
     ...(process.state === 'up' ? { startedAtMs: process.startedAtMs } : {}),
     addresses: process.state === 'up' ? { ...process.addresses } : {},
     gpus: [...replica.gpus],

@@ -9,6 +9,7 @@ import type { AskedCheck } from '#shared/model/burn-in.ts'
 import type { Report, ReportedReplica } from '#shared/model/report.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import type { Template } from '#shared/model/version.ts'
+import type { DataState } from './data/stand.ts'
 import type { Interruption, RunningProcess } from './events.ts'
 import type { Health } from './health/health.ts'
 import type { Persisted } from './persisted.ts'
@@ -28,6 +29,9 @@ export type ProbeState = {
   readonly succeeded: boolean
 }
 
+/** Why a replica should not run. */
+export type StopCause = 'PowerOff' | 'Unassigned' | 'Ordered' | 'Interrupted' | 'DataChanged'
+
 export type ReplicaState = {
   readonly id: string
   readonly workload: string
@@ -44,13 +48,18 @@ export type ReplicaState = {
   readonly ports: Readonly<Record<string, number>>
   readonly ready: boolean
   readonly probe?: ProbeState
-  /** How often a start was ordered; all but the first are restarts. */
+  /** How often a start was ordered, or its data failed; all but the first are restarts. */
   readonly starts: number
   /** Ends in a row without a long healthy life between them: the exponent of the back-off. */
   readonly failures: number
   /** Back-off: not to be started before. */
   readonly startAtMs?: number
-  readonly stop?: { readonly sinceMs: number; readonly killedAtMs?: number }
+  readonly stop?: {
+    readonly sinceMs: number
+    /** Absent for a stop that an earlier agent began. */
+    readonly cause?: StopCause
+    readonly killedAtMs?: number
+  }
   readonly lastExit?: NonNullable<ReportedReplica['lastExit']>
 }
 
@@ -94,6 +103,10 @@ export type AgentState = {
   readonly replicas: Readonly<Record<string, ReplicaState>>
   readonly burnIn?: BurnInState
   readonly health: Health
+  /** By key, the data that is wanted, or whole and kept. */
+  readonly data: Readonly<Record<string, DataState>>
+  /** The keys that the cache was last told to keep. */
+  readonly keptData?: readonly string[]
   readonly interruption?: Interruption
   readonly rebalance: boolean
   readonly powerOff?: { readonly reason: string; readonly done: boolean }
@@ -114,6 +127,7 @@ export function initialState(settings: AgentSettings): AgentState {
     generation: 0,
     replicas: {},
     health: {},
+    data: {},
     rebalance: false,
     sequence: 0,
     report: { inFlight: false, failures: 0 },

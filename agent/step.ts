@@ -7,6 +7,7 @@
  * having seen a particular event, so lost, late and doubled ones cost nothing but time.
  */
 import { frozen } from '#shared/base/frozen.ts'
+import { nextFetchAtMs, settleData } from './data/settle-data.ts'
 import type { AgentEffect } from './effects.ts'
 import type { AgentEvent } from './events.ts'
 import { absorb } from './facts.ts'
@@ -35,6 +36,7 @@ export function nextTickAtMs(state: AgentState, nowMs: number): number | undefin
   const looks = Object.values(state.replicas).map((replica) => nextLookMs(replica, state, nowMs))
   const dueMs = Math.min(
     ...looks,
+    nextFetchAtMs(state, nowMs),
     report.inFlight ? Infinity : (report.dueAtMs ?? Infinity),
     beat.inFlight ? Infinity : (beat.dueAtMs ?? Infinity),
     persisted === undefined ? (persistAtMs ?? Infinity) : Infinity,
@@ -42,7 +44,14 @@ export function nextTickAtMs(state: AgentState, nowMs: number): number | undefin
   return Number.isFinite(dueMs) ? dueMs : undefined
 }
 
-const stages = [settleReplicas, settleBurnIn, settlePowerOff, settleReport, settleBeat] as const
+const stages = [
+  settleReplicas,
+  settleData,
+  settleBurnIn,
+  settlePowerOff,
+  settleReport,
+  settleBeat,
+] as const
 
 function settle(start: AgentState, nowMs: number): Step {
   let state = start

@@ -227,6 +227,16 @@ export const LIMITS = {
   replicaPortFirst: 20_000,
   replicaPortLast: 31_999,
   replicaPortTries: 200,
+  // Data
+  /** More at once share the same network card, and each comes later. */
+  dataFetchesAtOnce: 2,
+  /** A source that fails is asked again after 5, 10, 20 … 300 s. */
+  dataRetryFirstMs: 5_000,
+  dataRetryMaxMs: 300_000,
+  /** A fetch is told of anew after so long and so much more: each time wakes reconcile. */
+  dataProgressMs: 10_000,
+  dataProgressShare: 0.1,
+
   // Containers
   /** After so long a pool without an engine is tried once more: images change under their name. */
   poolRuntimesMs: 21_600_000,

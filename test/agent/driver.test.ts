@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { makeLogger } from '#shared/base/log.ts'
+import { dataKey } from '#shared/model/data.ts'
 import type { Report } from '#shared/model/report.ts'
 import { runAgent, type Agent } from '#agent/driver.ts'
 import { MetadataError, TableError } from '#agent/errors.ts'
-import type { AgentPorts, Notices } from '#agent/ports.ts'
-import { ARN, assignment, SETTINGS } from './story.ts'
+import type { AgentPorts, DataCache, FetchResult, Notices } from '#agent/ports.ts'
+import { ARN, assignment, SETTINGS, type BoundInput } from './story.ts'
 
 /** The loop under a virtual clock: time passes only when the test says so. */
 class Desk {
@@ -19,9 +20,11 @@ class Desk {
   metadataAsked = 0
   poweredOff: string | undefined
   lines: string[] = []
+  bound: BoundInput[] = []
+  template: Record<string, unknown> = { command: ['run'] }
   readonly agent: Agent
 
-  constructor() {
+  constructor(data?: DataCache) {
     const fail = (): void => {
       if (this.tableFails) throw new TableError({ text: 'away' })
     }
@@ -45,7 +48,7 @@ class Desk {
         },
         readAssignment: async () => {
           fail()
-          return assignment(this.body, [])
+          return assignment(this.body, this.bound, { template: this.template })
         },
         writeReport: async (report) => {
           fail()
@@ -70,6 +73,7 @@ class Desk {
         cleanUp: () => Promise.resolve(),
       },
       runCheck: ({ name }) => Promise.resolve({ name, verdict: 'PASS', measures: {}, text: '' }),
+      ...(data === undefined ? {} : { data }),
       persist: () => undefined,
       powerOff: (reason) => {
         this.poweredOff = reason
@@ -185,6 +189,55 @@ describe('the dead-man’s switch', () => {
     desk.metadata = silent
     await desk.pass(130_000)
     expect(desk.poweredOff).toContain('silent for 120 s')
+  })
+})
+
+describe('data', () => {
+  const data = { version: '1', source: 's3://acme-recs/1/' }
+  const given = (desk: Desk): void => {
+    desk.template = { command: ['run'], data }
+    desk.bound = [{ id: 'web/1-1' }]
+    desk.head = desk.body += 1
+  }
+
+  it('is fetched from the cache, told of on the way, stopped and evicted', async () => {
+    const told: string[] = []
+    let answer = (_: FetchResult): void => undefined
+    const desk = new Desk({
+      whole: () => [],
+      fetch: ({ key }, onProgress) => {
+        told.push('fetch')
+        expect(key).toBe(dataKey(data))
+        onProgress({ fetchedBytes: 5, totalBytes: 10 })
+        return new Promise((resolve) => {
+          answer = resolve
+        })
+      },
+      stop: () => told.push('stop'),
+      evict: (keep) => told.push(`keep ${String(keep.length)}`),
+    })
+    given(desk)
+    await desk.pass(3_000)
+    expect(desk.reports.at(-1)?.data).toMatchObject([{ fetchedBytes: 5, totalBytes: 10 }])
+    answer({ failed: `DataFetchFailed: ${'x'.repeat(500)}` })
+    await desk.pass(1_000)
+    expect(desk.reports.at(-1)?.replicas[0]?.lastExit?.reason).toHaveLength(200)
+    await desk.pass(6_000)
+    answer({ whole: { key: dataKey(data), digest: 'ab'.repeat(32), bytes: 10, path: '/d' } })
+    await desk.pass(1_000)
+    expect(desk.reports.at(-1)?.data).toMatchObject([{ state: 'whole' }])
+    desk.bound = []
+    desk.head = desk.body += 1
+    await desk.pass(3_000)
+    expect(told).toEqual(['keep 1', 'fetch', 'fetch', 'keep 0'])
+  })
+
+  it('is not to be had where there is no cache', async () => {
+    const desk = new Desk()
+    given(desk)
+    await desk.pass(3_000)
+    const reason = 'DataFetchFailed: this agent keeps no data'
+    expect(desk.reports.at(-1)?.replicas).toMatchObject([{ phase: 'failed', lastExit: { reason } }])
   })
 })
 

@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Assignment } from '#shared/model/assignment.ts'
+import { dataKey } from '#shared/model/data.ts'
+import { LIMITS } from '#shared/model/limits.ts'
 import { reportSchema } from '#shared/model/report.ts'
-import type { AgentEffect } from '#agent/effects.ts'
-import type { AgentEvent, RunningProcess } from '#agent/events.ts'
+import type { AgentEffect, EffectOf, ReplicaLaunch } from '#agent/effects.ts'
+import type { AgentEvent, CachedData, RunningProcess } from '#agent/events.ts'
 import { initialState, type AgentState } from '#agent/state.ts'
 import { nextTickAtMs, step } from '#agent/step.ts'
 import { assignment, running, SETTINGS } from './story.ts'
@@ -18,7 +21,10 @@ type Act =
   | { do: 'crash'; pick: number }
   | { do: 'notice'; inMs: number }
   | { do: 'restart'; forget: boolean }
+  | { do: 'expect'; digest: number }
 
+const DATA = { version: '1', source: 's3://acme-recs/1/' }
+const digestOf = (n: number): string => String(n).repeat(64)
 const IDS = ['a/1-1', 'a/1-2', 'b/1-3']
 const someIds = fc.uniqueArray(fc.nat(IDS.length - 1))
 const acts = fc.array(
@@ -50,6 +56,10 @@ const acts = fc.array(
       weight: 1,
       arbitrary: fc.record({ do: fc.constant('restart' as const), forget: fc.boolean() }),
     },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant('expect' as const), digest: fc.nat(2) }),
+    },
   ),
   { maxLength: 60 },
 )
@@ -65,6 +75,10 @@ class World {
   signalled = new Map<number, number>()
   nextPid = 100
   file: AgentState['persisted']
+  /** What the cache holds whole, what its source holds now, and what must be held. */
+  cache = new Map<string, CachedData>()
+  source = 0
+  expected: number | undefined
 
   constructor() {
     this.tell({ kind: 'booted', adopted: [] })
@@ -88,6 +102,7 @@ class World {
           (own) => own.kind === 'start-process' && own.launch.replicaId === id,
         )
         expect(twice, `a second start of ${id}`).toBe(false)
+        this.checkData(effect.launch)
         this.asked.push(effect)
         return
       }
@@ -97,6 +112,22 @@ class World {
       case 'kill-process': {
         expect(this.signalled.has(effect.pid), 'killed without having been asked').toBe(true)
         this.end(effect.replicaId, effect.pid)
+        return
+      }
+      case 'fetch-data': {
+        const flying = this.asked.filter((own) => own.kind === 'fetch-data')
+        expect(flying.map((own) => own.key)).not.toContain(effect.key)
+        expect(flying.length).toBeLessThan(LIMITS.dataFetchesAtOnce)
+        expect(this.servedDigests(effect.key), 'fetched anew under a process').toEqual([])
+        this.asked.push(effect)
+        return
+      }
+      case 'evict-data': {
+        const gone = [...this.cache.keys()].filter((key) => !effect.keep.includes(key))
+        for (const key of gone) {
+          expect(this.servedDigests(key), 'evicted under a process').toEqual([])
+          this.cache.delete(key)
+        }
         return
       }
       case 'persist':
@@ -109,6 +140,23 @@ class World {
       default:
         this.asked.push(effect)
     }
+  }
+
+  /** Of processes that run with this data: what they were started with. */
+  served = new Map<string, CachedData>()
+  servedDigests(key: string): string[] {
+    return [...this.served]
+      .filter(([id, own]) => own.key === key && this.live.has(id))
+      .map(([, own]) => own.digest)
+  }
+
+  checkData({ template, dataPath, replicaId }: ReplicaLaunch): void {
+    if (template.data === undefined) return
+    const held = this.cache.get(dataKey(template.data))
+    expect(held?.path, 'started without its data').toBe(dataPath)
+    expect(held).toBeDefined()
+    if (this.expected !== undefined) expect(held?.digest).toBe(digestOf(this.expected))
+    if (held !== undefined) this.served.set(replicaId, held)
   }
 
   end(id: string, pid: number): void {
@@ -138,6 +186,7 @@ class World {
       this.live.set(replicaId, process)
       this.tell({ kind: 'process-started', replicaId, process })
     }
+    if (effect.kind === 'fetch-data') this.answerFetch(effect, ok)
     if (effect.kind === 'write-report') {
       this.tell(ok ? { kind: 'report-written' } : { kind: 'write-failed', what: 'report' })
     }
@@ -148,6 +197,17 @@ class World {
       const { replicaId, pid } = effect
       this.tell({ kind: 'probe-result', replicaId, pid, ok })
     }
+  }
+
+  answerFetch({ key, digest }: EffectOf<'fetch-data'>, ok: boolean): void {
+    const found = digestOf(this.source)
+    if (!ok || (digest !== undefined && digest !== found)) {
+      this.tell({ kind: 'data-failed', key, reason: ok ? 'DataChanged' : 'DataFetchFailed' })
+      return
+    }
+    const held = { key, digest: found, bytes: 10, path: `/${key}/${found.slice(0, 4)}` }
+    this.cache.set(key, held)
+    this.tell({ kind: 'data-whole', ...held })
   }
 
   act(act: Act): void {
@@ -163,6 +223,10 @@ class World {
     }
     if (act.do === 'assign') this.assign(act)
     if (act.do === 'restart') this.restart(act.forget)
+    if (act.do === 'expect') {
+      this.source = act.digest
+      this.expectSource = !this.expectSource
+    }
     this.flush()
   }
 
@@ -175,12 +239,22 @@ class World {
       graceSeconds: 5,
     }))
     const health = { exec: { command: ['ok'] } }
-    const template = { command: ['run'], ...(generation % 2 === 0 ? { health } : {}) }
-    this.tell({
-      kind: 'assignment-read',
-      assignment: assignment(generation, ordered, { template }),
-    })
+    const template = {
+      command: ['run'],
+      ...(generation % 2 === 0 ? { health } : {}),
+      ...(generation % 3 === 0 ? {} : { data: DATA }),
+    }
+    this.read(assignment(generation, ordered, { template }))
     if (older) expect(Object.keys(this.state.replicas)).toEqual(Object.keys(before))
+  }
+
+  expectSource = false
+  read(given: Assignment): void {
+    const isOlder = given.generation < this.state.generation
+    if (!isOlder) this.expected = this.expectSource ? this.source : undefined
+    const digest = digestOf(this.source)
+    const data = this.expectSource ? { data: [{ key: dataKey(DATA), digest }] } : {}
+    this.tell({ kind: 'assignment-read', assignment: { ...given, ...data } })
   }
 
   restart(forget: boolean): void {
@@ -199,7 +273,8 @@ class World {
     const known =
       persisted === undefined ? {} : { persisted: JSON.parse(JSON.stringify(persisted)) }
     if (forget) this.file = undefined
-    this.tell({ kind: 'booted', adopted, ...known })
+    if (persisted === undefined) this.expected = undefined
+    this.tell({ kind: 'booted', adopted, data: [...this.cache.values()], ...known })
   }
 
   /** Passes time as the loop would: a tick whenever one is due. */
@@ -253,8 +328,11 @@ describe('whatever happens, in whatever order', () => {
         const given = assignment(
           world.state.generation + 1,
           ids.map((id) => ({ id })),
+          { template: { command: ['run'], data: DATA } },
         )
-        world.tell({ kind: 'assignment-read', assignment: given })
+        world.read(given)
+        for (let round = 0; round < 80; round += 1) world.answer(0, true)
+        world.wait(LIMITS.dataRetryMaxMs)
         for (let round = 0; round < 80; round += 1) world.answer(0, true)
         world.wait(20_000)
         expect([...world.live.keys()].sort()).toEqual(ids)

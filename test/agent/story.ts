@@ -75,6 +75,14 @@ export function describe(effect: AgentEffect): string {
       return `probe ${effect.replicaId}`
     case 'run-check':
       return `check ${effect.check.name}`
+    case 'fetch-data':
+      return effect.digest === undefined
+        ? `fetch ${effect.key}`
+        : `fetch ${effect.key} as ${effect.digest.slice(0, 4)}`
+    case 'stop-fetch':
+      return `stop fetching ${effect.key}`
+    case 'evict-data':
+      return `keep [${effect.keep.join(' ')}]`
     case 'write-report':
       return `report #${String(effect.report.sequence)}`
     case 'write-beat':
