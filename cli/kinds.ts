@@ -7,6 +7,10 @@ import { closest, listOr } from './suggest.ts'
 export const KINDS = ['workload', 'pool', 'team', 'node', 'replica', 'event'] as const
 export type Kind = (typeof KINDS)[number]
 
+/** Endpoints are shown of one workload, and have no list of their own. */
+export const SHOWN_KINDS = [...KINDS, 'endpoint'] as const
+export type ShownKind = (typeof SHOWN_KINDS)[number]
+
 export const PATH_OF: Readonly<Record<Kind, string>> = {
   workload: '/v1/workloads',
   pool: '/v1/pools',
@@ -16,23 +20,26 @@ export const PATH_OF: Readonly<Record<Kind, string>> = {
   event: '/v1/events',
 }
 
-const SHORT: Readonly<Record<Kind, string>> = {
+const SHORT: Readonly<Record<ShownKind, string>> = {
   workload: 'wl',
   pool: 'po',
   team: 'te',
   node: 'no',
   replica: 're',
   event: 'ev',
+  endpoint: 'ep',
 }
 
-export const pluralOf = (kind: Kind): string => `${kind}s`
+export const pluralOf = (kind: ShownKind): string => `${kind}s`
 
-const ALIASES: ReadonlyMap<string, Kind> = new Map(
-  KINDS.flatMap((kind) => [kind, pluralOf(kind), SHORT[kind]].map((name) => [name, kind] as const)),
+const ALIASES: ReadonlyMap<string, ShownKind> = new Map(
+  SHOWN_KINDS.flatMap((kind) =>
+    [kind, pluralOf(kind), SHORT[kind]].map((name) => [name, kind] as const),
+  ),
 )
 
 /** The kind somebody wrote, if it is one of `allowed`; throws UsageError with what would do. */
-export function kindFrom<K extends Kind>(typed: string, allowed: readonly K[]): K {
+export function kindFrom<K extends ShownKind>(typed: string, allowed: readonly K[]): K {
   const found = ALIASES.get(typed.toLowerCase())
   const kind = allowed.find((own) => own === found)
   if (kind !== undefined) return kind

@@ -16,13 +16,15 @@ import {
   type TeamObject,
   type WorkloadObject,
 } from '#shared/protocol/api.ts'
+import { endpointsAnswerSchema, type EndpointAnswer } from '#shared/protocol/endpoints-answer.ts'
 import { canonicalJson } from '#shared/base/equal.ts'
 import type { Query } from './api.ts'
 import type { Context } from './command.ts'
-import { CliError } from './errors.ts'
-import { PATH_OF, objectPath, pluralOf, type Kind } from './kinds.ts'
+import { CliError, UsageError } from './errors.ts'
+import { namedTarget, PATH_OF, objectPath, pluralOf, type Kind, type ShownKind } from './kinds.ts'
 import { orSuggest } from './lookup.ts'
 import { table, type Column, type TableStyle } from './render/table.ts'
+import { endpointColumns } from './views/endpoint.ts'
 import { eventColumns } from './views/event.ts'
 import { nodeColumns } from './views/node.ts'
 import { poolColumns, teamColumns } from './views/pool.ts'
@@ -48,12 +50,12 @@ export type Listing = {
 export type Wanted = { readonly name: string | undefined; readonly query: Query }
 type Read = (context: Context, wanted: Wanted) => Promise<Listing>
 
-type Kinded<T> = {
-  readonly kind: Kind
-  readonly schema: z.ZodType<T>
+/** How an item of a kind becomes a row. */
+type Rows<T> = {
   readonly id: (item: T) => string
   readonly columns: (nowMs: number) => readonly Column<T>[]
 }
+type Kinded<T> = Rows<T> & { readonly kind: Kind; readonly schema: z.ZodType<T> }
 
 /**
  * The spec was checked by the very schema it is read as; newer fields are shown by `--json` alone.
@@ -67,7 +69,7 @@ export const teamAnswer = asObject<TeamObject>(teamObjectSchema)
 const byName = <T extends { readonly name: string }>(item: T): string => item.name
 const byId = <T extends { readonly id: string }>(item: T): string => item.id
 
-export const READERS: Readonly<Record<Kind, Read>> = {
+export const READERS: Readonly<Record<ShownKind, Read>> = {
   workload: reader({
     kind: 'workload',
     schema: workloadAnswer,
@@ -84,6 +86,7 @@ export const READERS: Readonly<Record<Kind, Read>> = {
     columns: replicaColumns,
   }),
   event: reader({ kind: 'event', schema: eventAnswerSchema, id: byId, columns: eventColumns }),
+  endpoint: readEndpoints,
 }
 
 /** Kinds whose single objects have a path of their own. */
@@ -113,6 +116,23 @@ function reader<T>(kinded: Kinded<T>): Read {
   }
 }
 
+const endpointRows: Rows<EndpointAnswer> = {
+  id: ({ replica, name }) => `${replica}:${name}`,
+  columns: () => endpointColumns,
+}
+
+/** What is named is the workload. */
+async function readEndpoints(context: Context, { name }: Wanted): Promise<Listing> {
+  if (name === undefined) throw new UsageError('NAME is missing', 'drover get endpoints WORKLOAD')
+  const workload = namedTarget('workload', name)
+  const answer = await orSuggest(context, workload, () =>
+    context.api.get(`${objectPath(workload)}/endpoints`, endpointsAnswerSchema),
+  )
+  const bodies = (answer.body as { readonly items: readonly unknown[] }).items
+  const all = answer.value.items.map((item, index) => ({ item, body: bodies[index] }))
+  return listing(all, { kinded: endpointRows, context, body: answer.body })
+}
+
 function notListed(kind: Kind, name: string): CliError {
   return new CliError({
     code: 'NotFound',
@@ -122,7 +142,7 @@ function notListed(kind: Kind, name: string): CliError {
 }
 
 type Entry<T> = { readonly item: T; readonly body: unknown }
-type Whole<T> = { readonly kinded: Kinded<T>; readonly context: Context; readonly body: unknown }
+type Whole<T> = { readonly kinded: Rows<T>; readonly context: Context; readonly body: unknown }
 
 function listing<T>(entries: readonly Entry<T>[], { kinded, context, body }: Whole<T>): Listing {
   const nowMs = context.world.clock.now()

@@ -3,7 +3,7 @@
  */
 import type { Command, Context, Input } from '../command.ts'
 import { UsageError } from '../errors.ts'
-import { kindFrom, KINDS, pluralOf, type Kind } from '../kinds.ts'
+import { kindFrom, pluralOf, SHOWN_KINDS, type ShownKind } from '../kinds.ts'
 import { READERS, type Wanted } from '../listing.ts'
 import { watch } from '../watch.ts'
 import { cursorAt, SINCE_DEFAULT_MS } from './events.ts'
@@ -11,10 +11,10 @@ import { cursorAt, SINCE_DEFAULT_MS } from './events.ts'
 export const get: Command = {
   name: 'get',
   group: 'Look',
-  summary: 'show workloads, pools, teams, nodes, replicas or events as a table',
+  summary: 'show workloads, pools, teams, nodes, replicas, events or endpoints as a table',
   arguments: [
-    { name: 'kind', summary: KINDS.map(pluralOf).join(', ') },
-    { name: 'name', summary: 'only this one', optional: true },
+    { name: 'kind', summary: SHOWN_KINDS.map(pluralOf).join(', ') },
+    { name: 'name', summary: 'only this one; of endpoints, the workload', optional: true },
   ],
   options: [
     { flags: '-w, --watch', summary: 'go on showing it, until Ctrl-C' },
@@ -26,11 +26,12 @@ export const get: Command = {
     'drover get nodes --watch',
     'drover get replicas --workload web',
     'drover get node general-4-1 --json',
+    'drover get endpoints web',
   ],
   async run(context, input) {
-    const kind = kindFrom(input.argument('kind'), KINDS)
+    const kind = kindFrom(input.argument('kind'), SHOWN_KINDS)
     const wanted = wantedOf(context, kind, input)
-    const read = (): ReturnType<(typeof READERS)[Kind]> => READERS[kind](context, wanted)
+    const read = (): ReturnType<(typeof READERS)[ShownKind]> => READERS[kind](context, wanted)
     if (input.flag('watch')) {
       await watch(context, read)
       return
@@ -43,7 +44,7 @@ export const get: Command = {
   },
 }
 
-function wantedOf(context: Context, kind: Kind, input: Input): Wanted {
+function wantedOf(context: Context, kind: ShownKind, input: Input): Wanted {
   const [name, workload, node] = [
     input.optional('name'),
     input.text('workload'),
@@ -60,14 +61,17 @@ function wantedOf(context: Context, kind: Kind, input: Input): Wanted {
   return { name, query: { workload, node } }
 }
 
-type Emptiness = { readonly kind: Kind; readonly wanted: Wanted }
+type Emptiness = { readonly kind: ShownKind; readonly wanted: Wanted }
 
 function emptyNotes(context: Context, { kind, wanted }: Emptiness): void {
   if (context.json) return
   const { object, workload, node } = wanted.query
-  const of = object ?? workload
+  const of = object ?? workload ?? (kind === 'endpoint' ? wanted.name : undefined)
   const about = [of && ` of ${of}`, node && ` on ${node}`].filter(Boolean).join('')
   context.note(`no ${pluralOf(kind)}${about}${kind === 'event' ? ' in the last hour' : ''}`)
+  if (kind === 'endpoint') {
+    context.note(`next: drover get replicas --workload ${wanted.name ?? ''}`)
+  }
   if (kind === 'workload' || kind === 'pool') {
     context.note('next: drover apply -f examples/quickstart.yaml')
   }

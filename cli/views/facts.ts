@@ -40,6 +40,7 @@ export function workloadFacts(workload: WorkloadObject, paint: Paint): readonly 
     ['Resources', formatAmounts(spec.resources)],
     ['Ports', spec.ports.map(portText).join(', ')],
     ['Health', healthText(spec.health)],
+    ['Service', spec.service === undefined ? undefined : plainText(spec.service)],
     [
       'Capacity',
       [

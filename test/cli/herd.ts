@@ -12,7 +12,7 @@ import type { TeamStatus, WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import { appendBurnIn, appendEvents } from '#shared/store/history.ts'
 import type { Item } from '#shared/store/store.ts'
-import { specItemSchema } from '#shared/model/spec-item.ts'
+import { specItemSchema, type SpecItem } from '#shared/model/spec-item.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
 import { must } from '#shared/base/assert.ts'
 import { NOW_MS, type Api } from './kit.ts'
@@ -115,16 +115,18 @@ export function claimItem(words: NodeWords): Item {
 type Bound = {
   readonly id: string
   readonly template: Assignment['templates'][string]
+  /** Of its workload's spec; some other unless it matters. */
+  readonly uid?: string
   readonly seen?: Partial<ReportedReplica>
 }
 
 /** What a node was told to run, and what its agent says of it. */
 export function boundItems(node: string, replicas: readonly Bound[]): readonly Item[] {
   const arn = arnOf(node)
-  const bound = replicas.map(({ id, template }): BoundReplica => ({
+  const bound = replicas.map(({ id, template, uid = 'u1' }): BoundReplica => ({
     id,
     workload: id.split('/')[0] ?? '',
-    uid: 'u1',
+    uid,
     version: versionOf(template),
     gpus: template.resources.gpu === 0 ? [] : [{ index: 0, milli: 1000 }],
     order: 'run',
@@ -137,7 +139,7 @@ export function boundItems(node: string, replicas: readonly Bound[]): readonly I
     node,
     generation: 3,
     templates: Object.fromEntries(
-      replicas.map(({ template }) => [`u1/${versionOf(template)}`, template]),
+      replicas.map(({ template, uid = 'u1' }) => [`${uid}/${versionOf(template)}`, template]),
     ),
     replicas: bound,
   }
@@ -254,9 +256,13 @@ export async function tellBurnIns(api: Api, gpus: readonly string[] = ['GPU-1'])
   await appendBurnIn(api.history, record(4 * MINUTE_MS, 'gpu-6-2', bad))
 }
 
+async function specIn(api: Api, name: string): Promise<SpecItem> {
+  return specItemSchema.parse(must(await api.store.get(keys.spec('workload', name)), name))
+}
+
 /** The template of a workload that stands in the store. */
 export async function templateIn(api: Api, name: string): Promise<Bound['template']> {
-  const item = specItemSchema.parse(must(await api.store.get(keys.spec('workload', name)), name))
+  const item = await specIn(api, name)
   if (item.noun !== 'workload') throw new Error('not a workload')
   return templateOf(item.spec)
 }
@@ -264,6 +270,7 @@ export async function templateIn(api: Api, name: string): Promise<Bound['templat
 /** Nodes, replicas, statuses and events around the workloads of herd.yaml. */
 export async function settleHerd(api: Api): Promise<void> {
   const [web, worker] = await Promise.all([templateIn(api, 'web'), templateIn(api, 'worker')])
+  const { uid } = await specIn(api, 'web')
   const hour = 60 * MINUTE_MS
   await api.put(
     nodeItem({
@@ -313,7 +320,7 @@ export async function settleHerd(api: Api): Promise<void> {
       changes: { phase: 'launching' },
     }),
     ...boundItems('general-4-1', [
-      { id: 'web/4-2', template: web, seen: { addresses: { http: '127.0.0.1:41233' } } },
+      { id: 'web/4-2', template: web, uid, seen: { addresses: { http: '127.0.0.1:41233' } } },
       {
         id: 'worker/4-4',
         template: worker,
@@ -321,10 +328,10 @@ export async function settleHerd(api: Api): Promise<void> {
       },
     ]),
     ...boundItems('general-4-2', [
-      { id: 'web/4-3', template: web, seen: { addresses: { http: '127.0.0.1:41234' } } },
+      { id: 'web/4-3', template: web, uid, seen: { addresses: { http: '127.0.0.1:41234' } } },
     ]),
     ...boundItems('general-5-1', [
-      { id: 'web/5-1', template: web, seen: { phase: 'running', ready: false } },
+      { id: 'web/5-1', template: web, uid, seen: { phase: 'running', ready: false } },
     ]),
   )
   await setStatus(api, 'web', {

@@ -169,10 +169,38 @@ describe('drover get', () => {
     `)
   })
 
+  it('shows where a workload can be reached', async () => {
+    expect(await run('get endpoints web')).toMatchInlineSnapshot(`
+      "REPLICA  PORT  ADDRESS          STATE  NODE         ZONE        VERSION
+      web/4-2  http  127.0.0.1:41233  ready  general-4-1  us-east-1a  a-version-id
+      web/4-3  http  127.0.0.1:41234  ready  general-4-2  us-east-1b  a-version-id
+      [exit 0]"
+    `)
+    expect(await run('get ep workload/web --json')).toContain('"address": "127.0.0.1"')
+  })
+
+  it('says what to do where nothing can be reached yet, or which workload is meant', async () => {
+    expect(await run('get endpoints worker')).toMatchInlineSnapshot(`
+      "! no endpoints of worker
+      ! next: drover get replicas --workload worker
+      [exit 0]"
+    `)
+    expect(await run('get endpoints wbe')).toMatchInlineSnapshot(`
+      "! error: there is no workload "wbe"
+      ! next: did you mean web?
+      [exit 1]"
+    `)
+    expect(await run('get endpoints')).toMatchInlineSnapshot(`
+      "! error: NAME is missing
+      ! next: drover get endpoints WORKLOAD
+      [exit 2]"
+    `)
+  })
+
   it('refuses kinds that do not exist and options that do not fit', async () => {
     expect(await run('get nodse')).toMatchInlineSnapshot(`
       "! error: "nodse" is no kind of thing; did you mean node?
-      ! next: use workloads, pools, teams, nodes, replicas or events
+      ! next: use workloads, pools, teams, nodes, replicas, events or endpoints
       [exit 2]"
     `)
     expect(await run('get nodes --workload web')).toMatchInlineSnapshot(`

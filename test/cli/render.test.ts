@@ -8,6 +8,7 @@ import { table, type Column } from '#cli/render/table.ts'
 import { ageOf, formatAge, formatDuration, formatTook, parseDuration } from '#cli/render/time.ts'
 import { closest, listOr } from '#cli/suggest.ts'
 import { kindFrom, KINDS } from '#cli/kinds.ts'
+import { endpointColumns } from '#cli/views/endpoint.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -215,6 +216,26 @@ describe('suggestions', () => {
       'replica',
       'event',
       'team',
+    ])
+  })
+})
+
+describe('endpoints', () => {
+  it('are those to send requests to, those that stop, and those that are not yet there', () => {
+    const one = (address: string, ready: boolean, terminating: boolean) => ({
+      ...{ replica: 'web/1', name: 'http', address, port: 80, node: 'n1', version: 'v' },
+      ...{ ready, terminating },
+    })
+    const lines = table(
+      endpointColumns,
+      [one('10.0.0.1', true, false), one('10.0.0.1', false, false), one('fd00::1', false, true)],
+      plain(),
+    )
+    expect(lines).toEqual([
+      'REPLICA  PORT  ADDRESS       STATE      NODE  VERSION',
+      'web/1    http  10.0.0.1:80   ready      n1    v',
+      'web/1    http  10.0.0.1:80   not ready  n1    v',
+      'web/1    http  [fd00::1]:80  stopping   n1    v',
     ])
   })
 })
