@@ -8,7 +8,7 @@ import type { Place } from './exchange.ts'
 /** A process on the same machine answers in a millisecond or two, if it does. */
 const CHECK_MS = 1_000
 
-/** With a path an HTTP GET must be answered 200, as an ALB has it; otherwise a connection will do. */
+/** With a path a GET must be answered 200, as an ALB has it; otherwise a connection will do. */
 export function check(place: Place, path: string | undefined): Promise<boolean> {
   return path === undefined ? takesConnections(place) : answersOk(place, path)
 }

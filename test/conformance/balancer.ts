@@ -168,7 +168,7 @@ function describeRegistering(test: Told): void {
 }
 
 function describeLeaving(test: Told): void {
-  test('lists what was deregistered as draining, or no more, and in the end no more', async (own) => {
+  test('lists what was deregistered as draining or not at all, then not at all', async (own) => {
     const { balancer, targetGroupArn } = own
     const [stays, goes] = await own.targets(2)
     await balancer.register(targetGroupArn, [stays!, goes!])

@@ -119,7 +119,7 @@ async function register(setup: Setup, arn: string, targets: readonly Target[]): 
   if (refused.length === 0) return
   throw new BalancerError({
     code: 'InvalidTarget',
-    text: `${String(refused.length)} targets were refused: their instances do not run or do not fit`,
+    text: `${String(refused.length)} targets were refused: no instances that run, or unfit ones`,
     targets: refused,
     next: 'leave out what ended; the others must be in the VPC of the target group',
   })
