@@ -5,7 +5,7 @@
  * changes nothing, so late and doubled events are harmless.
  */
 import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
-import { templateKey } from '#shared/model/assignment.ts'
+import { isServingOn, templateKey } from '#shared/model/assignment.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { cachedData, fetched, fetchFailed, fetchMovedOn } from './data/data-facts.ts'
 import type { AdoptedProcess, AgentEvent, EventOf, RunningProcess } from './events.ts'
@@ -168,6 +168,7 @@ function freshReplica(
   const { id, workload, version, gpus, graceSeconds, order } = bound
   return {
     ...{ id, workload, version, gpus, graceSeconds, order },
+    servesOn: false,
     assigned: true,
     process: { state: 'none' },
     ports: {},
@@ -190,6 +191,7 @@ function takeAssignment(state: AgentState, assignment: Assignment): AgentState {
       ...known,
       ...{ version, workload, gpus, graceSeconds, order },
       ...(template === undefined ? {} : { template }),
+      servesOn: isServingOn(own),
       assigned: true,
       ready: known.ready || (isExplained && known.process.state === 'up'),
     }

@@ -25,7 +25,11 @@ type StopRule = {
 const stopRules: readonly StopRule[] = [
   { cause: 'PowerOff', when: (_, state) => state.powerOff !== undefined },
   { cause: 'Unassigned', when: (replica) => !replica.assigned },
-  { cause: 'Ordered', when: (replica) => replica.order === 'stop' },
+  {
+    cause: 'Ordered',
+    when: ({ order, servesOn, process }) =>
+      order === 'stop' && !(servesOn && process.state === 'up'),
+  },
   // The last moment at which it can still use all of its grace. Before it, reconcile decides.
   {
     cause: 'Interrupted',

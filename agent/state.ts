@@ -41,6 +41,8 @@ export type ReplicaState = {
   /** Absent for an adopted process that no assignment has explained yet. */
   readonly template?: Template
   readonly order: 'run' | 'stop'
+  /** It leaves its load balancer, and serves on until that is done. */
+  readonly servesOn: boolean
   /** False once the newest assignment no longer names it. */
   readonly assigned: boolean
   readonly process: ProcessState

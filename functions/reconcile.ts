@@ -11,7 +11,6 @@ import { makeEmfMetrics } from '#shared/cloud/aws/emf-metrics.ts'
 import { makeSqsQueue } from '#shared/cloud/aws/sqs-queue.ts'
 import { makeRetrySoon } from '#shared/cloud/aws/sqs-visibility.ts'
 import { makeSystemClock } from '#shared/cloud/aws/system-clock.ts'
-import type { Balancer } from '#shared/cloud/balancer.ts'
 import { launchSettingsSchema } from '#shared/controllers/launch-settings.ts'
 import { planSettingsOf } from '#shared/controllers/plan-settings.ts'
 import { reconcile, type ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
@@ -48,7 +47,7 @@ function youngest({ Records: records }: SQSEvent): { sentAtMs?: number } {
 }
 
 export function bindPorts(environment: Environment): {
-  ports: ReconcilePorts & { readonly balancer: Balancer }
+  ports: ReconcilePorts
   settings: ReconcileSettings
   retrySoon: ReconcileHandlerPorts['retrySoon']
 } {

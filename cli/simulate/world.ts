@@ -13,6 +13,7 @@ import { catalog } from '#shared/catalog/catalog.ts'
 import { spotPriceUsdPerHour } from '#shared/catalog/spot.ts'
 import { DEFAULT_ZONES, REGION } from '#shared/catalog/zones.ts'
 import { makeCountingIds } from '#shared/cloud/counting-ids.ts'
+import { makeMemoryBalancer } from '#shared/cloud/memory-balancer.ts'
 import { makeMemoryBus } from '#shared/cloud/memory-bus.ts'
 import { makeMemoryEc2, type MemoryEc2 } from '#shared/cloud/memory-ec2.ts'
 import { EC2_DEFAULTS } from '#shared/cloud/memory-ec2/options.ts'
@@ -98,7 +99,8 @@ export function makeWorld(setup: WorldSetup): World {
   const queue = makeWakes(setup, () => pass())
   const ports: ReconcilePorts = {
     ...{ store, history: makeMemoryStore({ clock }), fleet: makeMemoryFleet(ec2), queue },
-    ...{ bus: makeMemoryBus(0), metrics: makeMemoryMetrics(), clock, log: silentLogger },
+    ...{ bus: makeMemoryBus(0), balancer: makeMemoryBalancer({ clock }) },
+    ...{ metrics: makeMemoryMetrics(), clock, log: silentLogger },
   }
   const settings = snapshotSettings(SETTINGS)
   const flush = async (): Promise<void> => {

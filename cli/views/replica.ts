@@ -9,7 +9,9 @@ import { ageOf } from '../render/time.ts'
 const PHASE_COLOURS: Readonly<Record<string, Colour>> = {
   ready: 'green',
   waiting: 'yellow',
+  fetching: 'yellow',
   stopping: 'yellow',
+  deregistering: 'yellow',
   failed: 'red',
 }
 

@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import { askedCheckSchema, certificateSchema } from './burn-in.ts'
 import { dataDigestSchema } from './data.ts'
+import { balancedSchema } from './service.ts'
 import { templateSchema } from './version.ts'
 
 export const gpuShareSchema = z.object({
@@ -43,8 +44,14 @@ export const boundReplicaSchema = z.object({
   graceSeconds: z.int().min(0),
   /** Reconcile's stamps; the agent ignores them. */
   assignedAtMs: z.int(),
-  /** Since when its reports say ready without a break. */
+  /** Of the data that it serves. */
+  dataKey: z.string().optional(),
+  /** When its agent was first seen to have that whole. */
+  fetchedAtMs: z.int().optional(),
+  /** Since when its reports say ready without a break, and its load balancer does, if it has one. */
   readySinceMs: z.int().optional(),
+  /** Its place behind a load balancer: one told to stop serves on until it has left that. */
+  balanced: balancedSchema.optional(),
   /** Absent until it first fails. */
   failures: replicaFailuresSchema.optional(),
   stopAtMs: z.int().optional(),
@@ -59,6 +66,16 @@ export const assignedDataSchema = z.object({
   digest: dataDigestSchema.optional(),
 })
 export type AssignedData = z.infer<typeof assignedDataSchema>
+
+/** Told to stop, and to serve on until it has left its load balancer. */
+export function isServingOn({ order, balanced }: BoundReplica): boolean {
+  return order === 'stop' && balanced !== undefined
+}
+
+/** Its data is not there yet, so it cannot be ready. */
+export function isFetching({ dataKey, fetchedAtMs }: BoundReplica): boolean {
+  return dataKey !== undefined && fetchedAtMs === undefined
+}
 
 export const assignmentHeadSchema = z.object({
   kind: z.literal('assignment-head'),

@@ -43,6 +43,22 @@ export const LIMITS = {
   pageMaxItems: 500,
   pageDefaultItems: 100,
 
+  // Load balancers
+  /** A listing may not tell for so long of what was registered or deregistered. */
+  targetsLagMs: 2_000,
+  /** How often one is asked while replicas come or go. */
+  balancerLookMs: 2_000,
+  /** Longer than ELB's own deregistration delay of 300 s. */
+  deregisterMostMs: 330_000,
+  /** Before its grace time begins, a replica whose time is short leaves its load balancer. */
+  deregisterLeadMs: 10_000,
+  /** Target groups that one pass asks about. */
+  targetGroupsMax: 50,
+
+  // Data
+  /** Replicas of a workload that may fetch their data at once, lest they stampede its source. */
+  fetchesAtOnce: 10,
+
   // Disks
   /** What a machine has where its pool says nothing. */
   rootVolumeGib: 50,

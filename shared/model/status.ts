@@ -148,6 +148,8 @@ export const workloadStatusSchema = z.object({
   /** Absent until it first has to give way, and again once that is forgiven. */
   reclaims: z.array(reclaimsSchema).optional(),
   gang: gangPartSchema.optional(),
+  /** What its versions' data holds, as the first node told that had it whole. */
+  data: z.array(z.object({ key: z.string(), digest: z.string() })).optional(),
   /** The newest first, and no more than LIMITS.failuresKept; absent where all went well. */
   failures: z.array(replicaFailureSchema).optional(),
 })

@@ -11,6 +11,7 @@ import { gangDeadlineSchema, gangSchema, refuseContradictions } from './gang.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
 import { notYet } from './not-yet.ts'
+import { serviceSchema } from './service.ts'
 import {
   countOrPercent,
   cpuQuantity,
@@ -236,7 +237,7 @@ const policyShape = {
   tolerations: z.array(tolerationSchema).max(50).default([]).describe('taints it bears'),
   rollout: rolloutSchema.prefault({}).describe('how a change of the template is carried out'),
   availability: availabilitySchema.prefault({}).describe('what must stay available'),
-  service: notYet(z.record(z.string(), z.unknown()), 'services and load balancing'),
+  service: serviceSchema.optional().describe('the load balancer that its replicas stand behind'),
   gang: gangSchema
     .optional()
     .describe('its replicas run all together or not at all; with restart, who starts anew'),
@@ -270,6 +271,16 @@ export const workloadSpecSchema = z
         path: ['health', spec.health?.http === undefined ? 'tcp' : 'http', 'port'],
         message: `must name one of the ports (${names === '' ? 'there are none' : names})`,
         input: port,
+      })
+    }
+    const served = spec.service?.port ?? spec.ports[0]?.name
+    if (spec.service !== undefined && !spec.ports.some((own) => own.name === served)) {
+      const names = spec.ports.map((own) => own.name).join(', ')
+      context.addIssue({
+        code: 'custom',
+        path: ['service', 'port'],
+        message: `must name one of the ports (${names === '' ? 'there are none' : names})`,
+        input: served,
       })
     }
     if (spec.availability.minReliable !== undefined && spec.capacity.spot === 'required') {

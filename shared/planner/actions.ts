@@ -4,12 +4,13 @@
  * Actions say what to change in the words of the model; `fold.ts` turns them into items, and
  * reconcile alone turns those into writes and EC2 calls.
  */
-import type { BoundReplica, ReplicaFailures } from '../model/assignment.ts'
+import type { AssignedData, BoundReplica, ReplicaFailures } from '../model/assignment.ts'
 import type { AskedCertificate, AskedCheck } from '../model/burn-in.ts'
 import type { Brake, Shortage } from '../model/facts.ts'
 import type { CapacityType, ListedInstance } from '../model/machine.ts'
 import type { Noun } from '../model/names.ts'
 import type { DrainReason, Node, NodePhase, Rung } from '../model/node.ts'
+import type { Balanced } from '../model/service.ts'
 import type { RepackRefusal } from '../model/proposal.ts'
 import type { PoolStatus, Reason, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Template } from '../model/version.ts'
@@ -108,6 +109,40 @@ export type Action =
       readonly node: string
       readonly replica: string
       readonly readySinceMs: number | undefined
+      readonly reason: Reason
+    }
+  /** A replica's agent has its data: the stamp is all that changes. */
+  | {
+      readonly kind: 'fetched'
+      readonly node: string
+      readonly replica: string
+      readonly reason: Reason
+    }
+  /** What a node's data must hold, and what it keeps. */
+  | {
+      readonly kind: 'data'
+      readonly node: string
+      readonly data: readonly AssignedData[]
+      readonly reason: Reason
+    }
+  /** A replica is to stand behind its load balancer, to leave it, or has left it. */
+  | {
+      readonly kind: 'register'
+      readonly node: string
+      readonly replica: string
+      readonly balanced: Balanced
+      readonly reason: Reason
+    }
+  | {
+      readonly kind: 'deregister'
+      readonly node: string
+      readonly replica: string
+      readonly reason: Reason
+    }
+  | {
+      readonly kind: 'release'
+      readonly node: string
+      readonly replica: string
       readonly reason: Reason
     }
   /** A replica failed, by what its agent says: the stamp is all that changes. */

@@ -7,6 +7,7 @@
  */
 import { byKey, inOrder } from '../base/order.ts'
 import { isGang } from '../model/gang.ts'
+import { LIMITS } from '../model/limits.ts'
 import type { Reason } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import type { Draft } from './fold.ts'
@@ -94,12 +95,13 @@ function moveOff(mine: readonly Replica[], { target, ledger, context }: Work): r
 const isForced = ({ node }: Replica): boolean => isLeaving(node) && !isVoluntary(node)
 
 /**
- * When a replica on a leaving node must begin to stop so that its grace time ends by the deadline;
- * never where drover wants it to move of its own accord.
+ * When a replica on a leaving node must begin to stop so that its grace time ends by the deadline,
+ * and before that its time to leave a load balancer; never where drover wants it to move of its own accord.
  */
 export function stopAtMs({ bound, node }: Replica): number {
   if (isVoluntary(node)) return Infinity
-  return (node.drain?.deadlineMs ?? Infinity) - bound.graceSeconds * 1000
+  const leadMs = bound.balanced === undefined ? 0 : LIMITS.deregisterLeadMs
+  return (node.drain?.deadlineMs ?? Infinity) - bound.graceSeconds * 1000 - leadMs
 }
 
 function why({ node }: Replica): string {

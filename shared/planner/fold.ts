@@ -9,7 +9,12 @@
 import { must } from '../base/assert.ts'
 import { sameJson } from '../base/equal.ts'
 import { rememberedPair } from '../base/remembered.ts'
-import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
+import {
+  isServingOn,
+  templateKey,
+  type Assignment,
+  type BoundReplica,
+} from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { Template } from '../model/version.ts'
 import type { Action, ActionKind, NodeChanges } from './actions.ts'
@@ -133,8 +138,28 @@ const folds = {
     changeReplica(edit, { node, replica }, (own) =>
       own.order === 'stop'
         ? own
-        : { ...own, order: 'stop', stopAtMs: edit.nowMs, stopReason: { ...reason } },
+        : {
+            ...leavingFrom(own, edit.nowMs),
+            ...{ order: 'stop', stopAtMs: edit.nowMs, stopReason: { ...reason } },
+          },
     )
+  },
+  fetched: (edit, { node, replica }) => {
+    changeReplica(edit, { node, replica }, (own) => ({ ...own, fetchedAtMs: edit.nowMs }))
+  },
+  data: (edit, { node, data }) => {
+    changeAssignment(edit, node, ({ data: _, ...own }) =>
+      data.length === 0 ? own : { ...own, data: [...data] },
+    )
+  },
+  register: (edit, { node, replica, balanced }) => {
+    changeReplica(edit, { node, replica }, (own) => ({ ...own, balanced: { ...balanced } }))
+  },
+  deregister: (edit, { node, replica }) => {
+    changeReplica(edit, { node, replica }, (own) => leavingFrom(own, edit.nowMs))
+  },
+  release: (edit, { node, replica }) => {
+    changeReplica(edit, { node, replica }, ({ balanced: _, ...own }) => own)
   },
   forget: (edit, { node, replicas }) => {
     changeAssignment(edit, node, (own) =>
@@ -206,6 +231,13 @@ const folds = {
   sweep: () => undefined,
 } satisfies Folds
 
+/** From a load balancer, if it has one and is not leaving it already. */
+function leavingFrom(own: BoundReplica, nowMs: number): BoundReplica {
+  const { balanced } = own
+  if (balanced === undefined || balanced.leavingSinceMs !== undefined) return own
+  return { ...own, balanced: { ...balanced, leavingSinceMs: nowMs } }
+}
+
 const hasServed = ({ burnIn }: Node): boolean =>
   burnIn?.served === true || burnIn?.admittedAtMs !== undefined
 
@@ -262,10 +294,12 @@ function orders(assignment: Assignment): unknown {
   return {
     burnIn: assignment.burnIn,
     drain: assignment.drain,
+    data: assignment.data,
     replicas: assignment.replicas.map((own) => [
       own.id,
       own.version,
       own.order,
+      isServingOn(own),
       own.graceSeconds,
       own.gpus,
     ]),

@@ -8,6 +8,7 @@
  * to spare is moved there.
  */
 import { groupBy } from '../base/order.ts'
+import { dataKey } from '../model/data.ts'
 import type { GpuShare } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Action } from './actions.ts'
@@ -230,6 +231,7 @@ export function bindOf(
       order: 'run',
       graceSeconds: template.terminationGraceSeconds,
       assignedAtMs: nowMs,
+      ...(template.data === undefined ? {} : { dataKey: dataKey(template.data) }),
     },
     reason: { code: 'Placed', text: `${node} has room` },
   }

@@ -7,6 +7,7 @@
  */
 import type { Action, Plan, Refusal } from './actions.ts'
 import { admit } from './admit.ts'
+import { assignData, type Digests } from './data.ts'
 import { NOUNS, type Noun } from '../model/names.ts'
 import type { Node } from '../model/node.ts'
 import { openBrakes, UNHEALTHY, type BrakeBook } from './brake.ts'
@@ -28,6 +29,7 @@ import { settleGroups, type Failed } from './repack/groups.ts'
 import { retest, suspectsOf } from './retest.ts'
 import { retire } from './retire.ts'
 import { setCourses, type Courses } from './rollout.ts'
+import { balance, balanceMoments } from './service.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
 import { supply, type Supply } from './supply.ts'
@@ -51,6 +53,7 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
 
   take(settleLaunches(snapshot, draft))
   take(observe({ snapshot, brakes }, draft, factsOf))
+  take(balance(snapshot, draft))
   brakes.hear(actions)
   const swept = sweep({ snapshot, draft, brakes, ids })
   take(swept.actions)
@@ -86,9 +89,13 @@ export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft:
   const retested = retest(testable)
   take(retested.actions)
 
+  const { actions: data, digests } = assignData({ snapshot, draft, courses })
+  take(data)
+
   const failed = [...settled.failed, ...repacked.failed]
   const found = {
     courses,
+    digests,
     circles: dependents.circles,
     refusals,
     coming,
@@ -114,6 +121,7 @@ function keptNodes({ gangs, reclaim }: Supply): ReadonlySet<string> {
 
 type Conclusion = {
   readonly courses: Courses
+  readonly digests: Digests
   readonly circles: Dependents['circles']
   readonly snapshot: Snapshot
   readonly draft: Draft
@@ -138,15 +146,22 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
   const byName = new Map(found.targets.map((own) => [own.workload.name, own]))
   const { nowMs } = snapshot
   const told = withFirstFreed(refusals, { draft, nowMs, targets: byName })
-  const { courses, circles } = found
-  const seen = { snapshot, draft, courses, circles, refusals, coming, targets }
+  const { courses, circles, digests } = found
+  const seen = { snapshot, draft, courses, circles, digests, refusals, coming, targets }
   const context = { ...seen, reclaim, gangs, braked, failed }
   const workloads = workloadStatuses({ ...context, refusals: told })
   const pools = poolStatuses(context)
   const teams = teamStatuses({ snapshot, targets: found.targets, draft })
   const isCutOff = refusals.some((own) => own.reasons.some(({ code }) => code === 'Waiting'))
   const ofGangs = [...gangs.values()].flatMap((own) => own.moments)
-  const moments = [...brakes.endsMs(), ...repacked.moments, ...ofGangs, ...found.tests]
+  const ofTargets = balanceMoments(snapshot, draft)
+  const moments = [
+    ...brakes.endsMs(),
+    ...repacked.moments,
+    ...ofGangs,
+    ...found.tests,
+    ...ofTargets,
+  ]
   const statuses = { statuses: workloads, teamStatuses: teams }
   const next = nextAtMs({ snapshot, draft, ...statuses, moments, isCutOff })
   return {

@@ -35,6 +35,21 @@ export type Listing = {
   readonly impaired: readonly string[]
 }
 
+/** A target as its group lists it; `unused` and `unavailable` as in the balancer port. */
+export type TargetView = {
+  readonly instanceId: string
+  readonly port: number
+  readonly state: 'initial' | 'healthy' | 'unhealthy' | 'draining' | 'unused' | 'unavailable'
+}
+
+export type TargetGroupView = {
+  readonly targetGroupArn: string
+  /** Absent where it could not be asked. */
+  readonly targets?: readonly TargetView[]
+  /** Why not. */
+  readonly error?: { readonly code: string; readonly text: string }
+}
+
 export type Snapshot = {
   readonly nowMs: number
   readonly pass: Pass
@@ -65,5 +80,7 @@ export type Snapshot = {
   readonly offerings: readonly Offering[]
   /** Only where EC2 was asked in this pass: *not listed* is not *none*. */
   readonly listing?: Listing
+  /** Of the workloads' load balancers; absent where no workload has one. */
+  readonly targetGroups?: readonly TargetGroupView[]
   readonly invalid: readonly { key: string; text: string }[]
 }

@@ -5,6 +5,7 @@
  * so a pass that changes nothing writes nothing.
  */
 import { sameJson } from '../base/equal.ts'
+import { isFetching } from '../model/assignment.ts'
 import type { Condition } from '../model/node.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import {
@@ -20,6 +21,7 @@ import type { Refusal } from './actions.ts'
 import { failuresOf } from './observe/failures.ts'
 import { dependenciesOf, type Dependents } from './dependencies.ts'
 import type { Draft } from './fold.ts'
+import type { Digests } from './data.ts'
 import { enoughOf } from './ledger.ts'
 import type { GangOutcomes } from './gangs/outcome.ts'
 import type { Reclaim } from './preempt.ts'
@@ -37,6 +39,7 @@ import {
 import { revisionOf } from './revision.ts'
 import type { Courses } from './rollout.ts'
 import { plainCourse, type Course } from './rollout/course.ts'
+import { troubleOf } from './service.ts'
 import { progressOf, rolloutStatusOf } from './status/rollout-status.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
@@ -52,6 +55,7 @@ export type StatusContext = {
   readonly coming: ReadonlyMap<string, number>
   readonly courses: Courses
   readonly circles: Dependents['circles']
+  readonly digests: Digests
   /** By workload uid, as quotas left them. */
   readonly targets: ReadonlyMap<string, Target>
   readonly reclaim: Reclaim
@@ -98,6 +102,8 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     gang: context.gangs.get(workload.uid)?.part,
     failures: failuresOf(mine, old?.failures, context.snapshot.nowMs),
     circle: circleText(context.circles.get(workload.name)),
+    data: context.digests.get(workload.uid) ?? [],
+    trouble: troubleOf(workload, context.snapshot),
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
   if (isSettled(old, facts)) return old
@@ -124,6 +130,10 @@ type Facts = {
   readonly failures: readonly ReplicaFailure[]
   /** Who depends on each other in a circle that it is part of, in words. */
   readonly circle: string | undefined
+  /** What its data holds, where that is known. */
+  readonly data: NonNullable<WorkloadStatus['data']>
+  /** Why its load balancer could not be asked. */
+  readonly trouble: Reason | undefined
 }
 
 type QuotaFacts = Pick<
@@ -156,6 +166,8 @@ function isSettled(
     known.running === now.running &&
     known.available === now.available &&
     known.circle === now.circle &&
+    known.trouble?.text === now.trouble?.text &&
+    sameJson(known.data, now.data) &&
     known.withProcess === now.withProcess
   )
 }
@@ -167,8 +179,10 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
   const allowed = facts.quota?.allowed ?? desired
   const floor = enoughOf(workload, allowed)
   const belowMinSinceMs = available < floor ? (old?.belowMinSinceMs ?? nowMs) : undefined
+  const fetching = running.all.filter(({ bound }) => isFetching(bound)).length
   const updated = running.all.filter((own) => own.bound.version === version)
-  const counts = { desired, available, floor, waiting, circle: facts.circle }
+  const { circle, trouble } = facts
+  const counts = { desired, available, floor, waiting, circle, trouble }
   const rollout = rolloutStatusOf(facts.course, {
     ...{ group: facts.group, running, desired, allowed, old, nowMs },
     isWaiting: waiting.length > 0,
@@ -189,7 +203,7 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     waiting: [...waiting],
     conditions: conditionsOf(
       counts,
-      progressOf(facts.course, rollout, { desired, allowed, nowMs }),
+      progressOf(facts.course, rollout, { desired, allowed, fetching, nowMs }),
     ).map((own) => withSince(own, old?.conditions ?? [], nowMs)),
     rollout,
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
@@ -199,6 +213,7 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     ...(facts.gang === undefined || Object.keys(facts.gang).length === 0
       ? {}
       : { gang: facts.gang }),
+    ...(facts.data.length === 0 ? {} : { data: [...facts.data] }),
     ...(facts.failures.length === 0 ? {} : { failures: [...facts.failures] }),
   }
 }
@@ -304,12 +319,13 @@ type Counts = {
   readonly floor: number
   readonly waiting: readonly Waiting[]
   readonly circle: string | undefined
+  readonly trouble: Reason | undefined
 }
 
 type Told = Omit<Condition, 'sinceMs'>
 
 function conditionsOf(counts: Counts, progress: Omit<Told, 'type'>): readonly Told[] {
-  const { desired, available, floor, waiting, circle } = counts
+  const { desired, available, floor, waiting, circle, trouble } = counts
   const refused = waiting.find((own) => own.unschedulableSinceMs !== undefined)
   return [
     {
@@ -332,6 +348,9 @@ function conditionsOf(counts: Counts, progress: Omit<Told, 'type'>): readonly To
     ...(circle === undefined
       ? []
       : [{ type: 'DependencyCycle', status: true, reason: 'DependencyCycle', text: circle }]),
+    ...(trouble === undefined
+      ? []
+      : [{ type: 'LoadBalanced', status: false, reason: trouble.code, text: trouble.text }]),
   ]
 }
 

@@ -9,7 +9,9 @@
  * What teams' quotas make of the counts is decided in `admit.ts`.
  */
 import { rememberedPair } from '../base/remembered.ts'
+import { isFetching } from '../model/assignment.ts'
 import { isGang } from '../model/gang.ts'
+import { LIMITS } from '../model/limits.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Template } from '../model/version.ts'
 import type { Draft } from './fold.ts'
@@ -150,7 +152,7 @@ export function targetWithin(counted: Counted, entitlement: Entitlement): Target
     : rolling || !isPlain(course)
       ? Math.min(next.count, newest.allowed - current)
       : Math.max(missing, moving)
-  const start = Math.max(0, wanted)
+  const start = Math.max(0, Math.min(wanted, gang ? Infinity : fetchesLeft(template, all)))
   const rights = Math.max(lasting.length, Math.min(guaranteed, newest.guaranteed))
   // One more than allowed for a while, as a surge, is no loan.
   const borrowed = Math.min(lasting.length + start, allowed) - rights
@@ -167,6 +169,12 @@ export function targetWithin(counted: Counted, entitlement: Entitlement): Target
     startBorrowed: Math.max(0, borrowed),
     startOnDemand: Math.max(0, Math.min(start, shortOfBase)),
   }
+}
+
+/** How many more of the version may fetch its data at once; a gang comes whole. */
+function fetchesLeft({ data }: Template, all: readonly Replica[]): number {
+  if (data === undefined) return Infinity
+  return LIMITS.fetchesAtOnce - all.filter(({ bound }) => isFetching(bound)).length
 }
 
 function countsOf(

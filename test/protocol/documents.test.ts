@@ -58,11 +58,11 @@ describe('a document', () => {
   })
 
   it('is NotYetSupported as soon as one fault is, whatever else is wrong', () => {
-    expect(told({ replicas: 1, command: ['a'], service: {} })).toEqual([
+    expect(told({ replicas: 1, command: ['a'], secrets: {} })).toEqual([
       'NotYetSupported',
-      'service: is not supported yet: services and load balancing comes in a later release',
+      'secrets: is not supported yet: secrets comes in a later release',
     ])
-    expect(told({ service: {}, replicas: -1 })).toMatchObject({ 0: 'NotYetSupported', length: 4 })
+    expect(told({ secrets: {}, replicas: -1 })).toMatchObject({ 0: 'NotYetSupported', length: 4 })
   })
 
   it('says no to what cannot be true of a gang', () => {

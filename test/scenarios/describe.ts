@@ -123,6 +123,12 @@ const tell = {
   stop: ({ node, replica }) => `${replica} on ${node}`,
   forget: ({ node, replicas }) => `${replicas.join(' ')} on ${node}`,
   stamp: ({ node, replica }) => `${replica} on ${node}`,
+  fetched: ({ node, replica }) => `${replica} on ${node}`,
+  data: ({ node, data }) =>
+    `${node} ${data.map((own) => `${own.key.slice(0, 4)}=${own.digest?.slice(0, 4) ?? '?'}`).join(' ')}`,
+  register: ({ node, replica, balanced }) => `${replica} on ${node} port ${String(balanced.port)}`,
+  deregister: ({ node, replica }) => `${replica} on ${node}`,
+  release: ({ node, replica }) => `${replica} on ${node}`,
   fail: ({ node, replica, failures }) => `${replica} on ${node} ×${String(failures.count)}`,
   drain: ({ node, because }) => `${node} ${because}`,
   lift: ({ node, generation }) => `${node} to ${String(generation)}`,

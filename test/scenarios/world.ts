@@ -22,8 +22,10 @@ import { workloadSpecSchema } from '#shared/model/workload.ts'
 import { emptyAssignment } from '#shared/planner/fold.ts'
 import { priceOf } from '#shared/planner/provision/prices.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
+import { dataVerbs } from './data-verbs.ts'
 import { emptyWorld, nextPass, START_MS } from './empty-world.ts'
 import { keepRevision, rolloutVerbs } from './rollout-verbs.ts'
+import { GROUP, serviceVerbs } from './service-verbs.ts'
 import { changeReport, documentOf, machineOf, reported } from './told.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] }
@@ -51,7 +53,9 @@ const verbs: Readonly<Record<string, Verb>> = {
     replace(world.pools, { ...meta(world, name), noun: 'pool', spec } satisfies PoolItem)
   },
   workload: (world, [name = '', ...rest]) => {
-    const document = { command: ['serve'], ...documentOf(rest) }
+    const { behind, ...told } = documentOf(rest)
+    const service = behind === undefined ? {} : { service: { targetGroupArn: GROUP } }
+    const document = { command: ['serve'], ...service, ...told }
     const spec = workloadSpecSchema.parse(document)
     const old = world.workloads.find((own) => own.name === name)
     const item: WorkloadItem = {
@@ -64,6 +68,8 @@ const verbs: Readonly<Record<string, Verb>> = {
     keepRevision(world, item)
   },
   ...rolloutVerbs,
+  ...serviceVerbs,
+  ...dataVerbs,
   team: (world, [name = '', ...rest]) => {
     const spec = teamSpecSchema.parse(documentOf(rest))
     replace(world.teams, { ...meta(world, name), noun: 'team', spec } satisfies TeamItem)

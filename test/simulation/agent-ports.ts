@@ -29,6 +29,7 @@ import {
   writeBeat,
   type Machine,
   type Process,
+  runningOf,
 } from './machine.ts'
 import { lookAtHealth } from './watch.ts'
 
@@ -251,6 +252,7 @@ function startProcess(machine: Machine, run: Invocation, launch: ReplicaLaunch):
   const startupMs = chance.int(`startup of ${name}`, STARTUP_MS)
   const process: Process = {
     ...{ launch, pid, startTime: `t${String(pid)}`, startedAtMs: nowMs },
+    ports: portsOf(machine, launch),
     healthyAtMs: temper === 'sick' ? Infinity : nowMs + startupMs,
     sickUntilMs: 0,
     stopping: false,
@@ -268,9 +270,17 @@ function startProcess(machine: Machine, run: Invocation, launch: ReplicaLaunch):
       machine.onHealth.get(replicaId)?.()
     })
   }
-  const { startTime } = process
-  const startedAtMs = nowMs + run.skewMs
-  return { started: { pid, startTime, startedAtMs, ports: {}, addresses: {} } }
+  return { started: runningOf({ ...process, startedAtMs: nowMs + run.skewMs }) }
+}
+
+/** Some that nobody listens on. */
+function portsOf(machine: Machine, { template }: ReplicaLaunch): Readonly<Record<string, number>> {
+  return Object.fromEntries(
+    template.ports.map(({ name }) => {
+      machine.portsGiven += 1
+      return [name, 20_000 + machine.portsGiven]
+    }),
+  )
 }
 
 function stopProcess(machine: Machine, process: Process, signal: 'SIGTERM' | 'SIGKILL'): void {

@@ -5,7 +5,7 @@
  * see, its probes until the answer changes, and its beats are written when somebody is about to
  * read them; so a machine on which nothing happens costs nothing.
  */
-import type { AdoptedProcess } from '#agent/events.ts'
+import type { AdoptedProcess, RunningProcess } from '#agent/events.ts'
 import type { ReplicaLaunch } from '#agent/effects.ts'
 import type { Exit } from '#agent/ports.ts'
 import type { Persisted } from '#agent/persisted.ts'
@@ -39,6 +39,8 @@ export type Process = {
   readonly pid: number
   readonly startTime: string
   readonly startedAtMs: number
+  /** By name: where it listens. */
+  readonly ports: Readonly<Record<string, number>>
   /** When it first answers its health check; Infinity for one that never does. */
   readonly healthyAtMs: number
   /** Until then it does not answer any more. */
@@ -57,6 +59,7 @@ export type Machine = {
   readonly arn: string
   readonly name: string
   readonly processes: Map<string, Process>
+  portsGiven: number
   fault: HardwareFault
   readonly health: Health
   readonly gpus: GpuIdentity[]
@@ -88,6 +91,7 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     setup,
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
+    portsGiven: 0,
     fault: setup.hasBadImage ? 'a bad image' : faultOf(name, instance, setup),
     health: { kernelLog: [], states: new Set(), changes: 0, onChange: undefined },
     gpus: gpusOf(instance),
@@ -268,14 +272,28 @@ export function processEnds(machine: Machine, process: Process, exit: Partial<Ex
 }
 
 export function adoptedOf(machine: Machine): readonly AdoptedProcess[] {
-  return [...machine.processes.values()].map(({ launch, pid, startTime, startedAtMs }) => ({
+  return [...machine.processes.values()].map(({ launch, ...process }) => ({
     replicaId: launch.replicaId,
     workload: launch.workload,
     version: launch.version,
     gpus: launch.gpus,
     graceSeconds: launch.graceSeconds,
-    process: { pid, startTime, startedAtMs, ports: {}, addresses: {} },
+    process: runningOf(process),
   }))
+}
+
+/** A process as its agent tells of it. */
+export function runningOf({
+  pid,
+  startTime,
+  startedAtMs,
+  ports,
+}: Pick<Process, 'pid' | 'startTime' | 'startedAtMs' | 'ports'>): RunningProcess {
+  const addresses = Object.entries(ports).map(([name, port]) => [name, `10.0.0.1:${String(port)}`])
+  return {
+    ...{ pid, startTime, startedAtMs, ports },
+    addresses: Object.fromEntries(addresses) as Record<string, string>,
+  }
 }
 
 export function isHealthy(process: Process, nowMs: number): boolean {

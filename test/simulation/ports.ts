@@ -5,6 +5,8 @@
  * says how long calls take, what their failures look like, and who hears of them.
  */
 import { FleetError } from '#shared/cloud/fleet-error.ts'
+import { BalancerError } from '#shared/cloud/balancer-error.ts'
+import type { Balancer, Target } from '#shared/cloud/balancer.ts'
 import type { Bus } from '#shared/cloud/bus.ts'
 import type { Clock } from '#shared/cloud/clock.ts'
 import type { Fleet } from '#shared/cloud/fleet.ts'
@@ -29,6 +31,7 @@ export type Backends = {
   readonly queue: MemoryQueue
   readonly ec2: MemoryEc2
   readonly fleet: Fleet
+  readonly balancer: Balancer
   readonly prices: Prices
   readonly see: (seen: Seen) => void
   /** What the main table's stream has told since it was last asked. */
@@ -44,6 +47,7 @@ export type Ports = {
   readonly history: Store
   readonly queue: Queue
   readonly fleet: Fleet
+  readonly balancer: Balancer
   readonly bus: Bus
   readonly prices: Prices
   readonly clock: Clock
@@ -70,6 +74,7 @@ const failureOf: Readonly<Record<string, (text: string) => Error>> = {
   history: (text) => new StoreError({ text, next: 'try again' }),
   queue: (text) => new QueueError({ text, next: 'try again' }),
   fleet: (text) => new FleetError({ text, next: 'try again' }),
+  balancer: (text) => new BalancerError({ text, next: 'try again', code: 'Unreachable' }),
   prices: (text) => new PricesError({ text, next: 'try again' }),
   bus: (text) => new Error(text),
 }
@@ -91,6 +96,7 @@ export function makePorts(backends: Backends, invocation: Invocation): Ports {
     history: table(backends.history, 'history', call),
     queue: queueOf(backends, now, call),
     fleet: fleetOf(backends, invocation, call),
+    balancer: balancerOf(backends, invocation, call),
     bus: {
       publish: (events) =>
         call('bus', {
@@ -224,6 +230,37 @@ function queueOf(
           return sent()
         },
       }),
+  }
+}
+
+function balancerOf(
+  { balancer, scheduler, see }: Backends,
+  by: Invocation,
+  call: Caller,
+): Balancer {
+  const told = (
+    what: 'register' | 'deregister',
+    targetGroupArn: string,
+    targets: readonly Target[],
+  ): Promise<void> =>
+    call('balancer', {
+      method: what,
+      takes: 'ec2',
+      act: () => {
+        const atMs = scheduler.now()
+        see({ kind: 'balance', atMs, by, what, targetGroupArn, targets })
+        return balancer[what](targetGroupArn, targets)
+      },
+    })
+  return {
+    health: (targetGroupArn) =>
+      call('balancer', {
+        method: 'health',
+        takes: 'ec2',
+        act: () => balancer.health(targetGroupArn),
+      }),
+    register: (targetGroupArn, targets) => told('register', targetGroupArn, targets),
+    deregister: (targetGroupArn, targets) => told('deregister', targetGroupArn, targets),
   }
 }
 

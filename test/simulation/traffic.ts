@@ -5,6 +5,7 @@
  * The auditor judges by this alone. It is told of an act once the act has taken effect, in the
  * order in which acts took effect, before anything else happens.
  */
+import type { Target } from '#shared/cloud/balancer.ts'
 import type { Fleet, Instance, LaunchOutcome } from '#shared/cloud/fleet.ts'
 import type { Ec2Instance, Place } from '#shared/cloud/memory-ec2/types.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
@@ -60,6 +61,14 @@ export type Seen = { readonly atMs: number } & (
       readonly kind: 'impaired'
       readonly by: Caller
       readonly instanceIds: Awaited<ReturnType<Fleet['impaired']>>
+    }
+  /** A load balancer is told who comes or goes. */
+  | {
+      readonly kind: 'balance'
+      readonly by: Caller
+      readonly what: 'register' | 'deregister'
+      readonly targetGroupArn: string
+      readonly targets: readonly Target[]
     }
   /** What drover says it did, with its reasons. */
   | { readonly kind: 'decided'; readonly by: Caller; readonly events: readonly DroverEvent[] }

@@ -21,6 +21,7 @@ import { TAGS } from '#shared/model/launch.ts'
 import { quotaPolicySchema } from '#shared/model/quota-policy.ts'
 import { makeMemoryStore } from '#shared/store/memory-store.ts'
 import type { Change } from '#shared/store/store.ts'
+import { makeBalancers } from './balancer.ts'
 import { makeCalls, type CallHooks } from './calls.ts'
 import { makeChance, type Chance } from './chance.ts'
 import { makeFaults, type Faults } from './faults.ts'
@@ -271,6 +272,7 @@ function makeBackends(
       isUnlisted: (instanceId) => late.stage?.unlisted.has(instanceId) === true,
     }),
     prices: makeMemoryPrices(ec2),
+    balancer: makeBalancers(scheduler, late.machines),
     takeChanges: () => {
       const taken = pending
       pending = []

@@ -4,7 +4,7 @@
  * Stamps become ISO times and whole units become quantities here and nowhere else.
  */
 import { byKey, descending, groupBy } from '#shared/base/order.ts'
-import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
+import { isServingOn, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import type { BurnInRecord } from '#shared/model/burn-in-record.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
@@ -206,7 +206,7 @@ export function replicaAnswer(replica: BoundReplica, { node, report }: NodeView)
     node: node.name,
     phase: phaseOf(replica, seen),
     // However its report lags: whoever calls ready replicas must not meet one that is about to go.
-    ready: replica.order === 'run' && seen?.phase === 'ready' && seen.ready,
+    ready: replica.order === 'run' && seen?.phase === 'ready' && seen.ready && isServed(replica),
     restarts: seen?.restarts ?? 0,
     ...(seen?.startedAtMs === undefined ? {} : { startedAt: isoOf(seen.startedAtMs) }),
     addresses: seen?.addresses ?? {},
@@ -215,10 +215,15 @@ export function replicaAnswer(replica: BoundReplica, { node, report }: NodeView)
   }
 }
 
+/** Behind a load balancer, ready means healthy there. */
+const isServed = ({ balanced, readySinceMs }: BoundReplica): boolean =>
+  balanced === undefined || readySinceMs !== undefined
+
 const ENDED: readonly string[] = ['gone', 'failed']
 
 function phaseOf(replica: BoundReplica, seen: ReportedReplica | undefined): string {
   if (replica.order === 'run') return seen?.phase ?? 'assigned'
+  if (isServingOn(replica)) return 'deregistering'
   return seen !== undefined && ENDED.includes(seen.phase) ? seen.phase : 'stopping'
 }
 

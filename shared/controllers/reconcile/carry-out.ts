@@ -2,8 +2,8 @@
  * Carries a plan out: items, then effects, each under the fence.
  *
  * The order is the promise. All items of the plan are written first: new claims with their launch
- * intents, drains, bindings, `terminating`. Then EC2 is asked to end machines, which frees limits,
- * to reboot some, and last to launch. No launch starts so late that its answer could outlive the
+ * intents, drains, bindings, `terminating`. Then load balancers hear who comes and who leaves, EC2
+ * is asked to end machines, which frees limits, to reboot some, and last to launch. No launch starts so late that its answer could outlive the
  * pass.
  */
 import { describeError } from '../../base/errors.ts'
@@ -16,6 +16,7 @@ import type { Action, Plan } from '../../planner/actions.ts'
 import { changedItems, draftOf, type Draft } from '../../planner/fold.ts'
 import type { Snapshot } from '../../planner/snapshot.ts'
 import type { Write } from '../../store/store.ts'
+import { tellBalancers } from './balancing.ts'
 import type { EventDraft } from './events.ts'
 import type { Fence } from './fence.ts'
 import { launchesToSend, requestOf, settleOutcome, type Settled, type ToSend } from './launching.ts'
@@ -50,11 +51,12 @@ export async function carryOut(context: CarryOutContext): Promise<CarriedOut> {
   const launches = launchesToSend(plan.actions, { snapshot, settings })
   const complete = await fence.write(itemWrites(context, launches))
   if (!complete) return { again: true, events: [] }
+  const untold = await tellBalancers(context)
   const terminated = await terminate(context, toTerminate(plan.actions, context.draft))
   await reboot(context, toReboot(plan.actions, context.draft))
   const launched = await launchAll(context, [...launches.replayed, ...launches.fresh])
   return {
-    again: terminated.again || launched.again || launches.postponed.size > 0,
+    again: untold || terminated.again || launched.again || launches.postponed.size > 0,
     events: [...terminated.events, ...launched.events],
   }
 }

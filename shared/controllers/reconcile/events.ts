@@ -103,6 +103,15 @@ const told = {
   stamp: ({ replica, node, reason }) => [
     about(workloadOf(replica), reason, `${replica} on ${node}: ${reason.text}`),
   ],
+  fetched: () => [],
+  data: () => [],
+  register: ({ replica, node, reason }) => [
+    about(workloadOf(replica), reason, `${replica} on ${node}: ${reason.text}`),
+  ],
+  deregister: ({ replica, node, reason }) => [
+    about(workloadOf(replica), reason, `${replica} on ${node}: ${reason.text}`),
+  ],
+  release: () => [],
   fail: ({ replica, node, reason }) =>
     reason.code === 'Noted'
       ? []

@@ -17,6 +17,7 @@ import { keys } from '../../store/keys.ts'
 import { loadSnapshot, type SnapshotSettings } from '../../store/snapshot.ts'
 import { equal } from '../../store/store.ts'
 import { snapshotSettingsOf } from '../plan-settings.ts'
+import { askBalancers } from './balancing.ts'
 import { carryOut, type CarriedOut } from './carry-out.ts'
 import { eventsOf, number } from './events.ts'
 import { makeFence, OvertakenError, passItem, readPass, takeEpoch } from './fence.ts'
@@ -73,7 +74,7 @@ async function runPass(
   pass: Pass,
 ): Promise<ReconcileOutcome> {
   const fence = makeFence(ports, pass)
-  const snapshot = await readWorld(ports, settings, pass)
+  const snapshot = await askBalancers(ports, await readWorld(ports, settings, pass))
   const { plan, draft } = makePlan(snapshot)
   const done = await carryOut({ ports, settings, fence, snapshot, plan, draft })
   await endPass(ports, pass, { snapshot, plan, done })

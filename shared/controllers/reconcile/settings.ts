@@ -3,6 +3,7 @@
  */
 import { z } from 'zod'
 import type { Logger } from '../../base/log.ts'
+import type { Balancer } from '../../cloud/balancer.ts'
 import type { Bus } from '../../cloud/bus.ts'
 import type { Clock } from '../../cloud/clock.ts'
 import type { Fleet } from '../../cloud/fleet.ts'
@@ -33,6 +34,7 @@ export type ReconcilePorts = {
   readonly store: Store
   readonly history: Store
   readonly fleet: Fleet
+  readonly balancer: Balancer
   readonly queue: Queue
   readonly bus: Bus
   readonly metrics: Metrics

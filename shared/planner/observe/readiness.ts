@@ -8,22 +8,33 @@
  */
 import { sameJson } from '../../base/equal.ts'
 import { rememberedPair } from '../../base/remembered.ts'
-import type { Assignment } from '../../model/assignment.ts'
+import { isFetching, type Assignment, type BoundReplica } from '../../model/assignment.ts'
 import type { Report, ReportedReplica } from '../../model/report.ts'
 import type { Action } from '../actions.ts'
 import type { NodeFacts } from '../facts.ts'
+import type { Services, Serving } from '../service.ts'
 
-export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[] {
+export function takeInReport(
+  facts: NodeFacts,
+  services: Services,
+  nowMs: number,
+): readonly Action[] {
   const { node, report, assignment } = facts
   if (assignment === undefined || node.phase === 'terminating') return []
   const isLost = node.lostSinceMs !== undefined
   if (report === undefined && !isLost) return []
-  const { turned, gone } =
+  const { turned, gone, fetched } =
     report === undefined || isLost
       ? newsOf({ assignment, report, isLost })
-      : newsIn(assignment, report)
+      : hasService(assignment, services)
+        ? newsOf({ assignment, report, isLost, servingOf: (own) => services.servingOf(own, node) })
+        : newsIn(assignment, report)
   const stamps = turned.map(({ id, ready }) => stamp(node.name, id, ready ? nowMs : undefined))
-  const actions: Action[] = [...takeInBoot(facts), ...liftGeneration(facts), ...stamps]
+  const whole = fetched.map((replica): Action => {
+    const reason = { code: 'Fetched', text: 'its data is there' }
+    return { kind: 'fetched', node: node.name, replica, reason }
+  })
+  const actions: Action[] = [...takeInBoot(facts), ...liftGeneration(facts), ...whole, ...stamps]
   if (gone.length > 0) {
     const reason = { code: 'Stopped', text: 'the agent has let go of it' }
     actions.push({ kind: 'forget', node: node.name, replicas: gone, reason })
@@ -35,26 +46,47 @@ export function takeInReport(facts: NodeFacts, nowMs: number): readonly Action[]
 type News = {
   readonly turned: readonly { readonly id: string; readonly ready: boolean }[]
   readonly gone: readonly string[]
+  /** Those whose data is there by now. */
+  readonly fetched: readonly string[]
 }
 
 type Told = {
   readonly assignment: Assignment
   readonly report: Report | undefined
   readonly isLost: boolean
+  /** Undefined of those without a service; absent: none has one. */
+  readonly servingOf?: (bound: BoundReplica) => Serving | undefined
 }
+
+const hasService = ({ replicas }: Assignment, { targetGroupsOf }: Services): boolean =>
+  replicas.some((own) => targetGroupsOf(own) !== undefined)
 
 function newsOf(told: Told): News {
   const { assignment, report, isLost } = told
   const reported = new Map(report?.replicas.map((own) => [own.id, own]))
   const turned: News['turned'][number][] = []
   const gone: string[] = []
-  for (const { id, order, readySinceMs } of assignment.replicas) {
+  const fetched: string[] = []
+  for (const bound of assignment.replicas) {
+    const { id, order, readySinceMs } = bound
     const own = reported.get(id)
-    const ready = !isLost && own?.ready === true && own.phase === 'ready'
+    const isUp = !isLost && own?.ready === true && own.phase === 'ready'
+    if (isFetching(bound) && hasData(own)) fetched.push(id)
+    const ready = isUp && serves(bound, told.servingOf?.(bound))
     if (order === 'stop' && hasLetGo(told, own)) gone.push(id)
     else if (ready !== (readySinceMs !== undefined)) turned.push({ id, ready })
   }
-  return { turned, gone }
+  return { turned, gone, fetched }
+}
+
+/** Its process runs, or did: it is started with its data whole and not before. */
+const hasData = (own: ReportedReplica | undefined): boolean =>
+  own !== undefined && ['starting', 'running', 'ready'].includes(own.phase)
+
+/** While nobody can tell, what was so stands. */
+function serves({ readySinceMs }: BoundReplica, serving: Serving | undefined): boolean {
+  if (serving === undefined || serving === 'yes') return true
+  return serving === 'unknown' && readySinceMs !== undefined
 }
 
 const newsIn = rememberedPair((assignment: Assignment, report: Report) =>

@@ -10,6 +10,7 @@
  * is drover's own (`research/lifecycle.md` §4.6).
  */
 import { groupBy } from '../../base/order.ts'
+import { isFetching } from '../../model/assignment.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
 import { countOf } from '../../model/quantities.ts'
@@ -88,8 +89,10 @@ function isOverdue({ bound, node }: Replica, facts: BreakerFacts): boolean {
 }
 
 export function overdueAtMs(
-  { assignedAtMs }: Replica['bound'],
+  bound: Replica['bound'],
   { healthyDeadlineMs }: Pick<BreakerFacts, 'healthyDeadlineMs'>,
 ): number {
-  return assignedAtMs + healthyDeadlineMs
+  // What fetches is not late: its fetch has limits of its own, and fails by them.
+  if (isFetching(bound)) return Infinity
+  return Math.max(bound.assignedAtMs, bound.fetchedAtMs ?? -Infinity) + healthyDeadlineMs
 }

@@ -9,7 +9,7 @@
  * moves on from it.
  */
 import { remembered } from '../../base/remembered.ts'
-import type { BoundReplica } from '../../model/assignment.ts'
+import { isFetching, type BoundReplica } from '../../model/assignment.ts'
 import { isGang } from '../../model/gang.ts'
 import type { RolloutOrder } from '../../model/facts.ts'
 import type { Revision as RevisionItem, WorkloadItem } from '../../model/spec-item.ts'
@@ -150,8 +150,10 @@ function whyFailed(course: Course, facts: CourseFacts): Reason | undefined {
 }
 
 /** Of one that is not ready: since when it could have been. */
-export function unwellSinceMs({ assignedAtMs, failures }: BoundReplica): number {
-  return Math.max(assignedAtMs, failures?.sinceMs ?? -Infinity)
+export function unwellSinceMs(bound: BoundReplica): number {
+  const { assignedAtMs, fetchedAtMs = -Infinity, failures } = bound
+  if (isFetching(bound)) return Infinity
+  return Math.max(assignedAtMs, fetchedAtMs, failures?.sinceMs ?? -Infinity)
 }
 
 /** Without progress until then a roll-out is stuck; never once nothing is left to do. */

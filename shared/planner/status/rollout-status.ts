@@ -1,8 +1,8 @@
 /**
  * How far a workload is with the version on its way, in stamps and counts.
  *
- * Progress is more replicas of that version ready at once than ever before, or another one started:
- * one that is ready and crashes again and again makes no progress. Once everything is as wanted the
+ * Progress is more replicas of that version ready at once than ever before, another one started, or
+ * the data of one there: one that is ready and crashes again and again makes no progress. Once everything is as wanted the
  * stamps stand; what is lost later, or wanted more, starts the clock anew. What the next pass has
  * to know of the course is kept here, and nowhere else.
  */
@@ -42,7 +42,9 @@ export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutSta
   const isBegun = known === undefined || (known.completedAtMs !== undefined && !isDone)
   const goesOn = told?.pausedSinceMs !== undefined && !course.isPaused
   // Who has waited for a machine has its time from then on.
-  const isStarted = current.some((own) => own.bound.assignedAtMs === nowMs)
+  const isStarted = current.some(
+    ({ bound }) => bound.assignedAtMs === nowMs || bound.fetchedAtMs === nowMs,
+  )
   const isFurther = isBegun || goesOn || isStarted || ready > known.mostReady
   const completedAtMs = isDone ? (known?.completedAtMs ?? nowMs) : undefined
   const isProven = desired > 0 && available >= Math.min(desired, batchOf(course.workload, desired))
@@ -105,13 +107,17 @@ function takenOf({ active, taken }: Course, facts: RolloutFacts): number {
 }
 
 type Progress = Omit<Condition, 'type' | 'sinceMs'>
-type Seen = Pick<RolloutFacts, 'desired' | 'allowed' | 'nowMs'>
+type Seen = Pick<RolloutFacts, 'desired' | 'allowed' | 'nowMs'> & {
+  /** Replicas whose data is on its way. */
+  readonly fetching: number
+}
 
 /** What the condition `Progressing` says: the first that is so. */
 export function progressOf(course: Course, rollout: RolloutStatus, seen: Seen): Progress {
   const { workload, failed, isPaused } = course
-  const { desired, allowed, nowMs } = seen
-  const counted = `${String(rollout.ready)} of ${String(desired)} are ready`
+  const { desired, allowed, fetching, nowMs } = seen
+  const coming = fetching === 0 ? '' : `, ${String(fetching)} fetch their data`
+  const counted = `${String(rollout.ready)} of ${String(desired)} are ready${coming}`
   if (failed !== undefined) {
     const reason = keepsReady(course) ? 'RolloutHalted' : 'RolledBack'
     return { status: false, reason, text: `${failed.code}: ${failed.text}` }

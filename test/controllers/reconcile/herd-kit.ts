@@ -3,6 +3,7 @@
  * interruption on the memory store and the emulated EC2, with agents simple enough to be read in a
  * minute.
  */
+import { makeMemoryBalancer } from '#shared/cloud/memory-balancer.ts'
 import { makeMemoryBus } from '#shared/cloud/memory-bus.ts'
 import { makeMemoryEc2, type MemoryEc2 } from '#shared/cloud/memory-ec2.ts'
 import type { Ec2Faults, Ec2Instance, Ec2Offering } from '#shared/cloud/memory-ec2/types.ts'
@@ -100,6 +101,7 @@ export function makeHerd(options: HerdOptions = {}): Herd {
     fleet: makeMemoryFleet(world),
     queue: makeMemoryQueue({ clock }),
     bus: makeMemoryBus(),
+    balancer: makeMemoryBalancer({ clock }),
     metrics: makeMemoryMetrics(),
     clock,
     log: silentLogger,

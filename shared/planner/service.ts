@@ -1,0 +1,265 @@
+/**
+ * Load balancers: which replicas are registered with a target group, and who may stop by now.
+ *
+ * A replica is registered once its agent says that it is ready, and is ready to the rest of drover
+ * once it is healthy *there*. It leaves in the opposite order: deregistered, then waited for until
+ * nothing is open any more, and only then does its agent hear of the stop. Each step is written
+ * before it is done, and done again in each pass until the balancer tells of it: an answer may be
+ * lost, and a listing may lag behind.
+ */
+import type { Balanced, Service } from '../model/service.ts'
+import type { BoundReplica } from '../model/assignment.ts'
+import { LIMITS } from '../model/limits.ts'
+import type { Node } from '../model/node.ts'
+import type { Report, ReportedReplica } from '../model/report.ts'
+import type { WorkloadItem } from '../model/spec-item.ts'
+import type { Reason } from '../model/status.ts'
+import type { Action } from './actions.ts'
+import { reportsByArn } from './facts.ts'
+import type { Draft } from './fold.ts'
+import { isAlive, isLeaving, replicasByUid, type Replica } from './replicas.ts'
+import type { Snapshot, TargetView } from './snapshot.ts'
+
+/** Whether a replica that its agent calls ready serves there; `unknown` while nobody could tell. */
+export type Serving = 'yes' | 'no' | 'unknown'
+
+/** What target groups say of replicas, by workload. */
+export type Services = {
+  /** Undefined of workloads without a service. */
+  servingOf(bound: BoundReplica, node: Node): Serving | undefined
+  targetGroupsOf(bound: BoundReplica): Service | undefined
+}
+
+export function openServices({ workloads, targetGroups = [] }: Snapshot): Services {
+  const services = new Map(
+    workloads.flatMap(({ uid, spec, deletedAtMs }) =>
+      spec.service === undefined || deletedAtMs !== undefined ? [] : [[uid, spec.service] as const],
+    ),
+  )
+  const views = viewsOf(targetGroups)
+  return {
+    targetGroupsOf: ({ uid }) => services.get(uid),
+    servingOf: (bound, { machine }) => {
+      const service = services.get(bound.uid)
+      if (service === undefined || machine === undefined) return undefined
+      const { balanced } = bound
+      if (balanced === undefined || balanced.leavingSinceMs !== undefined) return 'no'
+      if (balanced.targetGroupArn !== service.targetGroupArn) return 'no'
+      const view = views.get(balanced.targetGroupArn)
+      if (view === undefined) return 'unknown'
+      const state = view.get(targetOf(machine.instanceId, balanced.port))
+      return state === 'healthy' || state === 'unavailable' ? 'yes' : 'no'
+    },
+  }
+}
+
+type Views = ReadonlyMap<string, ReadonlyMap<string, TargetView['state']>>
+
+/** By target group, then by `<instance>:<port>`; groups that could not be asked are left out. */
+function viewsOf(groups: NonNullable<Snapshot['targetGroups']>): Views {
+  return new Map(
+    groups.flatMap(({ targetGroupArn, targets }) =>
+      targets === undefined
+        ? []
+        : [
+            [
+              targetGroupArn,
+              new Map(targets.map((own) => [targetOf(own.instanceId, own.port), own.state])),
+            ] as const,
+          ],
+    ),
+  )
+}
+
+const targetOf = (instanceId: string, port: number): string => `${instanceId}:${String(port)}`
+
+/** Who is to be registered, who is to leave, and who has left. */
+export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
+  const services = openServices(snapshot)
+  const reports = reportsByArn(snapshot.reports)
+  const views = viewsOf(snapshot.targetGroups ?? [])
+  const specs = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  const isConcerned = (uid: string, group: readonly Replica[]): boolean =>
+    specs.get(uid)?.spec.service !== undefined ||
+    group.some(({ bound }) => bound.balanced !== undefined)
+  return [...replicasByUid(draft)].flatMap(([uid, group]) => {
+    if (!isConcerned(uid, group)) return []
+    const portName = portOf(specs.get(uid))
+    return group.flatMap((own): readonly Action[] => {
+      const { bound, node } = own
+      const service = services.targetGroupsOf(bound)
+      const told = toldOf(reports.get(node.machine?.arn ?? ''), own)
+      const port = portIn(told, portName)
+      if (bound.balanced === undefined) {
+        const isUp = bound.order === 'run' && isServable(node) && told?.ready === true
+        if (service === undefined || port === undefined || !isUp) return []
+        return [register(own, { targetGroupArn: service.targetGroupArn, port }, snapshot.nowMs)]
+      }
+      const isWanted = service?.targetGroupArn === bound.balanced.targetGroupArn
+      const hasMoved = port !== undefined && port !== bound.balanced.port
+      if (bound.balanced.leavingSinceMs === undefined) {
+        return isWanted && !hasMoved ? [] : [deregister(own)]
+      }
+      return hasLeft(own, { balanced: bound.balanced, views, nowMs: snapshot.nowMs })
+        ? [release(own)]
+        : []
+    })
+  })
+}
+
+const isServable = (node: Node): boolean => node.phase === 'ready' && !isLeaving(node)
+
+function toldOf(report: Report | undefined, { bound, node }: Replica): ReportedReplica | undefined {
+  if (report === undefined || report.bootId !== node.bootId) return undefined
+  return report.replicas.find((own) => own.id === bound.id)
+}
+
+function portOf(workload: Snapshot['workloads'][number] | undefined): string | undefined {
+  return workload?.spec.service?.port ?? workload?.spec.ports[0]?.name
+}
+
+/** The port of an address like `10.0.0.7:20113`; reports are untrusted. */
+function portIn(told: ReportedReplica | undefined, name: string | undefined): number | undefined {
+  const digits = /:(\d{1,5})$/.exec(told?.addresses[name ?? ''] ?? '')?.[1]
+  const port = Number(digits)
+  return digits === undefined || port < 1 || port > 65_535 ? undefined : port
+}
+
+type Leaving = {
+  readonly balanced: Balanced
+  readonly views: Views
+  readonly nowMs: number
+}
+
+/** Nothing is open there any more, or there is no more time to wait for that. */
+function hasLeft({ bound, node }: Replica, { balanced, views, nowMs }: Leaving): boolean {
+  const sinceMs = balanced.leavingSinceMs ?? nowMs
+  if (nowMs >= lastMomentMs(bound, node, sinceMs)) return true
+  const view = views.get(balanced.targetGroupArn)
+  if (view === undefined || nowMs - sinceMs < LIMITS.targetsLagMs) return false
+  const state = view.get(targetOf(node.machine?.instanceId ?? '', balanced.port))
+  return state === undefined || state === 'unused'
+}
+
+/** When it must begin to stop, whatever is still open. */
+function lastMomentMs({ graceSeconds }: BoundReplica, { drain }: Node, sinceMs: number): number {
+  const byDeadlineMs = (drain?.deadlineMs ?? Infinity) - graceSeconds * 1000
+  return Math.min(sinceMs + LIMITS.deregisterMostMs, byDeadlineMs)
+}
+
+function register(
+  { bound, node }: Replica,
+  target: Pick<Balanced, 'targetGroupArn' | 'port'>,
+  nowMs: number,
+): Action {
+  const reason = { code: 'Registered', text: 'it is ready for its load balancer' }
+  const balanced = { ...target, sinceMs: nowMs }
+  return { kind: 'register', node: node.name, replica: bound.id, balanced, reason }
+}
+
+function deregister({ bound, node }: Replica): Action {
+  const reason = { code: 'Deregistered', text: 'its load balancer is to let go of it' }
+  return { kind: 'deregister', node: node.name, replica: bound.id, reason }
+}
+
+function release({ bound, node }: Replica): Action {
+  const reason = { code: 'Released', text: 'its load balancer sends it nothing any more' }
+  return { kind: 'release', node: node.name, replica: bound.id, reason }
+}
+
+/** What to tell a target group now; the same again until its listing says that it is so. */
+export type TargetChange = {
+  readonly targetGroupArn: string
+  readonly register: readonly { readonly instanceId: string; readonly port: number }[]
+  readonly deregister: readonly { readonly instanceId: string; readonly port: number }[]
+}
+
+/** Of drover's own machines every target is drover's; those of others are left alone. */
+export function targetChanges(snapshot: Snapshot, draft: Draft): readonly TargetChange[] {
+  const all = [...replicasByUid(draft).values()].flat().flatMap(entryOf)
+  const known = new Map(snapshot.targetGroups?.map((own) => [own.targetGroupArn, own.targets]))
+  const arns = new Set([...known.keys(), ...all.map((own) => own.balanced.targetGroupArn)])
+  const ours = new Set(snapshot.nodes.flatMap((own) => own.machine?.instanceId ?? []))
+  return [...arns].sort().flatMap((targetGroupArn) => {
+    const here = all.filter(({ balanced }) => balanced.targetGroupArn === targetGroupArn)
+    const wanted = new Map(here.filter(staysIn).map((own) => [own.key, own.target]))
+    const listed = known.get(targetGroupArn)
+    const told = new Map(listed?.map((own) => [targetOf(own.instanceId, own.port), own]))
+    const register = [...wanted].flatMap(([key, target]) => {
+      const state = told.get(key)?.state
+      return state === undefined || state === 'draining' ? [target] : []
+    })
+    const unwanted = [...told].flatMap(([key, { instanceId, port, state }]) =>
+      !ours.has(instanceId) || wanted.has(key) || state === 'draining'
+        ? []
+        : [{ instanceId, port }],
+    )
+    // A listing that lags, or none at all, does not tell of those that were registered just now.
+    const leaving = here.filter((own) => !staysIn(own) && !told.has(own.key))
+    const deregister = [...unwanted, ...leaving.map((own) => own.target)]
+    return register.length + deregister.length === 0
+      ? []
+      : [{ targetGroupArn, register, deregister }]
+  })
+}
+
+type Entry = {
+  readonly balanced: Balanced
+  readonly key: string
+  readonly target: { readonly instanceId: string; readonly port: number }
+  readonly node: Node
+}
+
+function entryOf({ bound, node }: Replica): readonly Entry[] {
+  const { balanced } = bound
+  if (balanced === undefined || node.machine === undefined) return []
+  const { instanceId } = node.machine
+  const target = { instanceId, port: balanced.port }
+  return [{ balanced, node, target, key: targetOf(instanceId, balanced.port) }]
+}
+
+const staysIn = ({ balanced, node }: Entry): boolean =>
+  balanced.leavingSinceMs === undefined && isAlive(node)
+
+/**
+ * When to ask the balancers again: while somebody comes or goes, at moments of its own, so that
+ * passes do not found a chain each.
+ */
+export function balanceMoments(snapshot: Snapshot, draft: Draft): readonly number[] {
+  const specs = new Map(snapshot.workloads.map((own) => [own.uid, own.spec]))
+  const { nowMs } = snapshot
+  return [...replicasByUid(draft)].flatMap(([uid, group]) =>
+    group.flatMap(({ bound, node }) => {
+      const { balanced, readySinceMs } = bound
+      if (balanced === undefined || !isAlive(node)) return []
+      const sinceMs = balanced.leavingSinceMs ?? balanced.sinceMs
+      const isComing = specs.get(uid)?.service !== undefined && readySinceMs === undefined
+      if (balanced.leavingSinceMs === undefined && !isComing) return []
+      const everyMs = LIMITS.balancerLookMs
+      const rounds = Math.floor((nowMs - sinceMs) / everyMs) + 1
+      const last = balanced.leavingSinceMs
+      return [
+        sinceMs + rounds * everyMs,
+        ...(last === undefined ? [] : [lastMomentMs(bound, node, last)]),
+      ]
+    }),
+  )
+}
+
+/** Why the workload's target group could not be asked, if so. */
+export function troubleOf({ spec }: WorkloadItem, { targetGroups }: Snapshot): Reason | undefined {
+  const arn = spec.service?.targetGroupArn
+  return targetGroups?.find((own) => own.targetGroupArn === arn)?.error
+}
+
+/** Target groups that are to be asked: those that specs name, and those that replicas are in. */
+export function targetGroupsIn({
+  workloads,
+  assignments,
+}: Pick<Snapshot, 'workloads' | 'assignments'>): readonly string[] {
+  const named = workloads.flatMap(({ spec }) => spec.service?.targetGroupArn ?? [])
+  const used = assignments.flatMap(({ replicas }) =>
+    replicas.flatMap(({ balanced }) => balanced?.targetGroupArn ?? []),
+  )
+  return [...new Set([...named, ...used])].sort()
+}
