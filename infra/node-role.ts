@@ -1,6 +1,6 @@
 /**
  * What a node may do with its credentials: read its own assignment, write its own report and beat,
- * fetch the agent and pull images.
+ * fetch the agent, pull images, and read the data that the stack's settings name.
  *
  * Every process on a node may come by these credentials, so they are worth nothing beyond that
  * node. The instance's ARN is a condition value that EC2 itself fills in for credentials from
@@ -18,14 +18,17 @@ import { allow } from './drover-function.ts'
 
 const OWN_ARN = '${ec2:SourceInstanceARN}'
 
+type NodeRoleProps = {
+  readonly table: dynamodb.Table
+  readonly agent: s3assets.Asset
+  /** `bucket` or `bucket/prefix` each. */
+  readonly dataBuckets: readonly string[]
+}
+
 export class NodeRole extends Construct {
   readonly role: iam.Role
 
-  constructor(
-    scope: Construct,
-    id: string,
-    { table, agent }: { table: dynamodb.Table; agent: s3assets.Asset },
-  ) {
+  constructor(scope: Construct, id: string, { table, agent, dataBuckets }: NodeRoleProps) {
     super(scope, id)
     this.role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com'),
@@ -42,6 +45,7 @@ export class NodeRole extends Construct {
       ),
     )
     this.role.addToPolicy(allow(['s3:GetObject'], [agent.bucket.arnForObjects(agent.s3ObjectKey)]))
+    for (const bucket of dataBuckets) this.allowReading(bucket)
     // Images of this account's own registries: code that runs here anyway, and nothing to write.
     const { partition, account } = Stack.of(this)
     this.role.addToPolicy(allow(['ecr:GetAuthorizationToken'], ['*']))
@@ -51,6 +55,18 @@ export class NodeRole extends Construct {
         [`arn:${partition}:ecr:*:${account}:repository/*`],
       ),
     )
+  }
+
+  /** `bucket`, or `bucket/prefix`: what lies there, and the list of it. */
+  private allowReading(place: string): void {
+    const { partition } = Stack.of(this)
+    const slash = place.indexOf('/')
+    const [bucket, prefix] =
+      slash < 0 ? [place, ''] : [place.slice(0, slash), place.slice(slash + 1)]
+    const arn = `arn:${partition}:s3:::${bucket}`
+    this.role.addToPolicy(allow(['s3:GetObject'], [`${arn}/${prefix}*`]))
+    const below = prefix === '' ? {} : { StringLike: { 's3:prefix': `${prefix}*` } }
+    this.role.addToPolicy(allow(['s3:ListBucket'], [arn], below))
   }
 }
 

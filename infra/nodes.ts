@@ -42,7 +42,10 @@ export class Nodes extends Construct {
     // Without bundling any small folder will do: its contents are never looked at.
     const path = props.settings.bundle ? bundleAgent() : import.meta.dirname
     const agent = new s3assets.Asset(this, 'Agent', { path })
-    this.role = new NodeRole(this, 'NodeRole', { table: props.table, agent })
+    this.role = new NodeRole(this, 'NodeRole', {
+      ...{ table: props.table, agent },
+      dataBuckets: props.settings.dataBuckets ?? [],
+    })
     const userData = ec2.UserData.custom(
       nodeUserData({
         agentUrl: agent.s3ObjectUrl,

@@ -39,6 +39,13 @@ const targetGroupArns = z
       )
       .min(1),
   )
+const bucket = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^*?]*)?$/, {
+  error: 'must be a bucket, or a bucket and a prefix: acme-recs/models/',
+})
+
+const buckets = z
+  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+  .pipe(z.array(bucket).min(1))
 
 const settingsSchema = z
   .object({
@@ -54,6 +61,8 @@ const settingsSchema = z
     quotaPolicy: quotaPolicySchema,
     /** Those that workloads may stand behind; without it all of the account and region. */
     targetGroups: targetGroupArns.optional(),
+    /** What of S3 nodes may fetch data from; nothing where it is absent. */
+    dataBuckets: buckets.optional(),
     /** Where alarms are sent, besides being shown in CloudWatch. */
     alarmTopicArn: z.string().startsWith('arn:').optional(),
     /** `false` leaves the code out, for tests that look at the template alone. */

@@ -143,6 +143,22 @@ describe('a node', () => {
     expect(JSON.stringify(agent?.Resource)).toMatch(/\/[0-9a-f]{64}\.zip"/)
   })
 
+  test('reads the buckets of data that are named, and no others', () => {
+    const named = synthesize({ dataBuckets: 'acme-models,acme-recs/live/' })
+    const role = policyOf(named, 'NodesNodeRole').statements
+    const granted = role.flatMap(({ Action, Resource, Condition }) =>
+      [...JSON.stringify(Resource).matchAll(/:s3:::([^"]*)"/g)].map(([, place]) =>
+        [String(Action), place, JSON.stringify(Condition ?? '')].join(' '),
+      ),
+    )
+    expect(granted.filter((own) => own.includes('acme')).sort()).toEqual([
+      's3:GetObject acme-models/* ""',
+      's3:GetObject acme-recs/live/* ""',
+      's3:ListBucket acme-models ""',
+      's3:ListBucket acme-recs {"StringLike":{"s3:prefix":"live/*"}}',
+    ])
+  })
+
   test('never scans or queries, and never deletes', () => {
     const actions = node.statements.flatMap(actionsOf)
     const ofTable = actions.filter((action) => action.startsWith('dynamodb:'))

@@ -26,6 +26,12 @@ describe('the stack’s settings', () => {
     expect(read({ targetGroups: [web] }).targetGroups).toEqual([web])
   })
 
+  test('read buckets of data, from a list or from the command line', () => {
+    const both = ['acme-models', 'acme-recs/live/']
+    expect(read({ dataBuckets: both }).dataBuckets).toEqual(both)
+    expect(read({ dataBuckets: both.join(',') }).dataBuckets).toEqual(both)
+  })
+
   test('take the words of the command line', () => {
     expect(read({ bundle: 'false' }).bundle).toBe(false)
   })
@@ -38,6 +44,8 @@ describe('the stack’s settings', () => {
     [{ alarmTopicArn: 'pager' }, 'alarmTopicArn'],
     [{ targetGroups: 'web' }, 'ARNs of target groups'],
     [{ targetGroups: [] }, 'targetGroups'],
+    [{ dataBuckets: '*' }, 'dataBuckets'],
+    [{ dataBuckets: 'acme-recs/*' }, 'dataBuckets'],
   ])('refuse %j', (context, named) => {
     expect(() => read(context)).toThrow(SettingsError)
     expect(() => read(context)).toThrow(named)
