@@ -46,3 +46,25 @@ export class AgentRunsError extends DroverError {
     super({ code: 'AgentAlreadyRuns', ...facts })
   }
 }
+
+/** Data that did not come, whole and as it should be; the code is the reason in the report. */
+export class DataError extends DroverError {
+  /** What a report says: short, the most telling first. */
+  readonly said: string
+  /** Worth another try at once: a connection that broke, a server that is busy. */
+  readonly isPassing: boolean
+
+  constructor({ text, code = 'DataFetchFailed', isPassing = false, cause, next }: DataFacts) {
+    super({ code, text, cause, ...(next === undefined ? {} : { next }) })
+    this.said = `${code}: ${text}${next === undefined ? '' : ` (${next})`}`
+    this.isPassing = isPassing
+  }
+}
+
+type DataFacts = {
+  readonly text: string
+  readonly code?: 'DataFetchFailed' | 'DataChanged' | 'DataDoesNotFit'
+  readonly isPassing?: boolean
+  readonly cause?: unknown
+  readonly next?: string
+}

@@ -14,6 +14,7 @@ import { LIMITS } from '#shared/model/limits.ts'
 import { readGpus } from './adapters/checks/gpu.ts'
 import { adoptTools, endTools } from './adapters/checks/run-tool.ts'
 import { makeChecks } from './adapters/checks/checks.ts'
+import { openDataCache, type ClosableCache } from './adapters/data/cache.ts'
 import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
 import { isRootless, waitForEngine } from './adapters/docker/engine.ts'
 import { openRegistries } from './adapters/docker/registry.ts'
@@ -59,9 +60,11 @@ async function main(): Promise<void> {
   const docker = await openDocker(shared, settings.dockerSocket)
   const runtime = joinRuntimes(openProcessRuntime({ ...shared, bootId }), docker)
   stopBeats()
+  const data = openData(settings, settings.region ?? identity.region, log)
   const end = (code: number): void => {
     agent.stop()
     endTools()
+    data.close()
     runtime.close()
     table.close()
     process.exit(code)
@@ -72,7 +75,7 @@ async function main(): Promise<void> {
   const agent = runAgent(
     {
       timers: realTimers,
-      ...{ table, metadata, runtime, log },
+      ...{ table, metadata, runtime, data, log },
       runCheck: makeChecks({
         ...{ instanceId, faults, gpus, diskMib, kernelLog },
         ...{ path: files.check, endpoint: table.endpoint },
@@ -102,6 +105,14 @@ async function main(): Promise<void> {
     },
   )
   endOnSignals(end, log)
+}
+
+function openData(settings: Settings, region: string, log: Logger): ClosableCache {
+  const { dataDirectory, dataMaxPercent, dataFiles, s3Endpoint } = settings
+  return openDataCache({
+    ...{ directory: dataDirectory, maxPercent: dataMaxPercent, allowFiles: dataFiles, log },
+    s3: { region, ...(s3Endpoint === undefined ? {} : { endpoint: s3Endpoint }) },
+  })
 }
 
 function endOnSignals(end: (code: number) => void, log: Logger): void {

@@ -16,11 +16,15 @@
  * | `DROVER_KERNEL_LOG` | `/dev/kmsg` | where the kernel's messages are read |
  * | `DROVER_HEALTH_LOOK_MS` | 60000 | how often the machine's health is looked at |
  * | `DROVER_DISK_FULL_PERCENT` | 95 | a disk that is fuller is nearly full |
+ * | `DROVER_DATA_DIR` | `data` in the agent's own | where data is kept: see docs/data.md |
+ * | `DROVER_DATA_MAX_PERCENT` | 80 | of its file system, what that may take |
+ * | `DROVER_DATA_FILES` | `false` | whether data may come from this machine's own disk |
  * | `DROVER_FAULTY_CHECKS` | `[]` | hardware faults to inject: see faults.ts |
  * | `DROVER_LOG_LEVEL` | `info` | `debug`, `info`, `warn`, `error` |
  * | `DROVER_STATE_DIR`, `DROVER_EXAMPLES`, `DROVER_PROGRAMS` | | handed on to replicas |
  * | `AWS_REGION` | the machine's own | region of the table |
  * | `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_*` | | the SDK's own: endpoint, credentials |
+ * | `AWS_ENDPOINT_URL_S3` | S3's own | another server that speaks S3, with buckets in the path |
  */
 import { EnvironmentError, requireVariable, type Environment } from '#shared/base/environment.ts'
 import { LIMITS } from '#shared/model/limits.ts'
@@ -41,6 +45,10 @@ export type Settings = {
   readonly healthLookMs: number
   readonly diskFullPercent: number
   readonly dockerSocket: string
+  readonly dataDirectory: string
+  readonly dataMaxPercent: number
+  readonly dataFiles: boolean
+  readonly s3Endpoint?: string
   readonly faults: Faults
   readonly logLevel: LogLevel
   readonly region?: string
@@ -49,9 +57,13 @@ export type Settings = {
 /** The settings, each checked; throws EnvironmentError naming the variable at fault. */
 export function readSettings(environment: Environment): Settings {
   const powerOffSeconds = number(environment, 'DROVER_POWER_OFF_AFTER_SECONDS', 0)
+  const directory = text(environment, 'DROVER_AGENT_DIR') ?? '/var/lib/drover'
   return {
     table: requireVariable(environment, 'DROVER_TABLE'),
-    directory: text(environment, 'DROVER_AGENT_DIR') ?? '/var/lib/drover',
+    directory,
+    dataDirectory: text(environment, 'DROVER_DATA_DIR') ?? `${directory}/data`,
+    dataMaxPercent: percent(environment, 'DROVER_DATA_MAX_PERCENT', LIMITS.dataCachePercent),
+    dataFiles: flag(environment, 'DROVER_DATA_FILES'),
     metadataUrl: metadataUrl(environment),
     metadataPollMs: number(environment, 'DROVER_METADATA_POLL_MS', LIMITS.metadataPollMs),
     headPollMs: number(environment, 'DROVER_HEAD_POLL_MS', LIMITS.headPollMs),
@@ -64,6 +76,7 @@ export function readSettings(environment: Environment): Settings {
     logLevel: logLevel(environment),
     ...optional('address', text(environment, 'DROVER_ADDRESS')),
     ...optional('bootId', text(environment, 'DROVER_BOOT_ID')),
+    ...optional('s3Endpoint', text(environment, 'AWS_ENDPOINT_URL_S3')),
     ...optional('region', text(environment, 'AWS_REGION')),
     ...optional('powerOffAfterMs', powerOffSeconds === 0 ? undefined : powerOffSeconds * 1000),
   }
@@ -81,6 +94,18 @@ function number(environment: Environment, name: string, otherwise: number): numb
   const parsed = Number(value)
   if (Number.isInteger(parsed) && parsed >= 1) return parsed
   throw new EnvironmentError(name, 'must be a whole number from 1 on', value)
+}
+
+function percent(environment: Environment, name: string, otherwise: number): number {
+  const value = number(environment, name, otherwise)
+  if (value <= 100) return value
+  throw new EnvironmentError(name, 'must be at most 100', String(value))
+}
+
+function flag(environment: Environment, name: string): boolean {
+  const value = text(environment, name) ?? 'false'
+  if (value === 'true' || value === 'false') return value === 'true'
+  throw new EnvironmentError(name, 'must be true or false', value)
 }
 
 function metadataUrl(environment: Environment): string {

@@ -23,6 +23,7 @@ import {
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { removeDirectory } from '#agent/adapters/files.ts'
 import { StartError } from './errors.ts'
 import { isRunning, startTimeOf } from './processes.ts'
 
@@ -99,7 +100,7 @@ export function forgetHerd(directory: string): void {
   for (const name of readdirSync(directory)) {
     // The database has companions: table.db-wal, table.db-shm.
     if (own.some((file) => name === file || name.startsWith(`${file}-`)))
-      rmSync(join(directory, name), { recursive: true, force: true })
+      removeDirectory(join(directory, name))
   }
 }
 

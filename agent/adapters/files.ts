@@ -1,7 +1,16 @@
 /**
  * Where an agent keeps things, and how it writes them so that a crash leaves the old or the new.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { assert } from '#shared/base/assert.ts'
 import type { Logger } from '#shared/base/log.ts'
@@ -47,6 +56,19 @@ export function writeAtomically(path: string, text: string): void {
   const fresh = `${path}.new`
   writeFileSync(fresh, text)
   renameSync(fresh, path)
+}
+
+/** Removes a directory, also where read-only ones are in it: only root could remove those. */
+export function removeDirectory(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) makeWritable(path)
+  rmSync(path, { recursive: true, force: true })
+}
+
+function makeWritable(directory: string): void {
+  chmodSync(directory, 0o755)
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) makeWritable(join(directory, entry.name))
+  }
 }
 
 /** The file's text; undefined when there is none. */

@@ -48,6 +48,7 @@ export function replicaEnvironment(
     ...ownEnvironment(launch, ports, facts.instanceId),
     CUDA_VISIBLE_DEVICES: launch.gpus.map((gpu) => gpu.index).join(','),
     DROVER_AGENT_DIR: facts.directory,
+    ...(launch.dataPath === undefined ? {} : { DROVER_DATA: launch.dataPath }),
     ...(stateDirectory === undefined ? {} : { DROVER_STATE_DIR: stateDirectory }),
   }
 }

@@ -22,6 +22,11 @@ export function agentDirectory(stateDirectory: string, instanceId: string): stri
   return join(instanceDirectory(stateDirectory, instanceId), 'agent')
 }
 
+/** Where its agent keeps data. */
+export function dataDirectory(stateDirectory: string, instanceId: string): string {
+  return join(agentDirectory(stateDirectory, instanceId), 'data')
+}
+
 const journalSchema = z.array(z.object({ pid: z.int().min(2), startTime: z.coerce.string() }))
 
 /** The replicas the agent has journalled; none when it has not, or was cut off while writing. */

@@ -8,9 +8,10 @@
  * journal, starts those that are missing, and ends what belongs to nobody.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { removeDirectory } from '#agent/adapters/files.ts'
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { Ec2Instance } from '#shared/cloud/memory-ec2/types.ts'
@@ -23,7 +24,12 @@ import {
   type ProcessId,
 } from '../processes.ts'
 import { endContainers } from './instance-containers.ts'
-import { agentDirectory, endProcesses, instanceDirectory } from './instance-processes.ts'
+import {
+  agentDirectory,
+  dataDirectory,
+  endProcesses,
+  instanceDirectory,
+} from './instance-processes.ts'
 import type { AgentRecord } from './journal.ts'
 
 export type LauncherOptions = {
@@ -105,10 +111,13 @@ export function makeLauncher(options: LauncherOptions): Launcher {
       bootInTurn(own)
     })
   }
-  const end = ({ instanceId }: Ec2Instance): Promise<void> => {
+  const end = (instance: Ec2Instance): Promise<void> => {
+    const { instanceId } = instance
     const agent = watched.get(instanceId)?.record.process
     watched.delete(instanceId)
     const done = endInstance(options, instanceId, agent).finally(() => {
+      // What else it wrote is kept for a look; its data may be large, and is nobody's any more.
+      if (isGone(instance)) removeDirectory(dataDirectory(options.stateDirectory, instanceId))
       if (ending.get(instanceId) === done) ending.delete(instanceId)
       pruneDirectories(options, new Set(watched.keys()))
     })
@@ -151,6 +160,9 @@ function bootIdOf({ instanceId, bootNumber }: Ec2Instance): string {
   return `${instanceId}-boot-${String(bootNumber)}`
 }
 
+const isGone = ({ state }: Ec2Instance): boolean =>
+  state === 'shutting-down' || state === 'terminated'
+
 /** What ended machines leave behind is kept for a look, the youngest few of it. */
 const KEPT_DIRECTORIES = 20
 
@@ -162,8 +174,7 @@ function pruneDirectories({ stateDirectory, log }: LauncherOptions, up: Readonly
       .map((instanceId) => join(parent, instanceId))
       .map((path) => ({ path, atMs: statSync(path).mtimeMs }))
       .sort((a, b) => b.atMs - a.atMs)
-    for (const { path } of old.slice(KEPT_DIRECTORIES))
-      rmSync(path, { recursive: true, force: true })
+    for (const { path } of old.slice(KEPT_DIRECTORIES)) removeDirectory(path)
   } catch (error) {
     log.warn('directories of ended machines stay', { error: describeError(error) })
   }

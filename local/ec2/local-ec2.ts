@@ -7,6 +7,7 @@
  */
 import { mkdirSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { removeDirectory } from '#agent/adapters/files.ts'
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import { makeMemoryEc2, type MemoryEc2 } from '#shared/cloud/memory-ec2.ts'
@@ -121,9 +122,8 @@ export async function forgetLocalEc2(directory: string, log: Logger): Promise<vo
   const stateDirectory = realpathSync(directory)
   const path = join(stateDirectory, 'ec2.json')
   await endStrays({ stateDirectory, log }, [], agentsOf(path, log))
-  for (const own of [path, join(stateDirectory, 'instances')]) {
-    rmSync(own, { recursive: true, force: true })
-  }
+  rmSync(path, { force: true })
+  removeDirectory(join(stateDirectory, 'instances'))
 }
 
 function agentsOf(path: string, log: Logger): readonly AgentRecord[] {

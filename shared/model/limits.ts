@@ -252,6 +252,34 @@ export const LIMITS = {
   /** A fetch is told of anew after so long and so much more: each time wakes reconcile. */
   dataProgressMs: 10_000,
   dataProgressShare: 0.1,
+  /** How often a fetch tells the agent's loop how far it is. */
+  dataToldMs: 500,
+  /** Objects of a version: a list of them is 10 MB, and a tree of them made in a second or two. */
+  dataObjectsMax: 50_000,
+  /** S3's own page has a thousand keys; some of them may be folders without content. */
+  dataListPagesMax: 100,
+  dataManifestMaxBytes: 16_777_216,
+  /** File systems' own limit for one part of a path. */
+  dataPathPartMaxBytes: 255,
+  /** One connection to S3 gives 0.1 GB/s; four fill what small machines have. */
+  dataObjectsAtOnce: 4,
+  /** No byte for so long: whoever serves it is not going to. */
+  dataIdleMs: 30_000,
+  /** Tries of an object that brought nothing; a cut that comes after some bytes is no such try. */
+  dataTries: 4,
+  dataTryPauseMs: 500,
+  /** A server that cuts an object into more pieces than this is not mending. */
+  dataResumesMax: 100,
+  dataRedirectsMax: 3,
+  /** What nobody keeps is here for a day, in case that it is wanted again. */
+  dataKeepMs: 86_400_000,
+  dataSweepMs: 3_600_000,
+  /** Left free for logs and for whatever else a machine writes. */
+  dataSpareBytes: 268_435_456,
+  /** Of its file system, what the cache may take. */
+  dataCachePercent: 80,
+  /** How often free space is looked at, by what was written. */
+  dataSpaceEveryBytes: 67_108_864,
 
   // Containers
   /** After so long a pool without an engine is tried once more: images change under their name. */
@@ -488,4 +516,8 @@ assert(
 assert(
   LIMITS.storeAttempts * LIMITS.storeRequestTimeoutMs < LIMITS.lastWorkStartMs,
   'a store call gives up while its pass can still say so',
+)
+assert(
+  LIMITS.dataListPagesMax * 1_000 >= LIMITS.dataObjectsMax,
+  'a bucket is listed as far as its objects may be fetched',
 )

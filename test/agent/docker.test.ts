@@ -77,6 +77,16 @@ describe('the container of a replica', () => {
     expect(container['HostConfig']).not.toHaveProperty('DeviceRequests')
   })
 
+  it('sees its data read-only, always at the same place', () => {
+    const data = { version: '1', source: 's3://acme-recs/1/' }
+    const launch = launchOf('web/1-1', { image: 'app:1', data }, { dataPath: '/cache/sets/k/d' })
+    const container = containerOf(launch, {}, node)
+    expect(container['Env']).toContain('DROVER_DATA=/drover/data')
+    expect(container['HostConfig']).toMatchObject({
+      Mounts: [{ Type: 'bind', Source: '/cache/sets/k/d', Target: '/drover/data', ReadOnly: true }],
+    })
+  })
+
   it('is found by its name, which every engine takes', () => {
     expect(containerName('web/12-3', node)).toMatch(/^drover-[0-9a-f]{8}-web\.12-3$/)
     const other = { ...node, directory: '/elsewhere' }

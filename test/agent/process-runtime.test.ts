@@ -74,14 +74,21 @@ describe('a started replica', () => {
   it('has the environment that is promised, and nothing of the agent’s own', async () => {
     const template = {
       ...shell('env; pwd'),
-      env: { GREETING: 'hi', DROVER_NODE: 'a lie', DROVER_AGENT_DIR: '/elsewhere' },
+      env: {
+        GREETING: 'hi',
+        DROVER_NODE: 'a lie',
+        DROVER_AGENT_DIR: '/elsewhere',
+        DROVER_DATA: '/',
+      },
       ports: [{ name: 'http' }, { name: 'grpc-2' }],
     }
     const gpus = [
       { index: 1, milli: 1000 },
       { index: 3, milli: 500 },
     ]
-    const { ports, addresses } = await started(runtime(), 'web/1-1', template, { gpus })
+    const { ports, addresses } = await started(runtime(), 'web/1-1', template, {
+      ...{ gpus, dataPath: '/cache/sets/k/d' },
+    })
     await until('its end', () => exits[0])
     const lines = logOf('web.1-1').split('\n')
     expect(lines).toEqual(
@@ -90,6 +97,7 @@ describe('a started replica', () => {
         'DROVER_REPLICA_ID=web/1-1',
         'DROVER_WORKLOAD=web',
         'DROVER_NODE=node-1',
+        'DROVER_DATA=/cache/sets/k/d',
         `DROVER_AGENT_DIR=${directory.path}`,
         `DROVER_INSTANCE_ID=${instanceId}`,
         'CUDA_VISIBLE_DEVICES=1,3',

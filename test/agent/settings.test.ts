@@ -17,6 +17,9 @@ describe('the environment', () => {
       kernelLog: '/dev/kmsg',
       healthLookMs: 60_000,
       diskFullPercent: 95,
+      dataDirectory: '/var/lib/drover/data',
+      dataMaxPercent: 80,
+      dataFiles: false,
       faults: [],
       logLevel: 'info',
     })
@@ -29,12 +32,20 @@ describe('the environment', () => {
         DROVER_METADATA_URL: 'http://127.0.0.1:9/i-1/',
         DROVER_POWER_OFF_AFTER_SECONDS: '120',
         DROVER_HEAD_POLL_MS: '200',
+        DROVER_AGENT_DIR: '/srv/agent',
+        DROVER_DATA_MAX_PERCENT: '60',
+        DROVER_DATA_FILES: 'true',
+        AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000',
         DROVER_FAULTY_CHECKS: JSON.stringify(faults),
       }),
     ).toMatchObject({
       metadataUrl: 'http://127.0.0.1:9/i-1',
       powerOffAfterMs: 120_000,
       headPollMs: 200,
+      dataDirectory: '/srv/agent/data',
+      dataMaxPercent: 60,
+      dataFiles: true,
+      s3Endpoint: 'http://127.0.0.1:9000',
       faults: [{ check: 'cpu', rate: 0.5, intermittent: false }],
     })
   })

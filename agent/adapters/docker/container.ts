@@ -22,6 +22,9 @@ const SHARES_LEAST = 2
 /** More than any replica needs, and few enough to leave the machine alive. */
 const PROCESSES_MAX = 16_384
 
+/** Where a container finds its data, whatever that is. */
+const DATA_MOUNT = '/drover/data'
+
 export const LABEL = 'drover.replica'
 const FACTS = 'drover.facts'
 export const OWNER_LABEL = 'drover.agent'
@@ -87,7 +90,7 @@ export function containerOf(
     },
     StopSignal: 'SIGTERM',
     Healthcheck: { Test: ['NONE'] },
-    HostConfig: hostConfigOf(template.resources, gpus),
+    HostConfig: hostConfigOf(launch),
   }
 }
 
@@ -97,15 +100,16 @@ export function containerEnvironment(
   ports: Readonly<Record<string, number>>,
   node: NodeFacts,
 ): Record<string, string> {
-  const own = ownEnvironment(launch, ports, node.instanceId)
+  const own = {
+    ...ownEnvironment(launch, ports, node.instanceId),
+    ...(launch.template.data === undefined ? {} : { DROVER_DATA: DATA_MOUNT }),
+  }
   // Images made for CUDA ask for all GPUs; who was given none gets none.
   return launch.gpus.length === 0 ? { ...own, NVIDIA_VISIBLE_DEVICES: 'void' } : own
 }
 
-function hostConfigOf(
-  { cpu, memory }: ReplicaLaunch['template']['resources'],
-  gpus: readonly GpuShare[],
-): Record<string, unknown> {
+function hostConfigOf({ template, gpus, dataPath }: ReplicaLaunch): Record<string, unknown> {
+  const { cpu, memory } = template.resources
   const bytes = Math.max(MEMORY_LEAST_MIB, parseMib(memory) ?? 0) * MIB
   const shares = Math.round(((parseMilli(cpu) ?? 0) * SHARES_PER_CPU) / 1_000)
   return {
@@ -121,8 +125,13 @@ function hostConfigOf(
     Init: true,
     RestartPolicy: { Name: 'no' },
     LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+    ...(dataPath === undefined ? {} : { Mounts: [dataMount(dataPath)] }),
     ...(gpus.length === 0 ? {} : { DeviceRequests: [gpuRequest(gpus)] }),
   }
+}
+
+function dataMount(path: string): Record<string, unknown> {
+  return { Type: 'bind', Source: path, Target: DATA_MOUNT, ReadOnly: true }
 }
 
 function gpuRequest(gpus: readonly GpuShare[]): Record<string, unknown> {

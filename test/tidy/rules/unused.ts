@@ -15,6 +15,7 @@ export const ENTRY_POINTS: readonly RegExp[] = [
   /^bench\/[^/]+\.ts$/,
   /^test\/.*\.test\.ts$/,
   /^test\/engines\/setup\.ts$/,
+  /^test\/agent\/data-fetcher\.ts$/,
   // Threads are started by their address.
   /^test\/simulation\/(mutants\/|crashes\/)?worker\.ts$/,
   /^bench\/repack\/worker\.ts$/,
