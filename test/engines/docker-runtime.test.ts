@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   openDockerRuntime,
@@ -13,6 +14,7 @@ import type { ProcessTarget } from '#agent/effects.ts'
 import type { RunningProcess } from '#agent/events.ts'
 import type { Exit } from '#agent/ports.ts'
 import { silentLogger } from '#shared/base/log.ts'
+import { healthSchema } from '#shared/model/workload.ts'
 import { launchOf, temporaryDirectory, until } from '../agent/world.ts'
 import { IMAGE, startDocker, startRegistry } from './docker-engine.ts'
 
@@ -170,6 +172,42 @@ describe.skipIf('missing' in docker)('replicas in containers', () => {
     expect(await ended()).toEqual({ replicaId: 'web/1-1', pid: process.pid, signal: 'SIGTERM' })
     await own.cleanUp('web/1-1')
     expect(await own.probe(request)).toBe(false)
+  })
+
+  it('find their data where it is promised, and cannot write there', async () => {
+    const sources = join(directory.path, 'set')
+    mkdirSync(sources)
+    writeFileSync(join(sources, 'model.txt'), 'the model')
+    const script =
+      'busybox cat $DROVER_DATA/model.txt; echo; echo x > $DROVER_DATA/x || echo refused'
+    const own = await runtime()
+    const data = { version: '1', source: 's3://acme-recs/1/' }
+    const template = { ...shell(`${script}; exec sleep 60`), data }
+    const launch = launchOf('web/1-1', template, { dataPath: sources })
+    const result = await own.start(launch, {})
+    if ('failed' in result) throw new Error(result.failed)
+    const health = healthSchema.parse({
+      exec: { command: ['/bin/sh', '-c', 'test -s "$DROVER_DATA/model.txt"'] },
+    })
+    const request = { replicaId: 'web/1-1', pid: result.started.pid, health, launch }
+    await until('it is ready', () => own.probe({ ...request, ports: {}, addresses: {} }))
+    own.signal(target('web/1-1', result.started), 'SIGKILL')
+    await ended()
+    await own.cleanUp('web/1-1')
+    const said = readFileSync(agentFiles(directory.path).log('web/1-1'), 'utf8')
+    expect(said).toContain('the model\n')
+    expect(said).toContain('refused')
+    expect(readdirSync(sources)).toEqual(['model.txt'])
+  })
+
+  it('of which the data is not there do not start', async () => {
+    const own = await runtime()
+    const data = { version: '1', source: 's3://acme-recs/1/' }
+    const dataPath = join(directory.path, 'nowhere')
+    const launch = launchOf('web/1-1', { ...shell('true'), data }, { dataPath })
+    expect(await own.start(launch, {})).toMatchObject({
+      failed: expect.stringContaining('does not exist') as string,
+    })
   })
 
   it('tell how they ended, and leave the end of what they said', async () => {
