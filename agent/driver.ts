@@ -235,7 +235,7 @@ const carriers: CarryOut = {
   'fetch-data': (request, ports, tell) => {
     const { key } = request
     const fail = (reason: string): void => {
-      ports.log.warn('data did not come', { key, source: request.data.source, reason })
+      ports.log.warn('data did not come', { key, version: request.data.version, reason })
       tell({ kind: 'data-failed', key, reason: reason.slice(0, 200) })
     }
     if (ports.data === undefined) {

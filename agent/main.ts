@@ -108,9 +108,10 @@ async function main(): Promise<void> {
 }
 
 function openData(settings: Settings, region: string, log: Logger): ClosableCache {
-  const { dataDirectory, dataMaxPercent, dataFiles, s3Endpoint } = settings
+  const { dataDirectory, dataMaxPercent, dataFiles, s3Endpoint, diskFullPercent } = settings
   return openDataCache({
-    ...{ directory: dataDirectory, maxPercent: dataMaxPercent, allowFiles: dataFiles, log },
+    ...{ directory: dataDirectory, allowFiles: dataFiles, log },
+    ...{ maxPercent: dataMaxPercent, fullPercent: diskFullPercent },
     s3: { region, ...(s3Endpoint === undefined ? {} : { endpoint: s3Endpoint }) },
   })
 }

@@ -78,7 +78,13 @@ it.each([['with a manifest'], ['without one']])(
     expect(parts.length).toBeLessThanOrEqual(24 + KILLS * LIMITS.dataObjectsAtOnce)
     checkWhole(directory, expected)
     const kept = openDataCache({
-      ...{ directory, allowFiles: false, maxPercent: 100, s3: { region: 'us-east-1' } },
+      ...{
+        directory,
+        allowFiles: false,
+        maxPercent: 100,
+        fullPercent: 100,
+        s3: { region: 'us-east-1' },
+      },
       log: silentLogger,
     })
     expect(kept.whole()).toHaveLength(1)
@@ -88,7 +94,13 @@ it.each([['with a manifest'], ['without one']])(
 
 function checkWhole(directory: string, expected: ReadonlyMap<string, Buffer>): void {
   const cache = openDataCache({
-    ...{ directory, allowFiles: false, maxPercent: 100, s3: { region: 'us-east-1' } },
+    ...{
+      directory,
+      allowFiles: false,
+      maxPercent: 100,
+      fullPercent: 100,
+      s3: { region: 'us-east-1' },
+    },
     log: silentLogger,
   })
   const [whole] = cache.whole()

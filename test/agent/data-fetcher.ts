@@ -9,7 +9,13 @@ import { openDataCache } from '#agent/adapters/data/cache.ts'
 const [directory = '', text = ''] = process.argv.slice(2)
 const data = dataSchema.parse(JSON.parse(text))
 const cache = openDataCache({
-  ...{ directory, allowFiles: false, maxPercent: 100, s3: { region: 'us-east-1' } },
+  ...{
+    directory,
+    allowFiles: false,
+    maxPercent: 100,
+    fullPercent: 100,
+    s3: { region: 'us-east-1' },
+  },
   log: silentLogger,
 })
 process.stdout.write('begins\n')

@@ -44,7 +44,12 @@ export class DataWorld {
   /** Another cache of the same directory, as an agent that comes back opens it. */
   openCache(extra: Partial<DataCacheOptions> = {}): ClosableCache {
     const own = openDataCache({
-      ...{ directory: join(this.home.path, 'data'), allowFiles: true, maxPercent: 80 },
+      ...{
+        directory: join(this.home.path, 'data'),
+        allowFiles: true,
+        maxPercent: 80,
+        fullPercent: 95,
+      },
       ...{ s3: { region: 'us-east-1' }, log: silentLogger, tryPauseMs: 5 },
       space: () => Promise.resolve(HUGE),
       ...extra,

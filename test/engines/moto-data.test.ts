@@ -43,7 +43,12 @@ describeOn('moto', (endpoint) => {
     await s3.send(new CreateBucketCommand({ Bucket: bucket }))
     home = temporaryDirectory()
     cache = openDataCache({
-      ...{ directory: join(home.path, 'data'), allowFiles: false, maxPercent: 100 },
+      ...{
+        directory: join(home.path, 'data'),
+        allowFiles: false,
+        maxPercent: 100,
+        fullPercent: 100,
+      },
       ...{ s3: { region: 'us-east-1', endpoint }, log: silentLogger, tryPauseMs: 10 },
     })
   })

@@ -31,6 +31,8 @@ export type DataCacheOptions = {
   readonly allowFiles: boolean
   /** Of its file system, what the cache may take. */
   readonly maxPercent: number
+  /** Fuller than that no data makes it. */
+  readonly fullPercent: number
   readonly log: Logger
   readonly idleMs?: number
   readonly tryPauseMs?: number
@@ -60,7 +62,7 @@ export function openDataCache(options: DataCacheOptions): ClosableCache {
     store,
     space: options.space ?? (() => spaceOf(directory)),
     now: options.now ?? Date.now,
-    maxPercent: options.maxPercent,
+    ...{ maxPercent: options.maxPercent, fullPercent: options.fullPercent },
     onEvicted: (key) => {
       log.info('data is evicted', { key })
     },

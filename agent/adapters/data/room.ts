@@ -20,6 +20,8 @@ export type RoomOptions = {
   readonly now: () => number
   /** Of the file system, 1 to 100. */
   readonly maxPercent: number
+  /** A file system that is fuller is nearly full, as the agent's watch sees it. */
+  readonly fullPercent: number
   readonly onEvicted: (key: string) => void
 }
 
@@ -93,8 +95,8 @@ export function openRoom(options: RoomOptions): Room {
       reserved.delete(key)
     },
     check: async () => {
-      const { freeBytes } = await options.space()
-      if (freeBytes < LIMITS.dataSpareBytes / 2) {
+      const space = await options.space()
+      if (space.freeBytes < spareBytesOf(space, options) / 2) {
         throw new DataError({ code: 'DataDoesNotFit', text: 'the disk is nearly full' })
       }
     },
@@ -116,17 +118,21 @@ type Lack = {
 }
 
 /** Undefined where all that is still to come has room. */
-async function lackOf(
-  { store, space, maxPercent }: RoomOptions,
-  toCome: Iterable<number>,
-): Promise<Lack | undefined> {
-  const { totalBytes, freeBytes } = await space()
+async function lackOf(options: RoomOptions, toCome: Iterable<number>): Promise<Lack | undefined> {
+  const { store, space, maxPercent } = options
+  const now = await space()
+  const { totalBytes, freeBytes } = now
   const toComeBytes = sum([...toCome].map((own) => Math.max(0, own)))
   const usedBytes = await store.usedBytes()
   const maxBytes = (totalBytes * maxPercent) / 100
   const isTooLarge = usedBytes + toComeBytes > maxBytes
-  const isTooFull = toComeBytes > 0 && freeBytes - toComeBytes < LIMITS.dataSpareBytes
+  const isTooFull = toComeBytes > 0 && freeBytes - toComeBytes < spareBytesOf(now, options)
   return isTooLarge || isTooFull ? { toComeBytes, freeBytes, usedBytes, maxBytes } : undefined
+}
+
+/** Data alone must not make a disk look as if it were about to overflow. */
+function spareBytesOf({ totalBytes }: Space, { fullPercent }: RoomOptions): number {
+  return LIMITS.dataSpareBytes + (totalBytes * (100 - fullPercent)) / 100
 }
 
 function doesNotFit({ toComeBytes, freeBytes, usedBytes, maxBytes }: Lack): DataError {
