@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { makeLogger } from '#shared/base/log.ts'
 import { dataDigest, dataKey } from '#shared/model/data.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { sha256Of } from './data-server.ts'
@@ -166,6 +167,24 @@ describe('room', () => {
     aging.evict([dataKey(a)])
     await until('the old one to go', () => held() === 1 || held() === 2)
     expect(existsSync(join(own.path, '1.bin'))).toBe(true)
+  })
+
+  it('is not made by what came to be kept while others went', async () => {
+    let nowMs = Date.now()
+    let saved = ''
+    const versions = [1, 2, 3].map((n) => world.version(objectsOf(n), `v${String(n)}`))
+    const log = makeLogger((line) => {
+      if (saved !== '' || !line.includes('data is evicted')) return
+      saved = versions.map(dataKey).find((key) => !line.includes(key)) ?? ''
+      aging.evict([saved])
+    })
+    const aging = world.openCache({ now: () => nowMs, log })
+    for (const data of versions) await world.whole(data, { from: aging })
+    nowMs += 2 * DAY_MS
+    aging.evict([])
+    await until('the others to go', () => held() === 1)
+    const left = world.openCache().whole()
+    expect(left.map((own) => own.key)).toEqual([saved])
   })
 
   it('that runs out on the way is a failure', async () => {

@@ -51,11 +51,10 @@ export function openRoom(options: RoomOptions): Room {
     turn = done.catch(() => undefined)
     return done
   }
-  const mayGo = (): readonly { key: string; usedAtMs: number }[] =>
-    kept === undefined
-      ? []
-      : store.holdings().filter(({ key }) => kept?.has(key) !== true && !reserved.has(key))
+  const mayGo = (key: string): boolean => kept !== undefined && !kept.has(key) && !reserved.has(key)
+  /** What came to be kept while another was removed, or the disk looked at, stays. */
   const drop = async (key: string): Promise<void> => {
+    if (!mayGo(key)) return
     store.drop(key)
     options.onEvicted(key)
     await store.emptyTrash()
@@ -64,13 +63,13 @@ export function openRoom(options: RoomOptions): Room {
   const lack = (): Promise<Lack | undefined> => lackOf(options, reserved.values())
   const makeRoom = async (): Promise<Lack | undefined> => {
     store.dropOrphans()
-    for (const { key, usedAtMs } of mayGo()) {
+    for (const { key, usedAtMs } of store.holdings()) {
       if (now() - usedAtMs >= LIMITS.dataKeepMs) await drop(key)
     }
-    for (const { key } of mayGo()) {
+    for (const { key } of store.holdings()) {
+      if (!mayGo(key)) continue
       if ((await lack()) === undefined) return undefined
-      // What came to be kept while the disk was looked at stays.
-      if (mayGo().some((own) => own.key === key)) await drop(key)
+      await drop(key)
     }
     return lack()
   }
