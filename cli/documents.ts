@@ -136,7 +136,7 @@ function checked(body: unknown, { fault, label }: Checking): Parsed {
     return { faults: identity.ok ? [] : at(identity.faults) }
   }
   // Whether a workload may leave out its count is for the server to say: it knows the present one.
-  const parsed = parseDocument(body, { noun, replicas: 0 })
+  const parsed = parseDocument(body, { noun, count: { replicas: 0 } })
   if (parsed.ok) {
     const { document } = parsed
     const { name } = document

@@ -17,6 +17,7 @@ import { draftOf } from '#shared/planner/fold.ts'
 import type { GenerateBudget } from '#shared/planner/packing/generate.ts'
 import type { Solver } from '#shared/planner/packing/linear-program.ts'
 import { plan } from '#shared/planner/plan.ts'
+import { scaled } from '#shared/planner/scaling/scaled.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
 import type { CostAnswer, PlanAnswer, RepackAnswer } from '#shared/protocol/api.ts'
 import type { Document } from '#shared/protocol/documents.ts'
@@ -39,12 +40,12 @@ export type Foresight = {
 export function makeForesight(ports: ForesightPorts): Foresight {
   return {
     planner: async (documents) => {
-      const snapshot = withDocuments(await lookAtHerd(ports), documents)
+      const snapshot = scaled(withDocuments(await lookAtHerd(ports), documents))
       const planned = { snapshot, ...plan(snapshot) }
       return planAnswer(planned, await boundFor(ports, planned))
     },
     cost: async () => {
-      const snapshot = await lookAtHerd(ports)
+      const snapshot = scaled(await lookAtHerd(ports))
       return costAnswer(snapshot, snapshot.proposal)
     },
     repack: async () => repackAnswer(await lookAtHerd(ports)),

@@ -12,6 +12,7 @@ import type { GenerateBudget } from '../planner/packing/generate.ts'
 import type { Solver } from '../planner/packing/linear-program.ts'
 import { plan } from '../planner/plan.ts'
 import { searchGroups, type SearchBudget } from '../planner/repack/search.ts'
+import { scaled } from '../planner/scaling/scaled.ts'
 import { keys } from '../store/keys.ts'
 import { below, type Store } from '../store/store.ts'
 import { lookAtHerd, type LookPorts } from './look.ts'
@@ -34,7 +35,7 @@ export type RepackOutcome = Proposal['cost'] & {
 /** One look; throws StoreError or SolverError, and then what was found before stands. */
 export async function repack(ports: RepackPorts): Promise<RepackOutcome> {
   // What was proposed last is proposed again if it still does any good.
-  const { proposal: _, ...snapshot } = await lookAtHerd(ports)
+  const { proposal: _, ...snapshot } = scaled(await lookAtHerd(ports))
   const planned = { snapshot, ...plan(snapshot) }
   const found = searchGroups(planned, await ports.solver(), ports.budget)
   const { groups, refused, boundUsdPerHour } = found

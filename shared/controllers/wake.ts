@@ -13,13 +13,19 @@ import type { Queue } from '../cloud/queue.ts'
 import { parseWakeMessage } from '../protocol/wake-message.ts'
 import type { Change, Item } from '../store/store.ts'
 
+/** Of a target, all that reconcile does not act on. */
+const TOLD = [
+  ...['atMs', 'name', 'recommendations', 'events', 'idleSinceMs'],
+  ...['readings', 'held', 'limited', 'lastScaled'],
+]
+
 /** Kinds that may wake, each with the fields whose change alone means nothing. */
 const WAKING: ReadonlyMap<string, readonly string[]> = new Map([
   ['spec', ['updatedAtMs']],
   ['order', []],
   ['report', ['sequence', 'atMs', 'burnIn']],
   ['verdict', ['atMs']],
-  ['target', ['atMs']],
+  ['target', TOLD],
   ['proposal', ['atMs', 'cost', 'refused']],
 ])
 

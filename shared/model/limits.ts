@@ -446,6 +446,37 @@ export const LIMITS = {
   gangHoldOffMs: 60_000,
   gangHoldOffDoublings: 6,
 
+  // Scaling
+  metricsPerWorkload: 10,
+  /** A number beyond this is a mistake, and arithmetic with it no longer exact. */
+  metricValueMax: 1e15,
+  /** CloudWatch's own. */
+  metricDimensionsMax: 30,
+  /** As Kubernetes': a longer memory says little of what is needed now. */
+  scaleWindowSecondsMax: 3_600,
+  scalePolicySecondsMax: 1_800,
+  scalePoliciesMax: 10,
+  /** A change each minute of the longest window, and as many again. */
+  scaleHistoryMax: 120,
+  /** A reading that has moved by less, as a part of it, is not told again. */
+  readingMovedShare: 0.1,
+  scaleEveryMs: 60_000,
+  /** Of a replica that an agent measured: two beats may be lost, and a third late. */
+  usageMaxAgeMs: 120_000,
+  /** More processors, or MiB, than any machine has. */
+  usageMost: 1_000_000_000,
+  /** One source: SQS and CloudWatch answer in 50 ms. */
+  metricReadMs: 5_000,
+  metricReadsInFlight: 20,
+  /** What is not begun by then is not read in this look, so that the others are heard. */
+  metricsReadMs: 30_000,
+  /** An answer that holds one number. */
+  metricAnswerMaxBytes: 65_536,
+  /** CloudWatch is asked for so many periods: it is often two behind. */
+  metricPeriodsLooked: 5,
+  /** A pushed value that nobody renews is no secret, but it is litter. */
+  pushedDays: 7,
+
   // Spot fallback
   spotFallbackAfterMs: 60_000,
   spotFallbackClaims: 2,
@@ -503,6 +534,10 @@ assert(
 assert(
   LIMITS.makeFailuresLeast < LIMITS.failedPerHour && LIMITS.failedPerHour < LIMITS.failedKept,
   'machines are bought one at a time before none are bought at all',
+)
+assert(
+  LIMITS.scaleWindowSecondsMax * 1000 < LIMITS.scaleHistoryMax * LIMITS.scaleEveryMs,
+  "a window's recommendations are all remembered",
 )
 assert(LIMITS.coverageGapMs === 2 * LIMITS.tickMs, 'coverage ends after two missed ticks')
 assert(

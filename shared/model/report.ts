@@ -93,11 +93,29 @@ export const reportSchema = z.object({
 })
 export type Report = z.infer<typeof reportSchema>
 
+const usedMost = z.int().min(0).max(LIMITS.usageMost)
+
+/** What a replica used on average since the last beat, as its agent measured it. */
+export const usageSchema = z.object({
+  cpuMilli: usedMost.optional(),
+  memoryMib: usedMost.optional(),
+  /** 1000 a device. */
+  gpuMilli: usedMost.optional(),
+})
+export type Usage = z.infer<typeof usageSchema>
+
 export const beatSchema = z.object({
   kind: z.literal('beat'),
   arn: z.string(),
   bootId: z.string(),
   /** DynamoDB's clock, milliseconds since the epoch. */
   atMs: z.int(),
+  /** By replica id; absent where nothing was measured. */
+  usage: z
+    .record(z.string().max(130), usageSchema)
+    .refine((own) => Object.keys(own).length <= LIMITS.replicasPerNodeMax)
+    .optional()
+    // What cannot be read of it is no reason to take its node for silent.
+    .catch(undefined),
 })
 export type Beat = z.infer<typeof beatSchema>

@@ -21,6 +21,7 @@ import {
   parseMilli,
   type Resources,
 } from './quantities.ts'
+import { refuseUnscalable, scaleSchema } from './scale.ts'
 
 const seconds = (max: number): z.ZodInt => z.int().min(0).max(max)
 
@@ -229,7 +230,9 @@ const policyShape = {
     .max(LIMITS.replicasMax)
     .optional()
     .describe('how many should run; a PUT over an existing workload may leave it out'),
-  scale: notYet(z.record(z.string(), z.unknown()), 'autoscaling'),
+  scale: scaleSchema
+    .optional()
+    .describe('instead of replicas: between min and max, as its metrics ask for'),
   priority: z.int().min(-1_000_000).max(1_000_000).default(0).describe('higher goes first'),
   preemptible: z.boolean().default(false).describe('may be stopped for others'),
   capacity: capacitySchema.prefault({}).describe('spot or on-demand'),
@@ -292,6 +295,7 @@ export const workloadSpecSchema = z
       })
     }
     refuseContradictions(spec, context)
+    refuseUnscalable(spec, context)
   })
   .meta({ id: 'WorkloadSpec' })
 

@@ -30,6 +30,7 @@ import { retest, suspectsOf } from './retest.ts'
 import { retire } from './retire.ts'
 import { setCourses, type Courses } from './rollout.ts'
 import { balance, balanceMoments } from './service.ts'
+import { scaled } from './scaling/scaled.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
 import { supply, type Supply } from './supply.ts'
@@ -39,7 +40,8 @@ import { target, type Target } from './target.ts'
 import { stopUnwanted } from './unwanted.ts'
 
 /** The plan for the snapshot, and the herd as it will stand once the plan is carried out. */
-export function plan(snapshot: Snapshot): { readonly plan: Plan; readonly draft: Draft } {
+export function plan(read: Snapshot): { readonly plan: Plan; readonly draft: Draft } {
+  const snapshot = scaled(read)
   const { nowMs } = snapshot
   const ids = makeIds(snapshot.pass.epoch)
   const brakes = openBrakes(snapshot)

@@ -15,6 +15,7 @@ import type { QuotaPolicyName } from '../model/quota-policy.ts'
 import type { Rates } from '../model/rates.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem, Revision, TeamItem, WorkloadItem } from '../model/spec-item.ts'
+import type { ScaleTarget } from '../model/scale-target.ts'
 import type { PoolStatus, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Verdict } from '../model/verdict.ts'
 
@@ -71,6 +72,8 @@ export type Snapshot = {
   readonly poolStatuses: readonly PoolStatus[]
   readonly teamStatuses: readonly TeamStatus[]
   readonly shortages: readonly Shortage[]
+  /** What autoscaling has said of scaled workloads. */
+  readonly targets: readonly ScaleTarget[]
   readonly brakes: readonly Brake[]
   /** What `repack` found last. */
   readonly proposal?: Proposal

@@ -7,6 +7,7 @@
 import { sameJson } from '../base/equal.ts'
 import { isFetching } from '../model/assignment.ts'
 import type { Condition } from '../model/node.ts'
+import type { ScaleTarget } from '../model/scale-target.ts'
 import type { PoolItem } from '../model/spec-item.ts'
 import {
   reasonText,
@@ -43,6 +44,7 @@ import { troubleOf } from './service.ts'
 import { progressOf, rolloutStatusOf } from './status/rollout-status.ts'
 import type { Snapshot } from './snapshot.ts'
 import type { Target } from './target.ts'
+import { scaleConditions } from './scaling/conditions.ts'
 import { toldBy, withProcess, type Told as ToldBy } from './status/told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import { runtimesByPool } from './provision/pool-runtimes.ts'
@@ -71,10 +73,13 @@ export function workloadStatuses(context: StatusContext): readonly WorkloadStatu
   const replicas = replicasByUid(draft)
   const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
   const told = toldBy(snapshot.reports)
+  const targets = new Map(snapshot.targets.map((own) => [own.uid, own]))
   return snapshot.workloads.flatMap((workload) => {
     const mine = replicas.get(workload.uid) ?? NO_REPLICAS
     if (workload.deletedAtMs !== undefined && mine.length === 0) return []
-    return workloadStatus(workload, { context, mine, told, old: before.get(workload.uid) })
+    const { uid } = workload
+    const seen = { old: before.get(uid), scaling: targets.get(uid) }
+    return workloadStatus(workload, { context, mine, told, ...seen })
   })
 }
 
@@ -84,10 +89,11 @@ type Mine = {
   readonly told: ToldBy
   /** What people were told last. */
   readonly old: WorkloadStatus | undefined
+  readonly scaling: ScaleTarget | undefined
 }
 
 function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
-  const { context, mine, told, old } = own
+  const { context, mine, told, old, scaling } = own
   const running = runningOf(mine)
   const { version } = context.targets.get(workload.uid) ?? revisionOf(workload.spec)
   const facts: Facts = {
@@ -104,6 +110,7 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     circle: circleText(context.circles.get(workload.name)),
     data: context.digests.get(workload.uid) ?? [],
     trouble: troubleOf(workload, context.snapshot),
+    scaling,
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
   if (isSettled(old, facts)) return old
@@ -134,6 +141,8 @@ type Facts = {
   readonly data: NonNullable<WorkloadStatus['data']>
   /** Why its load balancer could not be asked. */
   readonly trouble: Reason | undefined
+  /** What autoscaling has said last. */
+  readonly scaling: ScaleTarget | undefined
 }
 
 type QuotaFacts = Pick<
@@ -168,6 +177,7 @@ function isSettled(
     known.circle === now.circle &&
     known.trouble?.text === now.trouble?.text &&
     sameJson(known.data, now.data) &&
+    known.scaling === now.scaling &&
     known.withProcess === now.withProcess
   )
 }
@@ -201,10 +211,13 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
     ready: running.ready,
     updated: updated.length,
     waiting: [...waiting],
-    conditions: conditionsOf(
-      counts,
-      progressOf(facts.course, rollout, { desired, allowed, fetching, nowMs }),
-    ).map((own) => withSince(own, old?.conditions ?? [], nowMs)),
+    conditions: [
+      ...conditionsOf(
+        counts,
+        progressOf(facts.course, rollout, { desired, allowed, fetching, nowMs }),
+      ),
+      ...(workload.spec.scale === undefined ? [] : scaleConditions(facts.scaling)),
+    ].map((own) => withSince(own, old?.conditions ?? [], nowMs)),
     rollout,
     ...(belowMinSinceMs === undefined ? {} : { belowMinSinceMs }),
     ...firstStartOf(facts, old, nowMs),

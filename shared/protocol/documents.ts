@@ -41,16 +41,19 @@ export type DocumentContext = {
   noun: Noun
   /** The name in the path: the document may repeat it and may not contradict it. */
   name?: string
-  /** The replicas a workload already has, kept when the document names none. */
-  replicas?: number
+  /** What says how many a workload has so far, kept when the document does not say. */
+  count?: Count
 }
+
+export type Count = Pick<WorkloadSpec, 'replicas' | 'scale'>
 
 type Fields = Readonly<Record<string, unknown>>
 
 /** Parses a document of a known noun. */
 export function parseDocument(value: unknown, context: DocumentContext): ParsedDocument {
   if (!isFields(value)) return refused([{ path: '', message: notAnObject(value) }])
-  const { kind: _kind, name: _name, ...fields } = value
+  const { kind: _kind, name: _name, ...said } = value
+  const fields = context.noun === 'workload' ? withCount(said, context.count) : said
   const schema = SPEC_SCHEMAS[context.noun]
   const parsed = schema.safeParse(fields, { reportInput: true })
   const issues = parsed.error?.issues ?? []
@@ -59,14 +62,12 @@ export function parseDocument(value: unknown, context: DocumentContext): ParsedD
     ...identityFaults(value, context),
     ...faultsOf(issues, schema),
     ...(context.noun === 'workload' ? crossFaults(fields, issues) : []),
-    ...(context.noun === 'workload' ? countFaults(fields, context.replicas) : []),
+    ...(context.noun === 'workload' ? countFaults(fields) : []),
     ...(parsed.success ? sizeFaults(context.noun, parsed.data) : []),
   ]
   if (faults.length > 0 || !parsed.success) return refused(firstOfEach(faults))
   const name = context.name ?? (value['name'] as string)
-  const kept = context.replicas === undefined ? {} : { replicas: context.replicas }
-  const spec = context.noun === 'workload' ? { ...kept, ...parsed.data } : parsed.data
-  return { ok: true, document: { noun: context.noun, name, spec } as Document }
+  return { ok: true, document: { noun: context.noun, name, spec: parsed.data } as Document }
 }
 
 /** The noun and name that a document of any kind says it has, or why it cannot be told. */
@@ -113,10 +114,19 @@ function identityFaults(value: Fields, { noun, name }: DocumentContext): Problem
 }
 
 /** How many should run is the one thing nobody can guess for a new workload. */
-function countFaults(fields: Fields, kept: number | undefined): ProblemFault[] {
-  if (fields['replicas'] !== undefined || fields['scale'] !== undefined) return []
-  if (kept !== undefined) return []
+function countFaults(fields: Fields): ProblemFault[] {
+  if (saysHowMany(fields)) return []
   return [{ path: 'replicas', message: 'is needed: how many should run' }]
+}
+
+const saysHowMany = (fields: Fields): boolean =>
+  fields['replicas'] !== undefined || fields['scale'] !== undefined
+
+/** Who does not say how many leaves that as it is, a number or a scale. */
+function withCount(fields: Fields, count: Count | undefined): Fields {
+  if (count === undefined || saysHowMany(fields)) return fields
+  const { replicas, scale } = count
+  return { ...(scale === undefined ? { replicas } : { scale }), ...fields }
 }
 
 /** One fault a place: what is unsafe there says more than what the schema makes of it. */

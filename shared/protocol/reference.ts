@@ -41,7 +41,12 @@ export function buildReference(): string {
     'Made by `npm run openapi` from the schemas that validate; edit those. Every document also has',
     '`kind` and `name`. An unknown field is refused, with the one that was probably meant.',
   ].join('\n')
-  return `${[intro, ...sections, sectionOf('Checks', checkRows(), checks)].join('\n\n')}\n`
+  const metrics = 'What `scale.metrics` of a workload may list: objects with these fields.'
+  const kinds = [
+    sectionOf('Metrics', kindRows({ noun: 'workload', union: 'Metric', by: 'type' }), metrics),
+    sectionOf('Checks', kindRows({ noun: 'pool', union: 'Check', by: 'check' }), checks),
+  ]
+  return `${[intro, ...sections, ...kinds].join('\n\n')}\n`
 }
 
 function sectionOf(title: string, rows: readonly ReferenceRow[], text?: string): string {
@@ -52,20 +57,24 @@ function sectionOf(title: string, rows: readonly ReferenceRow[], text?: string):
   return [`## ${title}`, '', ...(text === undefined ? [] : [text, '']), ...head, ...told].join('\n')
 }
 
-/** A row a field of each check, but for those that all of them have. */
-function checkRows(): ReferenceRow[] {
-  const definitions = definitionsOf('pool')
-  const kinds = definitions['Check']?.oneOf ?? []
+type Union = { readonly noun: Noun; readonly union: string; readonly by: 'type' | 'check' }
+
+/** A row a field of each kind of thing in a list, but for what tells them apart. */
+function kindRows({ noun, union, by }: Union): ReferenceRow[] {
+  const definitions = definitionsOf(noun)
+  const kinds = definitions[union]?.oneOf ?? []
+  const left = by === 'check' ? [by, ...COMMON] : [by]
   return kinds.flatMap((own) => {
     const kind = definitions[refName(own)] ?? {}
-    const prefix = `${String(kind.properties?.['check']?.const)}: `
+    const prefix = `${String(kind.properties?.[by]?.const)}: `
     return fieldsOf(kind, { prefix, definitions }).filter(
-      ({ field }) => !COMMON.some((name) => field === `${prefix}${name}`),
+      ({ field }) => !left.some((name) => field === `${prefix}${name}`),
     )
   })
 }
 
-const COMMON = ['check', 'name', 'limits']
+/** Told once for all checks. */
+const COMMON = ['name', 'limits']
 
 /** A row a field, nested ones after their parent: `rollout.maxSurge`, `ports[].name`. */
 export function referenceRows(noun: Noun): ReferenceRow[] {

@@ -22,6 +22,9 @@ export const keys = {
   rates: () => key('rates', 'rates'),
   market: (zone: string) => key(`market#${zone}`, 'market'),
   marketShapes: () => key('market#shapes', 'shapes'),
+  /** Of a scaled workload, by its uid. */
+  target: (uid: string) => key('target', uid),
+  pushed: (uid: string, metric: string) => key(`pushed#${uid}`, metric),
   proposal: () => key('proposal', 'proposal'),
   pass: () => key('pass', 'pass'),
   launch: (id: string) => key('launch', id),

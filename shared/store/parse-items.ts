@@ -23,6 +23,7 @@ import { proposalSchema } from '../model/proposal.ts'
 import { ratesSchema } from '../model/rates.ts'
 import { beatSchema, reportSchema } from '../model/report.ts'
 import { revisionSchema, specItemSchema } from '../model/spec-item.ts'
+import { pushedSchema, scaleTargetSchema } from '../model/scale-target.ts'
 import { statusSchema } from '../model/status.ts'
 import { verdictSchema } from '../model/verdict.ts'
 import type { Snapshot } from '../planner/snapshot.ts'
@@ -46,6 +47,8 @@ const SCHEMAS = {
   shortage: shortageSchema,
   brake: brakeSchema,
   proposal: proposalSchema,
+  target: scaleTargetSchema,
+  pushed: pushedSchema,
 } as const
 
 export type Kind = keyof typeof SCHEMAS

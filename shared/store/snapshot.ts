@@ -73,6 +73,7 @@ export function snapshotOf(items: readonly Item[], context: SnapshotContext): Sn
     poolStatuses: (statuses.pool ?? NONE) as Snapshot['poolStatuses'],
     teamStatuses: (statuses.team ?? NONE) as Snapshot['teamStatuses'],
     shortages: lists.shortage,
+    targets: lists.target,
     brakes: lists.brake,
     ...(lists.proposal[0] === undefined ? {} : { proposal: lists.proposal[0] }),
     ...(lists.rates[0] === undefined ? {} : { rates: lists.rates[0] }),
@@ -119,6 +120,8 @@ const arranged: { readonly [K in Kind]: (list: Parsed[K]) => Lists[K] } = {
   shortage: arranging(byKey((own) => offeringKey(own))),
   brake: arranging(byKey((own) => own.pool)),
   proposal: arranging(),
+  target: arranging(byKey((own) => own.uid)),
+  pushed: arranging(),
 }
 
 const byNoun = remembered((list: readonly { readonly noun: string }[]) =>

@@ -26,6 +26,7 @@ export function emptyWorld<M extends Market>(market: M): Omit<World, keyof Marke
     ...{ workloads: [], revisions: [], pools: [], teams: [], orders: [], nodes: [], launches: [] },
     ...{ assignments: [], reports: [], beats: [], verdicts: [], signals: [] },
     ...{ workloadStatuses: [], poolStatuses: [], teamStatuses: [], shortages: [], brakes: [] },
+    targets: [],
     ...market,
     invalid: [],
   }

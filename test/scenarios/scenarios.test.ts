@@ -24,6 +24,7 @@ import {
   describeRollouts,
 } from './describe.ts'
 import { testScenarios } from './retell.ts'
+import { rescale } from './scale-verbs.ts'
 import { newWorld, tell, type World } from './world.ts'
 
 const solver = await loadSolver()
@@ -31,6 +32,8 @@ const solver = await loadSolver()
 /** Lines that have an answer. */
 const answers: Readonly<Record<string, (world: World) => string[]>> = {
   plan: step,
+  /** `autoscale` looks, and what it says stands from then on. */
+  scale: rescale,
   /** Where each roll-out stands. */
   rollouts: (world) => describeRollouts(world.workloadStatuses),
   /** What people are told of each workload. */

@@ -16,7 +16,9 @@ export function documentOf(words: readonly string[]): Record<string, unknown> {
     let at = document
     const parts = path.split('.')
     for (const part of parts.slice(0, -1)) at = (at[part] ??= {}) as Record<string, unknown>
-    at[parts.at(-1) ?? ''] = parse(value.replaceAll(',', ', ').replaceAll(/:(?!\/\/)/g, ': '))
+    // What is quoted stays as it is, and so does a URL.
+    const spaced = value.replace(/"[^"]*"|:\/\/|[:,]/g, (own) => (own.length > 1 ? own : `${own} `))
+    at[parts.at(-1) ?? ''] = parse(spaced)
   }
   return document
 }

@@ -26,6 +26,7 @@ import { dataVerbs } from './data-verbs.ts'
 import { emptyWorld, nextPass, START_MS } from './empty-world.ts'
 import { keepRevision, rolloutVerbs } from './rollout-verbs.ts'
 import { GROUP, serviceVerbs } from './service-verbs.ts'
+import { scaleVerbs } from './scale-verbs.ts'
 import { changeReport, documentOf, machineOf, reported } from './told.ts'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer U)[] ? U[] : T[K] }
@@ -70,6 +71,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   ...rolloutVerbs,
   ...serviceVerbs,
   ...dataVerbs,
+  ...scaleVerbs,
   team: (world, [name = '', ...rest]) => {
     const spec = teamSpecSchema.parse(documentOf(rest))
     replace(world.teams, { ...meta(world, name), noun: 'team', spec } satisfies TeamItem)

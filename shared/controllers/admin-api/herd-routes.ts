@@ -72,9 +72,8 @@ async function parseAny(
   const who = identify(value)
   if (!who.ok) return who
   const standing = await readSpec(ports, who)
-  const replicas =
-    standing?.noun === 'workload' && !isDeleted(standing) ? standing.spec.replicas : undefined
-  const kept = replicas === undefined ? {} : { replicas }
+  const isLive = standing?.noun === 'workload' && !isDeleted(standing)
+  const kept = isLive ? { count: standing.spec } : {}
   return parseDocument(value, { noun: who.noun, name: who.name, ...kept })
 }
 

@@ -64,8 +64,7 @@ async function put(ports: AdminApiPorts, target: SpecName, context: Context): Pr
   if (!body.ok) return body.response
   const writer = await writerOf(ports, context)
   const changed = await changeSpec(ports, { ...target, match: match.value }, (live): Change => {
-    const replicas = live?.noun === 'workload' ? live.spec.replicas : undefined
-    const kept = replicas === undefined ? {} : { replicas }
+    const kept = live?.noun === 'workload' ? { count: live.spec } : {}
     const parsed = parseDocument(body.value, { ...target, ...kept })
     if (!parsed.ok) return { kind: 'refuse', response: invalid(parsed.faults, parsed.code) }
     return allowed({ ...writer, live, next: parsed.document })

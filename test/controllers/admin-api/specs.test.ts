@@ -207,7 +207,7 @@ describe('PUT', () => {
 
   it('answers NotYetSupported for what will come', async () => {
     const world = makeWorld()
-    for (const field of ['scale', 'secrets']) {
+    for (const field of ['secrets']) {
       const answer = await world.send('PUT', '/v1/workloads/web', { ...WEB, [field]: {} })
       expect(answer).toMatchObject({ status: 422, body: { code: 'NotYetSupported' } })
     }
