@@ -18,7 +18,7 @@ import { onItems, readAll, WRITE_ACTIONS, writeEvents } from './tables.ts'
 const TIMEOUT_MS = 28_000
 
 /** Partition keys of what people's wishes are kept under. */
-const OWN_ITEMS = ['spec#*', 'revision#*', 'order']
+const OWN_ITEMS = ['spec#*', 'revision#*', 'order', 'pushed#*']
 
 export class AdminApi extends Construct {
   constructor(scope: Construct, id: string, { core, nodes }: { core: Core; nodes: Nodes }) {

@@ -2,11 +2,12 @@
  * The whole of drover on AWS: one stack, one construct a subsystem.
  *
  * Each construct owns its function, queue, dead letters, rights and alarms; this file only says how
- * they hang together. Autoscale will come as one more line.
+ * they hang together.
  */
 import { Stack, Tags, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { AdminApi } from './admin-api.ts'
+import { Autoscale } from './autoscale.ts'
 import { BurnIn } from './burn-in.ts'
 import { Core } from './core.ts'
 import { Interruption } from './interruption.ts'
@@ -34,6 +35,7 @@ export class DroverStack extends Stack {
     new Interruption(this, 'Interruption', { core })
     new BurnIn(this, 'BurnIn', { core })
     new Market(this, 'Market', { core })
+    new Autoscale(this, 'Autoscale', { core })
     new Repack(this, 'Repack', { core, nodes })
     new Wake(this, 'Wake', { core })
     new Reconcile(this, 'Reconcile', { core, network, nodes })

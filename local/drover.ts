@@ -213,6 +213,7 @@ async function join(parts: Parts, undo: UndoList): Promise<void> {
       },
       { name: 'market', everyMs: pace.marketMs, run: functions.market },
       { name: 'burn-in', everyMs: pace.rejudgeMs, run: functions.rejudge },
+      { name: 'autoscale', everyMs: pace.scaleMs, run: functions.autoscale },
       { name: 'repack', everyMs: pace.repackMs, run: functions.repack },
       {
         name: 'expiry',

@@ -4,6 +4,7 @@
 import type { DynamoDBStreamEvent, EventBridgeEvent, SQSEvent } from 'aws-lambda'
 import type { Hono } from 'hono'
 import manifest from '../package.json' with { type: 'json' }
+import { makeHandler as makeAutoscale, type AutoscaleHandler } from '#functions/autoscale.ts'
 import { makeHandler as makeBurnIn } from '#functions/burn-in.ts'
 import { makeHandler as makeInterruption } from '#functions/interruption.ts'
 import { makeHandler as makeMarket } from '#functions/market.ts'
@@ -13,6 +14,7 @@ import { makeHandler as makeWake } from '#functions/wake.ts'
 import type { Logger } from '#shared/base/log.ts'
 import { makeEc2Fleet } from '#shared/cloud/aws/ec2-fleet.ts'
 import { makeEc2Prices } from '#shared/cloud/aws/ec2-prices.ts'
+import { makeMetricSources } from '#shared/cloud/aws/metric-sources.ts'
 import { makeRandomIds } from '#shared/cloud/aws/random-ids.ts'
 import { makeSqsQueue } from '#shared/cloud/aws/sqs-queue.ts'
 import { makeRetrySoon } from '#shared/cloud/aws/sqs-visibility.ts'
@@ -60,6 +62,7 @@ export type LocalFunctions = {
   readonly burnIn: (event: DynamoDBStreamEvent) => Promise<void>
   readonly rejudge: () => Promise<void>
   readonly market: () => Promise<void>
+  readonly autoscale: () => Promise<void>
   readonly repack: () => Promise<void>
   readonly wake: (event: DynamoDBStreamEvent | SQSEvent) => Promise<void>
   readonly reconcile: (event: SQSEvent) => Promise<void>
@@ -68,6 +71,7 @@ export type LocalFunctions = {
 /** As the stack sets them. */
 const TIMEOUT_MS = {
   ...{ wake: 10_000, burnIn: 60_000, interruption: 30_000, market: 60_000, repack: 600_000 },
+  autoscale: LIMITS.scaleEveryMs,
 } as const
 
 /** Even repack shares its core with all the others here, and they must not wait for it long. */
@@ -94,6 +98,7 @@ export function bindFunctions(options: FunctionsOptions): LocalFunctions {
   const market = makeMarket({ store, prices, clock, log: logOf('market') })
   const wake = makeWake({ queue, log: logOf('wake') })
   const settings = settingsOf(options)
+  const autoscale = bindAutoscale(options, logOf('autoscale'))
   const repack = makeRepack({
     ...{ store, clock, settings: snapshotSettings(settings), log: logOf('repack'), ...LOOKING },
   })
@@ -109,12 +114,24 @@ export function bindFunctions(options: FunctionsOptions): LocalFunctions {
     market: async () => {
       await run('market', TIMEOUT_MS.market, () => market(SCHEDULED))
     },
+    autoscale: async () => {
+      await run('autoscale', TIMEOUT_MS.autoscale, () => autoscale(SCHEDULED))
+    },
     repack: async () => {
       await run('repack', TIMEOUT_MS.repack, () => repack(SCHEDULED))
     },
     wake: (event) => run('wake', TIMEOUT_MS.wake, () => wake(event)),
     reconcile: (event) => run('reconcile', LIMITS.reconcileTimeoutMs, () => reconcileNow(event)),
   }
+}
+
+/** SQS and pages may be on this machine; CloudWatch is where the environment's credentials lead. */
+function bindAutoscale({ table }: FunctionsOptions, log: Logger): AutoscaleHandler {
+  const clock = makeSystemClock()
+  const metrics = makeMetricSources({
+    ...{ region: REGION, clock, log, loopback: CREDENTIALS },
+  })
+  return makeAutoscale({ store: table.store, metrics, clock, log })
 }
 
 const SCHEDULED: EventBridgeEvent<'Scheduled Event', unknown> = {

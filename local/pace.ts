@@ -8,6 +8,7 @@ export type Pace = {
   readonly tickMs: number
   readonly marketMs: number
   readonly rejudgeMs: number
+  readonly scaleMs: number
   readonly repackMs: number
   readonly expiryMs: number
   readonly headPollMs: number
@@ -24,6 +25,7 @@ export function paceOf(speed: number): Pace {
     tickMs: faster(LIMITS.tickMs, 5_000),
     marketMs: faster(300_000, 30_000),
     rejudgeMs: faster(30_000, 5_000),
+    scaleMs: faster(15_000, 1_000),
     repackMs: faster(15_000, 5_000),
     expiryMs: faster(60_000, 10_000),
     headPollMs: faster(300, 100),

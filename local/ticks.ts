@@ -1,6 +1,6 @@
 /**
  * The schedules: the tick that is the net under everything, and the rounds of `market`, `burn-in`,
- * `repack` and the sweep that stands in for DynamoDB's time to live.
+ * `autoscale`, `repack` and the sweep that stands in for DynamoDB's time to live.
  *
  * The first of each comes at once: after a restart the queue is empty, and only the tick knows that
  * somebody should look.

@@ -12,6 +12,7 @@ import { LIMITS } from '../model/limits.ts'
 import type { PoolSpec } from '../model/pool.ts'
 import type { TeamSpec } from '../model/team.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
+import { scaleAnswerSchema } from './scale-answer.ts'
 
 export const instant = z.iso.datetime().meta({ description: 'ISO 8601, UTC' })
 
@@ -121,6 +122,7 @@ export const workloadStatusAnswerSchema = z
     rollout: rolloutAnswerSchema
       .optional()
       .meta({ description: 'absent until a pass has seen it' }),
+    scale: scaleAnswerSchema.optional().meta({ description: 'absent of a workload without scale' }),
     conditions: z.array(conditionAnswerSchema),
     deleting,
   })

@@ -96,8 +96,13 @@ function documentOf(noun: Noun, components: Components): JsonObject {
 }
 
 function pathItem({ path }: Operation): JsonObject {
-  if (!path.includes('{name}')) return {}
-  return { parameters: [{ name: 'name', in: 'path', required: true, schema: { type: 'string' } }] }
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+  if (names.length === 0) return {}
+  const parameters = names.map((name) => ({
+    ...{ name, in: 'path', required: true },
+    schema: { type: 'string' },
+  }))
+  return { parameters }
 }
 
 function operationOf(operation: Operation, components: Components): JsonObject {

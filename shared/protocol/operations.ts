@@ -8,6 +8,7 @@ import { KIND_OF, NOUNS, PLURAL_OF, type Noun } from '../model/names.ts'
 import * as api from './api.ts'
 import { endpointsAnswerSchema } from './endpoints-answer.ts'
 import { hardwareAnswerSchema } from './hardware-answer.ts'
+import { pushAnswerSchema, pushRequestSchema } from './scale-answer.ts'
 import * as why from './why-answers.ts'
 
 export type Parameter = {
@@ -105,6 +106,15 @@ const workloadVerbs: readonly Operation[] = [
     body: { schema: api.scaleRequestSchema, required: true },
     answers: { 200: api.workloadObjectSchema },
     problems: [400, 404, 409, 413, 415, 422],
+  },
+  {
+    id: 'pushMetric',
+    method: 'post',
+    path: '/v1/workloads/{name}/metrics/{metric}',
+    summary: 'Says what a metric of type pushed is now, for the workload to be scaled by',
+    body: { schema: pushRequestSchema, required: true },
+    answers: { 200: pushAnswerSchema },
+    problems: [400, 404, 413, 415, 422],
   },
   {
     id: 'rolloutWorkload',

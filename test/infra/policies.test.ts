@@ -7,6 +7,7 @@ const policies = policiesOf(template)
 
 /** Actions that know no resource; everything else must name one. */
 const WITHOUT_RESOURCE = new Set([
+  'cloudwatch:GetMetricData',
   'ec2:DescribeInstanceStatus',
   'ec2:DescribeInstanceTypeOfferings',
   'ec2:DescribeInstanceTypes',
@@ -26,6 +27,7 @@ describe('every role', () => {
   test('is there', () => {
     expect(policies.map(({ id }) => id.replace(/(Role)?DefaultPolicy.*/, '')).sort()).toEqual([
       'AdminApi',
+      'Autoscale',
       'BurnIn',
       'Interruption',
       'Market',
@@ -97,6 +99,7 @@ describe('each kind of item', () => {
       'order',
       'pass',
       'proposal',
+      'pushed#*',
       'rates',
       'report#*',
       'revision#*',
@@ -104,6 +107,7 @@ describe('each kind of item', () => {
       'signal#*',
       'spec#*',
       'status#*',
+      'target',
       'verdict#*',
     ])
   })

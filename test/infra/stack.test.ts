@@ -71,6 +71,7 @@ describe('the functions', () => {
     const functions = all('AWS::Lambda::Function')
     expect(functions.map(({ Properties }) => Properties['Description']).sort()).toEqual([
       'drover: admin-api',
+      'drover: autoscale',
       'drover: burn-in',
       'drover: interruption',
       'drover: market',
@@ -100,6 +101,7 @@ describe('the functions', () => {
       'Interruption',
       'BurnIn',
       'Market',
+      'Autoscale',
       'Repack',
     ])
     for (const { Properties } of Object.values(configs)) {
@@ -318,7 +320,7 @@ describe('the alarms', () => {
       queues.filter((id) => JSON.stringify(Properties['Dimensions'] ?? '').includes(id)),
     )
     expect(watched.sort()).toEqual(queues.sort())
-    expect(queues).toHaveLength(7)
+    expect(queues).toHaveLength(8)
   })
 
   test('ring when reconcile fails, and when no pass ends well for five minutes', () => {

@@ -10,11 +10,9 @@ import { templateKey } from '#shared/model/assignment.ts'
 import { isUsage } from '#shared/model/metric.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { resourcesOf } from '#shared/model/workload.ts'
-import { draftOf } from '#shared/planner/fold.ts'
-import { replicasByUid } from '#shared/planner/replicas.ts'
 import { decideTarget, type Look } from '#shared/planner/scaling/decide.ts'
 import { countOfWorkload } from '#shared/planner/scaling/scaled.ts'
-import { readingsOf } from '#shared/planner/scaling/usage.ts'
+import { readingsOf, replicasIn } from '#shared/planner/scaling/usage.ts'
 import type { Reading } from '#shared/planner/scaling/wants.ts'
 import { documentOf } from './told.ts'
 import type { World } from './world.ts'
@@ -56,7 +54,8 @@ export const scaleVerbs: Readonly<Record<string, Verb>> = {
 
 /** A line for each scaled workload: what it is to have, and why. */
 export function rescale(world: World): string[] {
-  const draft = draftOf(world)
+  const replicas = replicasIn(world.assignments, world.nodes)
+  const assignments = new Map(world.assignments.map((own) => [own.node, own]))
   return world.workloads.filter(isScaled).map((workload) => {
     const { uid, name } = workload
     const { metrics } = workload.spec.scale
@@ -66,8 +65,8 @@ export function rescale(world: World): string[] {
     const readings = readingsOf(metrics, {
       totalOf: (metric) => said[outside.indexOf(metric)] ?? unread,
       usage: {
-        replicas: replicasByUid(draft).get(uid) ?? [],
-        assignments: draft.assignments,
+        replicas: replicas.get(uid) ?? [],
+        assignments,
         beats: new Map(world.beats.map((own) => [own.arn, own])),
         nowMs: world.nowMs,
       },
@@ -77,13 +76,12 @@ export function rescale(world: World): string[] {
     const before = countOfWorkload(workload, { target, status })
     const made = decideTarget({ workload, target, status, readings, nowMs: world.nowMs })
     world.targets = [...world.targets.filter((own) => own.uid !== uid), made]
-    const { replicas, held, limited, lastScaled } = made
+    const { replicas: count, held, limited, lastScaled } = made
     const reasons = [held, limited].flatMap((own) =>
       own === undefined ? [] : [`${own.code}: ${own.text}`],
     )
-    const why = replicas === before ? reasons : [must(lastScaled, 'a time').why]
-    const is =
-      replicas === before ? `stays ${String(replicas)}` : `${String(before)} → ${String(replicas)}`
+    const why = count === before ? reasons : [must(lastScaled, 'a time').why]
+    const is = count === before ? `stays ${String(count)}` : `${String(before)} → ${String(count)}`
     return `${name} ${is}${why.length === 0 ? '' : `  ${why.join('; ')}`}`
   })
 }

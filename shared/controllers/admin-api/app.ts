@@ -11,6 +11,7 @@ import { StoreError } from '#shared/store/store.ts'
 import { addEndpointRoutes } from './endpoint-routes.ts'
 import { addHardwareRoutes } from './hardware-routes.ts'
 import { addHerdRoutes } from './herd-routes.ts'
+import { addMetricRoutes } from './metric-routes.ts'
 import { addNodeRoutes } from './node-routes.ts'
 import type { AdminApiPorts } from './ports.ts'
 import { notFound, problem } from './problem.ts'
@@ -31,6 +32,7 @@ export function makeAdminApi(ports: AdminApiPorts): Hono {
   addHerdRoutes(app, ports)
   addSpecRoutes(app, ports)
   addRolloutRoutes(app, ports)
+  addMetricRoutes(app, ports)
   addNodeRoutes(app, ports)
   addReplicaRoutes(app, ports)
   addEndpointRoutes(app, ports)

@@ -14,6 +14,8 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { Noun } from '#shared/model/names.ts'
 import { nodeSchema, type Node } from '#shared/model/node.ts'
 import { reportSchema } from '#shared/model/report.ts'
+import { scaleTargetSchema, type ScaleTarget } from '#shared/model/scale-target.ts'
+import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { poolStatusSchema, teamStatusSchema, workloadStatusSchema } from '#shared/model/status.ts'
 import type { PoolStatus, TeamStatus, WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
@@ -109,6 +111,17 @@ async function viewsOf(reader: Reader, nodes: readonly Node[]): Promise<NodeView
       ),
     }
   })
+}
+
+/** What autoscaling last said of those that are scaled, by uid. */
+export async function readTargets(
+  reader: Reader,
+  workloads: readonly WorkloadItem[],
+): Promise<Map<string, ScaleTarget>> {
+  const scaled = workloads.filter((own) => own.spec.scale !== undefined)
+  const items = await reader.store.getMany(scaled.map(({ uid }) => keys.target(uid)))
+  const targets = items.flatMap((item) => parseItem(reader, scaleTargetSchema, item) ?? [])
+  return new Map(targets.map((own) => [own.uid, own]))
 }
 
 /**

@@ -16,6 +16,7 @@ import type {
   TeamStatus,
   WorkloadStatus,
 } from '#shared/model/status.ts'
+import type { ScaleTarget } from '#shared/model/scale-target.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
 import type {
   PoolObject,
@@ -24,10 +25,13 @@ import type {
   TeamObject,
   WorkloadObject,
 } from '#shared/protocol/api.ts'
+import { countOfWorkload } from '#shared/planner/scaling/scaled.ts'
+import { scaleAnswer } from './scale-answers.ts'
 import { conditionAnswer, isoOf, quantitiesOf, requestedOn, type NodeView } from './answers.ts'
 import {
   readHerd,
   readPoolStatuses,
+  readTargets,
   readTeamStatuses,
   readWorkloadStatuses,
   type Reader,
@@ -53,14 +57,18 @@ async function describe(
   const pools = items.filter((item) => item.noun === 'pool')
   const teams = items.filter((item) => item.noun === 'team')
   const needsHerd = pools.length > 0 || workloads.some(isDeleted)
-  const [herd, statuses, poolStatuses, teamStatuses] = await Promise.all([
+  const [herd, statuses, targets, poolStatuses, teamStatuses] = await Promise.all([
     needsHerd ? readHerd(reader) : [],
     readWorkloadStatuses(reader, workloads),
+    readTargets(reader, workloads),
     readPoolStatuses(reader, pools),
     readTeamStatuses(reader, teams),
   ])
   const objectFor = (item: SpecItem): SpecObject => {
-    if (item.noun === 'workload') return workloadObject(item, statuses.get(item.name))
+    if (item.noun === 'workload') {
+      const seen = { status: statuses.get(item.name), target: targets.get(item.uid) }
+      return workloadObject(item, seen)
+    }
     if (item.noun === 'pool') return poolObject(item, { status: poolStatuses.get(item.name), herd })
     return teamObject(item, teamStatuses.get(item.name))
   }
@@ -81,8 +89,14 @@ function isGone(item: SpecItem, herd: readonly NodeView[]): boolean {
 const deletingOf = (item: SpecItem): { deleting?: true } =>
   isDeleted(item) ? { deleting: true } : {}
 
-function workloadObject(item: WorkloadItem, seen: WorkloadStatus | undefined): WorkloadObject {
+type Seen = {
+  readonly status: WorkloadStatus | undefined
+  readonly target: ScaleTarget | undefined
+}
+
+function workloadObject(item: WorkloadItem, { status: seen, target }: Seen): WorkloadObject {
   const version = versionOf(templateOf(item.spec))
+  const desired = isDeleted(item) ? 0 : countOfWorkload(item, { target, status: seen })
   const fresh = seen?.observedGeneration === item.generation
   const conditions = (seen?.conditions ?? []).map(conditionAnswer)
   const others = conditions.filter((condition) => condition.type !== 'Progressing')
@@ -93,7 +107,7 @@ function workloadObject(item: WorkloadItem, seen: WorkloadStatus | undefined): W
     spec: item.spec,
     status: {
       observedGeneration: seen?.observedGeneration ?? 0,
-      desired: isDeleted(item) ? 0 : (item.spec.replicas ?? seen?.desired ?? 0),
+      desired,
       ...(seen?.allowed === undefined ? {} : { allowed: seen.allowed }),
       assigned: seen?.assigned ?? 0,
       running: seen?.running ?? 0,
@@ -101,10 +115,18 @@ function workloadObject(item: WorkloadItem, seen: WorkloadStatus | undefined): W
       updated: seen?.version === version ? seen.updated : 0,
       version,
       ...(seen?.rollout === undefined ? {} : { rollout: rolloutAnswer(seen.rollout) }),
+      ...scaleOf(item, { target, desired }),
       conditions: fresh ? conditions : [notYetSeen(item), ...others],
       ...deletingOf(item),
     },
   }
+}
+
+function scaleOf(
+  { spec: { scale } }: WorkloadItem,
+  { target, desired }: { target: ScaleTarget | undefined; desired: number },
+): Pick<WorkloadObject['status'], 'scale'> {
+  return scale === undefined ? {} : { scale: scaleAnswer(scale, { target, desired }) }
 }
 
 function rolloutAnswer(seen: RolloutStatus): NonNullable<WorkloadObject['status']['rollout']> {

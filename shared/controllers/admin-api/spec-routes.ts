@@ -135,7 +135,9 @@ function scalesItself(target: SpecName): Response {
   return problem({
     status: 409,
     code: 'ScalesItself',
-    detail: `${nameOf(target)} has scale, which sets its replicas; change scale.min and scale.max`,
+    detail:
+      `${nameOf(target)} has scale, which sets its replicas; apply it with another scale.min and ` +
+      'scale.max, or with replicas instead of scale',
   })
 }
 

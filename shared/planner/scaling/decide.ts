@@ -36,8 +36,18 @@ export function decideTarget(look: Look): ScaleTarget {
   })
   const fresh = targetOf(look, current, found)
   if (old === undefined) return fresh
-  const [before, after] = [old, fresh].map(({ readings: _, atMs: _at, ...rest }) => rest)
-  return sameJson(before, after) && !haveMoved(old.readings, fresh.readings) ? old : fresh
+  return saysTheSame(old, fresh) && !haveMoved(old.readings, fresh.readings) ? old : fresh
+}
+
+/** What is only forgotten of recommendations and events can wait for the next that is written. */
+function saysTheSame(old: ScaleTarget, fresh: ScaleTarget): boolean {
+  const [before, after] = [old, fresh].map(
+    ({ readings: _, atMs: _at, events: _events, recommendations, ...rest }) => ({
+      ...rest,
+      recommended: recommendations.at(-1)?.atMs,
+    }),
+  )
+  return sameJson(before, after)
 }
 
 function targetOf({ workload, target: old, nowMs }: Look, current: number, found: Recommendation) {

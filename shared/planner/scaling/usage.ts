@@ -4,9 +4,11 @@
  * Only those count that are told to run, on living nodes, and are ready. An agent speaks of the
  * replicas that are bound to its own machine, of this boot, and not of those long ago.
  */
+import { groupBy } from '../../base/order.ts'
 import { templateKey, type Assignment } from '../../model/assignment.ts'
 import { LIMITS } from '../../model/limits.ts'
 import { isUsage, type Metric, type MetricOf, type UsageMetric } from '../../model/metric.ts'
+import type { Node } from '../../model/node.ts'
 import type { Resources } from '../../model/quantities.ts'
 import type { Beat } from '../../model/report.ts'
 import { isReady, isRunning, type Replica } from '../replicas.ts'
@@ -21,6 +23,19 @@ export type UsageFacts = {
   /** By the machine's ARN. */
   readonly beats: ReadonlyMap<string, Beat>
   readonly nowMs: number
+}
+
+/** By workload uid, stopping ones too. */
+export function replicasIn(
+  assignments: readonly Assignment[],
+  nodes: readonly Node[],
+): ReadonlyMap<string, readonly Replica[]> {
+  const byName = new Map(nodes.map((own) => [own.name, own]))
+  const all = assignments.flatMap(({ node: name, replicas }) => {
+    const node = byName.get(name)
+    return node === undefined ? [] : replicas.map((bound) => ({ bound, node }))
+  })
+  return groupBy(all, ({ bound }) => bound.uid)
 }
 
 const FIELDS = { cpu: 'cpuMilli', memory: 'memoryMib', gpu: 'gpuMilli' } as const satisfies Record<

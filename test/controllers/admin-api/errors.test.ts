@@ -34,7 +34,7 @@ describe('methods', () => {
     const { app } = makeWorld()
     const served = app.routes
       .filter(({ method }) => method !== 'ALL')
-      .map(({ method, path }) => `${method} ${path.replace(/:(name|id)/, '{$1}')}`)
+      .map(({ method, path }) => `${method} ${path.replace(/:(name|id|metric)/g, '{$1}')}`)
     const documented = OPERATIONS.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
     expect([...new Set(served)].sort()).toEqual(documented.sort())
   })
