@@ -121,7 +121,9 @@ function spoken(body: unknown): string {
   return typeof body === 'string' && body !== '' && body.length <= 200 ? `: ${body.trim()}` : ''
 }
 
-function nextStep({ status }: Problem): string | undefined {
+function nextStep({ status, code }: Problem): string | undefined {
+  // It says by itself what to do.
+  if (code === 'ScalesItself') return undefined
   if (status === 401 || status === 403) {
     return 'check who you are (aws sts get-caller-identity) and that you may call the API'
   }

@@ -20,6 +20,8 @@ export async function orSuggest<T>(
     return await work()
   } catch (error) {
     if (!(error instanceof ProblemError) || !isNotFound(error)) throw error
+    // What is not there may be a part of it.
+    if (error.problem.code === 'UnknownMetric') throw error
     const { value } = await api.list(PATH_OF[kind], namedSchema)
     throw new ProblemError(
       error.problem,

@@ -133,6 +133,7 @@ function groupOf(
 
 const GROUPS: Readonly<Record<string, string>> = {
   node: 'cordon, uncordon, drain, retest or terminate a node',
+  metric: 'push what a metric is now, to scale a workload by',
   rollout: 'status, history, pause, resume or undo of a roll-out',
   repack: 'what is emptied to save money, and why',
   'burn-in': 'what became of machines that were tested',

@@ -12,6 +12,7 @@ import { explain } from './commands/explain.ts'
 import { get } from './commands/get.ts'
 import { hardware } from './commands/hardware.ts'
 import { releaseBrake, sweepAllow } from './commands/herd.ts'
+import { metricPush } from './commands/metric.ts'
 import { node } from './commands/node.ts'
 import { plan } from './commands/plan.ts'
 import { repack } from './commands/repack.ts'
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   plan,
   simulate,
   scale,
+  metricPush,
   ...rollout,
   remove,
   get,

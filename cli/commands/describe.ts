@@ -18,6 +18,7 @@ import { conditionLines } from '../render/conditions.ts'
 import { indented, page, type Fact, type Section } from '../render/page.ts'
 import { table, type TableStyle } from '../render/table.ts'
 import { burnInSection, nodeFacts, poolFacts, teamFacts, workloadFacts } from '../views/facts.ts'
+import { scaleSection } from '../views/scale.ts'
 import { ownEventColumns } from '../views/event.ts'
 import { nodeColumns } from '../views/node.ts'
 import { replicaColumns } from '../views/replica.ts'
@@ -82,6 +83,7 @@ async function read(context: Context, target: Describable): Promise<Readout> {
         describe: async () => ({
           facts: workloadFacts(answer.value, context.style.paint),
           sections: [
+            scaleSection(answer.value.status.scale, { style, nowMs }),
             conditions(answer.value.status.conditions),
             replicaSection(await replicasOf(context, { workload: target.name }), { style, nowMs }),
           ],

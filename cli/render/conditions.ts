@@ -9,12 +9,15 @@ import { table, type Column, type TableStyle } from './table.ts'
 import { ageOf } from './time.ts'
 
 const GOOD_WHEN_TRUE: ReadonlySet<string> = new Set([
-  ...['Available', 'Progressing', 'Ready'],
+  ...['Available', 'Progressing', 'Ready', 'ScalingActive'],
   ...['AcceleratedHardwareReady', 'ClockReady', 'KernelReady', 'StorageReady'],
 ])
 
+/** That scaling waits or has come to a limit is what it was told to do. */
+const NEUTRAL: ReadonlySet<string> = new Set(['AbleToScale', 'ScalingLimited'])
+
 export const isTrouble = ({ type, status }: ConditionAnswer): boolean =>
-  status !== GOOD_WHEN_TRUE.has(type)
+  !NEUTRAL.has(type) && status !== GOOD_WHEN_TRUE.has(type)
 
 export const conditionColour = (condition: ConditionAnswer): Colour | undefined =>
   isTrouble(condition) ? 'red' : undefined

@@ -10,6 +10,7 @@ import { table, type Column, type TableStyle } from '../render/table.ts'
 import { ageOf, formatDuration, formatInstant, formatTook } from '../render/time.ts'
 import { nodePrice, verdictColour } from './node.ts'
 import { poolLimits, poolMachines, usedOf } from './pool.ts'
+import { scaleFacts } from './scale.ts'
 import { readyShare, workloadState, workloadWhy } from './workload.ts'
 
 export function workloadFacts(workload: WorkloadObject, paint: Paint): readonly Fact[] {
@@ -33,6 +34,7 @@ export function workloadFacts(workload: WorkloadObject, paint: Paint): readonly 
         .filter(Boolean)
         .join(', '),
     ],
+    ...scaleFacts(workload),
     ['Version', status.version],
     ['Generation', `${String(workload.generation)} (seen: ${String(status.observedGeneration)})`],
     ['Image', spec.image],

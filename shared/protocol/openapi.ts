@@ -96,7 +96,7 @@ function documentOf(noun: Noun, components: Components): JsonObject {
 }
 
 function pathItem({ path }: Operation): JsonObject {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
   if (names.length === 0) return {}
   const parameters = names.map((name) => ({
     ...{ name, in: 'path', required: true },

@@ -36,7 +36,8 @@ function ableOf({ held }: ScaleTarget): Told {
   if (held === undefined) {
     return { type, status: true, reason: 'ReadyForNewScale', text: 'nothing holds it back' }
   }
-  return { type, status: false, reason: held.code, text: held.text }
+  const isWaiting = held.code === 'ScaleDownStabilized' || held.code === 'ScaleUpStabilized'
+  return { type, status: isWaiting, reason: held.code, text: held.text }
 }
 
 function limitedOf({ limited }: ScaleTarget): Told {

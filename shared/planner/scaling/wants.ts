@@ -63,7 +63,7 @@ function scheduled(metric: Extract<Metric, { type: 'schedule' }>, { nowMs }: Wan
   const replicas = isActive ? metric.replicas : 0
   const when = isActive ? `until ${metric.to}` : `from ${metric.from}`
   const text = `${label}: ${String(metric.replicas)} ${when} in ${metric.timeZone}`
-  return { metric: label, replicas, isActive, text, target: metric.replicas }
+  return { metric: label, replicas, isActive, text }
 }
 
 function used(metric: UsageMetric, shares: readonly number[], context: WantContext): Want {
