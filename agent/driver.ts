@@ -189,6 +189,15 @@ function poll(ports: AgentPorts, options: PollOptions, ask: () => Promise<void>)
   }
 }
 
+/** With what replicas use, as far as it is known by then. */
+async function beat(
+  { table, measureUsage }: AgentPorts,
+  whose: { readonly arn: string; readonly bootId: string },
+): Promise<void> {
+  const usage = measureUsage === undefined ? {} : await measureUsage()
+  await table.writeBeat(Object.keys(usage).length === 0 ? whose : { ...whose, usage })
+}
+
 type CarryOut = {
   readonly [K in AgentEffect['kind']]: (effect: EffectOf<K>, ports: AgentPorts, tell: Tell) => void
 }
@@ -272,7 +281,7 @@ const carriers: CarryOut = {
     )
   },
   'write-beat': ({ arn, bootId }, ports, tell) => {
-    ports.table.writeBeat({ arn, bootId }).then(
+    beat(ports, { arn, bootId }).then(
       () => {
         tell({ kind: 'beat-written' })
       },

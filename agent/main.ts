@@ -31,6 +31,7 @@ import { openProcessRuntime } from './adapters/process-runtime.ts'
 import { joinRuntimes } from './adapters/runtimes.ts'
 import { openTable } from './adapters/table.ts'
 import { realTimers } from './adapters/timers.ts'
+import { openUsage } from './adapters/usage.ts'
 import { runAgent } from './driver.ts'
 import type { AgentTable } from './ports.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -86,6 +87,7 @@ async function main(): Promise<void> {
         ...{ kernelLog, directory, diskFullPercent, gpus, log },
         takeClockOffsetMs: table.takeClockOffsetMs,
       }),
+      measureUsage: openUsage({ used: runtime.used, log }),
       persist: (state) => {
         writeAtomically(files.state, JSON.stringify(state))
       },

@@ -5,7 +5,7 @@
 import type { Assignment, AssignmentHead } from '#shared/model/assignment.ts'
 import type { AskedCheck } from '#shared/model/burn-in.ts'
 import type { Data } from '#shared/model/data.ts'
-import type { Report } from '#shared/model/report.ts'
+import type { Report, Usage } from '#shared/model/report.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import type { Logger } from '#shared/base/log.ts'
 import type { ProbeRequest, ProcessTarget, ReplicaLaunch } from './effects.ts'
@@ -28,7 +28,11 @@ export type AgentTable = {
   readAssignment(arn: string): Promise<Assignment | undefined>
   writeReport(report: Report): Promise<void>
   /** Stamps the beat with DynamoDB's own time. */
-  writeBeat(beat: { arn: string; bootId: string }): Promise<void>
+  writeBeat(beat: {
+    arn: string
+    bootId: string
+    usage?: Readonly<Record<string, Usage>>
+  }): Promise<void>
 }
 
 export type Notices = { readonly interruption?: Interruption; readonly rebalance: boolean }
@@ -98,6 +102,12 @@ export type DataCache = {
   evict(keep: readonly string[]): void
 }
 
+/**
+ * What each replica used since it was last asked, by its id. Never throws, and always ends before a
+ * beat is late.
+ */
+export type MeasureUsage = () => Promise<Readonly<Record<string, Usage>>>
+
 export type AgentPorts = {
   readonly timers: Timers
   readonly table: AgentTable
@@ -108,6 +118,8 @@ export type AgentPorts = {
   readonly data?: DataCache
   /** Absent: nobody watches. */
   readonly lookAtHealth?: LookAtHealth
+  /** Absent: nothing is measured. */
+  readonly measureUsage?: MeasureUsage
   /** Throws when the state file cannot be written. */
   readonly persist: (persisted: Persisted) => void
   readonly powerOff: (reason: string) => void

@@ -16,6 +16,7 @@ import type { ProbeRequest, ProcessTarget, ReplicaLaunch } from '../effects.ts'
 import { DockerError } from '../errors.ts'
 import type { AdoptedProcess, RunningProcess } from '../events.ts'
 import type { Exit, Runtime, StartResult } from '../ports.ts'
+import type { Used } from '../usage.ts'
 import {
   containerEnvironment,
   containerName,
@@ -28,6 +29,7 @@ import {
 import { runCheckContainer, type RunContainer } from './docker/check-container.ts'
 import { textOfFrames, type Engine } from './docker/engine.ts'
 import { openImages, type CredentialsFor, type Images } from './docker/images.ts'
+import { usedByContainers } from './docker/stats.ts'
 import { agentFiles, type AgentFiles } from './files.ts'
 import { expandCommand, type NodeFacts } from './launch.ts'
 import { rotateLog } from './logs.ts'
@@ -44,6 +46,8 @@ export type DockerRuntimeOptions = NodeFacts & {
 }
 
 export type DockerRuntime = Runtime & {
+  /** What its containers have used so far. */
+  used(): Promise<readonly Used[]>
   readonly runCheck: RunContainer
   /** Stops watching; the containers run on. */
   close(): void
@@ -97,6 +101,7 @@ export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<
       await remove(shared, containerName(replicaId, options), replicaId)
       options.ports.letGo(replicaId)
     },
+    used: () => usedByContainers(options),
     close: () => {
       shared.over.abort()
     },

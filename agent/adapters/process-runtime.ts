@@ -22,7 +22,16 @@ import { expandCommand, replicaEnvironment, type NodeFacts } from './launch.ts'
 import { pruneLogs, rotateLog, withLog, type LogLimits } from './logs.ts'
 import type { PortBook } from './ports-in-use.ts'
 import { probe } from './probes.ts'
-import { codeOf, isAlive, processesOf, signalGroup, signalPid, startTimeOf } from './processes.ts'
+import type { Used } from '../usage.ts'
+import {
+  codeOf,
+  isAlive,
+  processesOf,
+  signalGroup,
+  signalPid,
+  startTimeOf,
+  useOfGroups,
+} from './processes.ts'
 
 export type ProcessRuntimeOptions = NodeFacts & {
   /** The agent's directory. */
@@ -38,6 +47,8 @@ export type ProcessRuntimeOptions = NodeFacts & {
 }
 
 export type ProcessRuntime = Runtime & {
+  /** What its replicas have used so far; nothing where the system does not tell. */
+  used(): Promise<readonly Used[]>
   /** Stops watching; the replicas run on. */
   close(): void
 }
@@ -98,12 +109,24 @@ export function openProcessRuntime(options: ProcessRuntimeOptions): ProcessRunti
       const living = new Set([...shared.entries.keys()].map(shared.files.log))
       await pruneLogs(shared.files.logs, living, LIMITS.goneLogFilesMax)
     },
+    used: () => Promise.resolve(usedBy(shared)),
     close: () => {
       shared.closed = true
       clearInterval(watch)
       stopRotation()
     },
   }
+}
+
+/** Of the whole group of each: a replica may well be a shell and what it started. */
+function usedBy({ entries }: Shared): readonly Used[] {
+  const running = [...entries.values()]
+  if (running.length === 0) return []
+  const groups = useOfGroups(new Set(running.map((own) => own.pid)))
+  return running.flatMap(({ replicaId, pid, startTime, gpus }) => {
+    const use = groups.get(pid)
+    return use === undefined ? [] : [{ replicaId, run: startTime, gpus, ...use }]
+  })
 }
 
 function adopt(shared: Shared): readonly AdoptedProcess[] {

@@ -53,7 +53,9 @@ export function processesOf(whose: WhoseProcesses): readonly FoundProcess[] {
     const own = environment.DROVER_REPLICA_ID
     if (own === undefined || (replicaId !== undefined && own !== replicaId)) continue
     const stat = readStat(pid)
-    if (stat !== undefined) found.push({ pid, environment, ...stat })
+    if (stat === undefined) continue
+    const { groupId, startTime } = stat
+    found.push({ pid, groupId, startTime, environment })
   }
   return found
 }
@@ -65,6 +67,33 @@ export function pidsWith(variable: string, value: string): readonly number[] {
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
     .filter((pid) => environmentOfPid(pid)?.[variable] === value)
+}
+
+/** What a group of processes has used so far. */
+export type GroupUse = { readonly cpuMs: number; readonly memoryMib: number }
+
+/**
+ * By the leader's pid: processor time, of children that are over too, and memory in residence, what
+ * processes share counted once for each. Empty where /proc is missing.
+ */
+export function useOfGroups(leaders: ReadonlySet<number>): ReadonlyMap<number, GroupUse> {
+  const groups = new Map<number, GroupUse>()
+  if (!hasProc) return groups
+  for (const pid of readdirSync('/proc').map(Number).filter(Number.isInteger)) {
+    const stat = readStat(pid)
+    if (stat === undefined || !leaders.has(stat.groupId)) continue
+    const before = groups.get(stat.groupId) ?? { cpuMs: 0, memoryMib: 0 }
+    groups.set(stat.groupId, {
+      cpuMs: before.cpuMs + stat.cpuMs,
+      memoryMib: before.memoryMib + residentMib(pid),
+    })
+  }
+  return groups
+}
+
+function residentMib(pid: number): number {
+  const text = readProc(`/proc/${String(pid)}/status`) ?? ''
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) / 1024
 }
 
 /** Sends to a whole group; false when there is no such group. */
@@ -91,7 +120,12 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined
 }
 
-function readStat(pid: number): { groupId: number; startTime: string } | undefined {
+/** What the kernel counts processor time in for everybody outside it: a hundredth of a second. */
+const TICK_MS = 10
+
+type Stat = { readonly groupId: number; readonly startTime: string; readonly cpuMs: number }
+
+function readStat(pid: number): Stat | undefined {
   const text = readProc(`/proc/${String(pid)}/stat`)
   if (text === undefined) return undefined
   // The command, in parentheses, may hold anything; fields are counted from behind it (proc(5)).
@@ -99,7 +133,9 @@ function readStat(pid: number): { groupId: number; startTime: string } | undefin
   const [state, , group] = fields
   const startTime = fields[19]
   if (state === 'Z' || state === 'X' || startTime === undefined) return undefined
-  return { groupId: Number(group), startTime }
+  // Its own in user and system mode, and the same of children it has waited for.
+  const ticks = fields.slice(11, 15).reduce((sum, own) => sum + Number(own), 0)
+  return { groupId: Number(group), startTime, cpuMs: ticks * TICK_MS }
 }
 
 function environmentOfPid(pid: number): Record<string, string> | undefined {

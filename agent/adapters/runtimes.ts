@@ -3,9 +3,14 @@
  * process.
  */
 import type { Runtime } from '../ports.ts'
+import type { Used } from '../usage.ts'
 import { isContainer } from './docker-runtime.ts'
 
-export type ClosableRuntime = Runtime & { close(): void }
+export type ClosableRuntime = Runtime & {
+  /** What its replicas have used so far. */
+  used(): Promise<readonly Used[]>
+  close(): void
+}
 
 /** `docker` is absent on a machine without an engine: no replica with an image is started there. */
 export function joinRuntimes(
@@ -32,6 +37,7 @@ export function joinRuntimes(
       const failed = (await Promise.allSettled(done)).find((own) => own.status === 'rejected')
       if (failed !== undefined) throw failed.reason
     },
+    used: async () => (await Promise.all([processes.used(), docker.used()])).flat(),
     close: () => {
       processes.close()
       docker.close()

@@ -79,9 +79,10 @@ export function openTable(options: TableOptions): ClosableTable {
       const ttl = seconds(await serverNow(report.arn)) + LIMITS.reportDays * DAY_SECONDS
       await put({ ...agentKeys.report(report.arn), ...report, ttl })
     },
-    writeBeat: async ({ arn, bootId }) => {
+    writeBeat: async ({ arn, bootId, usage }) => {
       const atMs = await serverNow(arn)
-      const beat: Beat = { kind: 'beat', arn, bootId, atMs }
+      const measured = usage === undefined ? {} : { usage: { ...usage } }
+      const beat: Beat = { kind: 'beat', arn, bootId, atMs, ...measured }
       const ttl = seconds(atMs) + LIMITS.beatDays * DAY_SECONDS
       await put({ ...agentKeys.beat(arn), ...beat, ttl })
     },

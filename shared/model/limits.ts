@@ -465,6 +465,12 @@ export const LIMITS = {
   usageMaxAgeMs: 120_000,
   /** More processors, or MiB, than any machine has. */
   usageMost: 1_000_000_000,
+  /** Two looks so near to each other say little of what is used between them. */
+  usageLeastMs: 1_000,
+  /** A beat waits no longer for what replicas use. */
+  usageReadMs: 3_000,
+  /** Of a core, what nvidia-smi may take for it. */
+  usageToolShare: 0.01,
   /** One source: SQS and CloudWatch answer in 50 ms. */
   metricReadMs: 5_000,
   metricReadsInFlight: 20,

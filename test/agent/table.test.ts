@@ -87,6 +87,13 @@ describe.skipIf(!hasEngine)('with a real engine', () => {
     const { atMs } = beatSchema.parse(item)
     expect(Math.abs(atMs - Date.now())).toBeLessThan(2_500)
     expect(Number(item?.ttl)).toBe(Math.floor(atMs / 1000) + 86_400)
+    expect(item).not.toHaveProperty('usage')
+  })
+
+  it('writes with a beat what replicas use', async () => {
+    const usage = { 'web/1': { cpuMilli: 20, memoryMib: 64 } }
+    await tableAt(engine.endpoint).writeBeat({ arn: ARN, bootId: 'boot-1', usage })
+    expect(beatSchema.parse(await read(agentKeys.beat(ARN)))).toMatchObject({ usage })
   })
 })
 
