@@ -81,7 +81,7 @@ describe.each(names)('examples/%s', (name) => {
   it('stays within the limits of its pools', () => {
     const limits = [...specs.pools.values()].map((pool) => pool.limits)
     const wanted = [...specs.workloads.values()].map((own) => ({
-      replicas: must(own.replicas, 'replicas'),
+      replicas: must(own.replicas ?? own.scale?.max, 'replicas'),
       ...resourcesOf(own),
     }))
     const sum = (values: readonly number[]): number => values.reduce((all, own) => all + own, 0)
