@@ -48,7 +48,7 @@ export const boundReplicaSchema = z.object({
   dataKey: z.string().optional(),
   /** When its agent was first seen to have that whole. */
   fetchedAtMs: z.int().optional(),
-  /** Since when its reports say ready without a break, and its load balancer does, if it has one. */
+  /** Since when its reports, and its load balancer if it has one, say ready without a break. */
   readySinceMs: z.int().optional(),
   /** Its place behind a load balancer: one told to stop serves on until it has left that. */
   balanced: balancedSchema.optional(),

@@ -96,7 +96,8 @@ const isForced = ({ node }: Replica): boolean => isLeaving(node) && !isVoluntary
 
 /**
  * When a replica on a leaving node must begin to stop so that its grace time ends by the deadline,
- * and before that its time to leave a load balancer; never where drover wants it to move of its own accord.
+ * and before that its time to leave a load balancer; never where drover wants it to move of its own
+ * accord.
  */
 export function stopAtMs({ bound, node }: Replica): number {
   if (isVoluntary(node)) return Infinity

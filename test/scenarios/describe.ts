@@ -125,7 +125,9 @@ const tell = {
   stamp: ({ node, replica }) => `${replica} on ${node}`,
   fetched: ({ node, replica }) => `${replica} on ${node}`,
   data: ({ node, data }) =>
-    `${node} ${data.map((own) => `${own.key.slice(0, 4)}=${own.digest?.slice(0, 4) ?? '?'}`).join(' ')}`,
+    [node, ...data.map((own) => `${own.key.slice(0, 4)}=${(own.digest ?? '?').slice(0, 4)}`)].join(
+      ' ',
+    ),
   register: ({ node, replica, balanced }) => `${replica} on ${node} port ${String(balanced.port)}`,
   deregister: ({ node, replica }) => `${replica} on ${node}`,
   release: ({ node, replica }) => `${replica} on ${node}`,

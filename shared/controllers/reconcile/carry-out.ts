@@ -3,8 +3,8 @@
  *
  * The order is the promise. All items of the plan are written first: new claims with their launch
  * intents, drains, bindings, `terminating`. Then load balancers hear who comes and who leaves, EC2
- * is asked to end machines, which frees limits, to reboot some, and last to launch. No launch starts so late that its answer could outlive the
- * pass.
+ * is asked to end machines, which frees limits, to reboot some, and last to launch. No launch
+ * starts so late that its answer could outlive the pass.
  */
 import { describeError } from '../../base/errors.ts'
 import { sameJson } from '../../base/equal.ts'

@@ -2,9 +2,9 @@
  * How far a workload is with the version on its way, in stamps and counts.
  *
  * Progress is more replicas of that version ready at once than ever before, another one started, or
- * the data of one there: one that is ready and crashes again and again makes no progress. Once everything is as wanted the
- * stamps stand; what is lost later, or wanted more, starts the clock anew. What the next pass has
- * to know of the course is kept here, and nowhere else.
+ * the data of one there: one that is ready and crashes again and again makes no progress. Once
+ * everything is as wanted the stamps stand; what is lost later, or wanted more, starts the clock
+ * anew. What the next pass has to know of the course is kept here, and nowhere else.
  */
 import type { Condition } from '../../model/node.ts'
 import type { RolloutStatus, WorkloadStatus } from '../../model/status.ts'
