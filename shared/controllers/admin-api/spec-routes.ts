@@ -26,7 +26,7 @@ import { record } from './record.ts'
 import { revisionAnswers } from './revisions.ts'
 import { readIfMatch, readNeededBody, readPage, readRequest } from './request.ts'
 import { part, route } from './routing.ts'
-import { warningsOf } from './warnings.ts'
+import { dataWarnings, warningsOf } from './warnings.ts'
 import { refuseWriter, type RequestEnvironment, type Writing } from './writers.ts'
 
 export function addSpecRoutes(app: Hono, ports: AdminApiPorts): void {
@@ -165,7 +165,7 @@ async function answerChange(ports: AdminApiPorts, changed: Changed, what = ''): 
 
 /** Of what the item has to do with. */
 async function readWarnings(ports: AdminApiPorts, item: SpecItem): Promise<readonly Reason[]> {
-  if (item.noun === 'workload') return []
+  if (item.noun === 'workload') return dataWarnings(item)
   const [teams, pools] = await Promise.all([readLive(ports, 'team'), readLive(ports, 'pool')])
   return warningsOf({ teams, pools })
 }

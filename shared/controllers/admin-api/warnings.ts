@@ -1,10 +1,11 @@
 /**
- * What is worth saying of a document that was accepted: guarantees that no pool could ever keep.
+ * What is worth saying of a document that was accepted: guarantees that no pool could ever keep, and
+ * data that nobody keeps room for.
  *
  * It is no fault, because pools and teams are written one after the other, and in any order.
  */
 import { parseMib, parseMilli, formatMib, formatMilli } from '#shared/model/quantities.ts'
-import type { PoolItem, TeamItem } from '#shared/model/spec-item.ts'
+import type { PoolItem, TeamItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { Reason } from '#shared/model/status.ts'
 
 export type Guarantees = {
@@ -34,6 +35,13 @@ export function warningsOf({ teams, pools }: Guarantees): readonly Reason[] {
     return [{ code: 'GuaranteesBeyondLimits', text }]
   })
   return [...own, ...all]
+}
+
+/** Data takes room on every node, and only a request tells the planner how much. */
+export function dataWarnings({ spec }: WorkloadItem): readonly Reason[] {
+  if (spec.data === undefined || spec.resources.disk !== undefined) return []
+  const text = 'data without resources.disk: no room is kept for it, and a node may have too little'
+  return [{ code: 'DataWithoutDisk', text }]
 }
 
 type Dimension = {

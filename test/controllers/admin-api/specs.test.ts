@@ -463,3 +463,17 @@ describe('events', () => {
     expect(world.log.join()).toContain('an event is lost')
   })
 })
+
+describe('data', () => {
+  const data = { version: '1', source: 's3://acme-recs/1/' }
+
+  it('without a request for disk is accepted with a warning', async () => {
+    const world = makeWorld()
+    expect(await world.send('PUT', '/v1/workloads/web', { ...WEB, data })).toMatchObject({
+      body: { warnings: [{ code: 'DataWithoutDisk' }] },
+    })
+    const sized = { ...WEB, data, resources: { disk: '5Gi' } }
+    const { body } = await world.send('PUT', '/v1/workloads/web', sized)
+    expect(body).not.toHaveProperty('warnings')
+  })
+})
