@@ -8,7 +8,8 @@
  * lost, and a listing may lag behind.
  */
 import type { Balanced, Service } from '../model/service.ts'
-import type { BoundReplica } from '../model/assignment.ts'
+import { remembered } from '../base/remembered.ts'
+import type { Assignment, BoundReplica } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { Report, ReportedReplica } from '../model/report.ts'
@@ -75,6 +76,7 @@ const targetOf = (instanceId: string, port: number): string => `${instanceId}:${
 
 /** Who is to be registered, who is to leave, and who has left. */
 export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
+  if (!isAsked(snapshot)) return []
   const services = openServices(snapshot)
   const reports = reportsByArn(snapshot.reports)
   const views = viewsOf(snapshot.targetGroups ?? [])
@@ -106,6 +108,10 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
     })
   })
 }
+
+/** Some workload has a service, or has left one that was asked for its sake. */
+const isAsked = ({ workloads, targetGroups }: Snapshot): boolean =>
+  targetGroups !== undefined || workloads.some(({ spec }) => spec.service !== undefined)
 
 const isServable = (node: Node): boolean => node.phase === 'ready' && !isLeaving(node)
 
@@ -176,6 +182,7 @@ export type TargetChange = {
 
 /** Of drover's own machines every target is drover's; those of others are left alone. */
 export function targetChanges(snapshot: Snapshot, draft: Draft): readonly TargetChange[] {
+  if (!isAsked(snapshot)) return []
   const all = [...replicasByUid(draft).values()].flat().flatMap(entryOf)
   const known = new Map(snapshot.targetGroups?.map((own) => [own.targetGroupArn, own.targets]))
   const arns = new Set([...known.keys(), ...all.map((own) => own.balanced.targetGroupArn)])
@@ -226,6 +233,7 @@ const staysIn = ({ balanced, node }: Entry): boolean =>
  * passes do not found a chain each.
  */
 export function balanceMoments(snapshot: Snapshot, draft: Draft): readonly number[] {
+  if (!isAsked(snapshot)) return []
   const specs = new Map(snapshot.workloads.map((own) => [own.uid, own.spec]))
   const { nowMs } = snapshot
   return [...replicasByUid(draft)].flatMap(([uid, group]) =>
@@ -252,14 +260,16 @@ export function troubleOf({ spec }: WorkloadItem, { targetGroups }: Snapshot): R
   return targetGroups?.find((own) => own.targetGroupArn === arn)?.error
 }
 
+const targetGroupsOn = remembered(({ replicas }: Assignment): readonly string[] =>
+  replicas.flatMap(({ balanced }) => balanced?.targetGroupArn ?? []),
+)
+
 /** Target groups that are to be asked: those that specs name, and those that replicas are in. */
 export function targetGroupsIn({
   workloads,
   assignments,
 }: Pick<Snapshot, 'workloads' | 'assignments'>): readonly string[] {
   const named = workloads.flatMap(({ spec }) => spec.service?.targetGroupArn ?? [])
-  const used = assignments.flatMap(({ replicas }) =>
-    replicas.flatMap(({ balanced }) => balanced?.targetGroupArn ?? []),
-  )
+  const used = assignments.flatMap(targetGroupsOn)
   return [...new Set([...named, ...used])].sort()
 }
