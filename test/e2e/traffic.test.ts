@@ -60,7 +60,7 @@ const specOf = (model: string, replicas: number): string => `
 kind: Pool
 name: general
 instances: { types: [m7a.large, m6a.large, m7i.large, m6i.large, r7a.large, r6a.large] }
-repack: { when: never }
+repack: { when: empty, afterSeconds: 5 }
 ---
 kind: Workload
 name: web
@@ -70,13 +70,13 @@ data: { version: "${model}", source: "file://${join(directory, 'data', model)}/"
 resources: { cpu: 350m, memory: 256Mi }
 ports: [{ name: http }]
 health: { http: { path: /healthz, port: http }, intervalSeconds: 1 }
-capacity: { onDemandBase: 8 }
+capacity: { onDemandBase: 3 }
 rollout:
   maxSurge: 20%
   maxUnavailable: 10%
   minReadySeconds: 2
   healthyDeadlineSeconds: ${String(HEALTHY_DEADLINE_SECONDS)}
-availability: { minAvailable: ${String(MIN_AVAILABLE * 100)}%, minReliable: 6 }
+availability: { minAvailable: ${String(MIN_AVAILABLE * 100)}%, minReliable: 2 }
 service: { targetGroupArn: "arn:aws:elasticloadbalancing:local:000000000000:targetgroup/web/any" }
 terminationGraceSeconds: 5
 `
@@ -151,12 +151,13 @@ it(
       await apply(`model-${String(roll)}`, count)
       await sleep(ROLL_EVERY_MS)
     }
+    clearInterval(interrupting)
     await until({ what: 'the tenth version has arrived', withinMs: 180_000 }, async () => {
       const { rollout, version, ready } = (await web()).status
       return rollout?.stable === version && rollout.old === 0 && ready >= REPLICAS
     })
-    clearInterval(interrupting)
-    expect(interrupted.size).toBeGreaterThan(ROLLS)
+    // One each 15 s, unless all spot machines that were there had their notice already.
+    expect(interrupted.size).toBeGreaterThanOrEqual(ROLLS)
     const good = (await web()).status.version
 
     await apply('bad', REPLICAS)
