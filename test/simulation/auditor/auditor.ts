@@ -37,6 +37,7 @@ import { makeRollouts } from './rollouts.ts'
 import { makeRevisions } from './revisions.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
+import { makeScaling } from './scaling.ts'
 import { makeSeenInTime } from './seen-in-time.ts'
 import { makeSightings } from './sightings.ts'
 import { makeSilence } from './silence.ts'
@@ -110,6 +111,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeRollouts(knowledge),
     makeFailures(knowledge),
     makeDependencies(knowledge),
+    makeScaling(knowledge),
     makeGangs(knowledge, liars),
     makeGangHolds(knowledge),
   ]
