@@ -192,7 +192,8 @@ export function targetChanges(snapshot: Snapshot, draft: Draft): readonly Target
     const wanted = new Map(here.filter(staysIn).map((own) => [own.key, own.target]))
     const listed = known.get(targetGroupArn)
     const told = new Map(listed?.map((own) => [targetOf(own.instanceId, own.port), own]))
-    const register = [...wanted].flatMap(([key, target]) => {
+    // Who is in it already cannot be told from a group that did not answer.
+    const register = [...(listed === undefined ? [] : wanted)].flatMap(([key, target]) => {
       const state = told.get(key)?.state
       return state === undefined || state === 'draining' ? [target] : []
     })

@@ -2,7 +2,7 @@
  * Scaled workloads of a world: their number follows from a value that wanders, and that somebody
  * pushes, or forgets to.
  *
- * They are workloads like the world's others, with `scale` for a number. A name is scaled in all its
+ * They are workloads like the others, with `scale` for a number. A name is scaled in all its
  * lives; its template changes.
  */
 import type { Chance } from './chance.ts'

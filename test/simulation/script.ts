@@ -6,6 +6,7 @@
  */
 import type { Noun } from '#shared/model/names.ts'
 import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
+import { TARGET_GROUPS } from './balancer.ts'
 import { makeChance, type Chance } from './chance.ts'
 import {
   allegianceOf,
@@ -225,7 +226,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
   const cpu = pick(`cpu${size}`, ['100m', '250m', '500m', '1', '1500m', '3'])
   const memory = pick('memory', ['128Mi', '256Mi', '512Mi', '1Gi', '2Gi', '6Gi'])
   const gpu = isGpu ? { gpu: pick('gpus', ['1', '500m', '250m', '2']) } : {}
-  const disk = of('disk') < 0.3 ? { disk: pick('disks', ['1Gi', '5Gi', '12Gi', '30Gi']) } : {}
+  const disk = of('disk') < 0.3 ? { disk: pick('disks', ['1Gi', '5Gi', '12Gi', '15Gi']) } : {}
   const spot = pick('spot', ['allowed', 'allowed', 'allowed', 'required', 'never'])
   const base =
     of('base') < 0.25 && spot === 'allowed' ? { onDemandBase: pick('bases', [1, 2]) } : {}
@@ -250,6 +251,12 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
           health: { http: { port: 'http' }, intervalSeconds: pick('interval', [2, 5, 10]) },
         }
       : {}
+  const service =
+    of('health') < 0.5 && of('service') < 0.5
+      ? { service: { targetGroupArn: pick('group', TARGET_GROUPS) } }
+      : {}
+  const source = `s3://acme/${name}/${String(life)}/`
+  const data = of('data') < 0.25 ? { data: { version: String(life), source } } : {}
   const document = {
     ...{
       kind: 'Workload',
@@ -276,6 +283,8 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
     },
     availability: { ...floor, ...reliable },
     ...health,
+    ...service,
+    ...data,
     terminationGraceSeconds: pick('grace', [2, 10, 30, 60]),
   }
   // It may come upon itself, or upon one that depends on it.

@@ -118,6 +118,8 @@ export type Truth = {
   readonly processes: (instanceId: string) => readonly TrueProcess[]
   /** False for hardware on which the burn-in's checks, honestly run, would fail now. */
   readonly hardwareIsGood: (instanceId: string) => boolean
+  /** Its cache has all of that data. */
+  readonly hasData: (instanceId: string, key: string) => boolean
   /** An agent runs there, is not hung, and can reach the table. */
   readonly agentIsWell: (instanceId: string) => boolean
   /** Machines that the place can still sell. */

@@ -300,6 +300,7 @@ function truthOf({ setup, scheduler, faults }: Base, { ec2, late, mirror }: Know
       return own === undefined ? [] : trueProcesses(own)
     },
     hardwareIsGood: (instanceId) => isGood(machine(instanceId)?.fault ?? 'none'),
+    hasData: (instanceId, key) => machine(instanceId)?.data.has(key) === true,
     agentIsWell: (instanceId) => {
       const own = machine(instanceId)
       return (

@@ -1,6 +1,6 @@
 /**
- * What is worth saying of a document that was accepted: guarantees that no pool could ever keep, and
- * data that nobody keeps room for.
+ * What is worth saying of a document that was accepted: guarantees that no pool could ever keep,
+ * and data that nobody keeps room for.
  *
  * It is no fault, because pools and teams are written one after the other, and in any order.
  */
