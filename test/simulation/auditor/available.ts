@@ -54,9 +54,7 @@ export function availableIn(
     const told = report?.replicas.find((own) => own.id === bound.id)
     const saysReady = told?.ready === true && told.phase === 'ready'
     if (report !== undefined && !saysReady) return false
-    // Behind a load balancer it takes more than its agent's word.
-    const isTaken = workload.spec.service === undefined && saysReady && soakMs === 0
-    if (bound.readySinceMs === undefined) return isTaken
+    if (bound.readySinceMs === undefined) return saysReady && soakMs === 0
     return scan.atMs + CLOCK_SLACK_MS - bound.readySinceMs >= soakMs
   })
   return new Set(found.map(({ bound }) => bound.id))
