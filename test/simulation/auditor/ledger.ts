@@ -117,12 +117,12 @@ function wrongDeadline(
 }
 
 /**
- * Not soaked yet by the pass's own clock, or not known to be healthy at its load balancer: it may
- * be taken for available, or not.
+ * Not soaked yet by the pass's own clock: it may be taken for available, or not. So may whatever
+ * stands behind a load balancer, whose answer to the pass is not seen here.
  */
 function isSoaking(scan: Scan, { uid, spec }: WorkloadItem, id: string): boolean {
   const own = scan.replicasOf(uid).find(({ bound }) => bound.id === id)
-  if (spec.service !== undefined && own?.bound.readySinceMs === undefined) return true
+  if (spec.service !== undefined) return true
   const readySinceMs = own?.bound.readySinceMs ?? -Infinity
   const soakMs = spec.rollout.minReadySeconds * 1000
   return soakMs > 0 && scan.atMs - readySinceMs < soakMs + CLOCK_SLACK_MS
