@@ -11,6 +11,7 @@ import { templateKey } from '#shared/model/assignment.ts'
 import { gangDeadlineMs } from '#shared/model/gang.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
+import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { desiredOf } from './available.ts'
 import { isBody } from './body-changes.ts'
@@ -25,7 +26,7 @@ import {
   runOf,
   wishOf,
 } from './gang-facts.ts'
-import { statusOf } from './items.ts'
+import { statusOf, templateIn, versionMeant } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
 import type { OpenPass } from './passes.ts'
 import { isBeyond, times } from './quotas.ts'
@@ -78,7 +79,7 @@ export function makeGangHolds(knowledge: Knowledge): Rule {
             .map((gang) => judgeTry(gang, ended, { knowledge, tries, released }))
             .find((own) => own !== undefined) ??
           contended(gangs, ended, knowledge) ??
-          takenRoom(gangs, knowledge) ??
+          takenRoom(gangs, ended, knowledge) ??
           takenNode(gangs, ended, knowledge) ??
           neverBound(gangs, knowledge, idle)
         return text === undefined ? undefined : { rule: RULE, text: `${seen.by.label}: ${text}` }
@@ -258,15 +259,23 @@ function contended(
 const isOpen = ({ spec }: WorkloadItem, name: string, pool: PoolItem['spec']): boolean =>
   whyNotPool(spec, name, pool) === undefined
 
+/** What one of it takes in the version that people mean: an undo goes back to its size, too. */
+function memberNeed(gang: WorkloadItem, scan: Scan): Amount {
+  const version = versionMeant(gang, scan.get(keys.order('workload', gang.name)))
+  return needOf(templateIn(scan.get(keys.revision(gang.uid, version))) ?? gang.spec)
+}
+
 /** What runs and what is held is more than the machine has. */
 function takenRoom(
   gangs: readonly WorkloadItem[],
+  { scan }: Ended,
   { truth, books }: Knowledge,
 ): string | undefined {
   const held = new Map<string, Amount>()
   for (const gang of gangs) {
+    const need = memberNeed(gang, scan)
     for (const { node, count } of keptFor(gang, truth)) {
-      held.set(node, plus(held.get(node) ?? ZERO, times(needOf(gang.spec), count)))
+      held.set(node, plus(held.get(node) ?? ZERO, times(need, count)))
     }
   }
   for (const [name, amount] of held) {

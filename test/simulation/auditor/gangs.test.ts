@@ -245,6 +245,20 @@ describe('a gang holds what it has until its deadline, and no longer', () => {
     expect(pass(hand, held, body)).toMatchObject(breach(/on n1 was given away/))
   })
 
+  it('counts what the version needs that people went back to', () => {
+    const small = webTemplate()
+    const large = webTemplate({ resources: { cpu: '3', memory: '256Mi' } })
+    const [from, to] = [large, small].map(versionOf)
+    const order = { ...{ kind: 'order', target: 'workload', name: 'web', uid: 'u-web' } }
+    const back = { ...{ verb: 'rollout', paused: false, undo: { from, to } }, atMs: START_MS }
+    const hand = gang()
+    hand.put('admin-api', workload({ ...large, gang: true }, { generation: 2 }))
+    hand.put('admin-api', { ...keys.order('workload', 'web'), ...order, ...back })
+    expect(pass(hand, held)).toBeUndefined()
+    hand.put('admin-api', { ...keys.order('workload', 'web'), ...order, ...back, undo: undefined })
+    expect(pass(hand, held)).toMatchObject(breach(/was given away/))
+  })
+
   it('catches a node that is ended as empty', () => {
     const drain = {
       ...{ reason: 'Empty', text: '', sinceMs: START_MS, generation: 2 },

@@ -21,7 +21,7 @@ import {
 import type { ScaleTarget } from '#shared/model/scale-target.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import type { Verdict } from '#shared/model/verdict.ts'
-import { templateOf, versionOf, type Template } from '#shared/model/version.ts'
+import { templateOf, templateSchema, versionOf, type Template } from '#shared/model/version.ts'
 import type { Item, Key } from '#shared/store/store.ts'
 
 /** `node`, `assign`, `spec`…: the partition key up to its first `#`. */
@@ -119,6 +119,11 @@ function remembering<T>(parse: (item: Item) => T | undefined) {
 export const reportOf = remembering<Report>((item) => reportSchema.safeParse(item).data)
 
 export const specOf = remembering<SpecItem>((item) => specItemSchema.safeParse(item).data)
+
+/** What a revision runs. */
+export const templateIn = remembering<Template>(
+  (item) => templateSchema.safeParse(item['template']).data,
+)
 
 export function workloadOf(item: Item | undefined): WorkloadItem | undefined {
   const spec = specOf(item)
