@@ -63,7 +63,8 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
     const running = runningOf(group)
     const status = statuses.get(uid)
     const most = mostHeld(target, status)
-    const holdings = holdingsOf(running.all, { target, draft, most })
+    const bound = holdingsOf(running.all, { target, draft, most })
+    const holdings = [...bound, ...holdingOfTaken(bound, { target, most })]
     const lost = holdingOfLost(holdings, { target, status, most })
     const rest = holdingOfTry(holdings, { target, status }) ?? lost
     const has = bySize([...holdings, ...rest])
@@ -133,6 +134,19 @@ const bySize = (holdings: readonly Holding[]): readonly Holding[] =>
       byKey((own) => own.need.cpuMilli + own.need.memoryMib / 4),
     ),
   )
+
+/**
+ * What a roll-out has taken away keeps its place until the next version is started there: that one
+ * is asked for as what grows, or each pass would be allowed one less than the pass before.
+ */
+function holdingOfTaken(
+  holdings: readonly Holding[],
+  { target: { course }, most }: Pick<Held, 'target' | 'most'>,
+): readonly Holding[] {
+  const { stable, taken } = course
+  const count = Math.min(taken, most - countOfHoldings(holdings))
+  return stable === undefined || count <= 0 ? [] : [{ need: amountOf(stable.need), count }]
+}
 
 type Known = Pick<Held, 'target' | 'most'> & { readonly status: WorkloadStatus | undefined }
 
