@@ -15,6 +15,7 @@ import { policyOf } from './quota/policies.ts'
 import { countOfHoldings, type Ask, type Grant, type Share } from './quota/policy.ts'
 import { sharesOf } from './quota/shares.ts'
 import { overGuarantee, whyNotAllowed } from './quota/why.ts'
+import type { Snapshot } from './snapshot.ts'
 import { targetWithin, type Entitlement, type Target } from './target.ts'
 
 export type Admission = {
@@ -27,7 +28,39 @@ export function admit(context: ApplicantContext): Admission {
   const teams = snapshot.teams.filter((own) => own.deletedAtMs === undefined)
   if (teams.length === 0) return { admitted: targets, refused: [] }
   const hope = openHope(context)
-  const applicants = applicantsOf({ ...context, hope })
+  const turned = new Map<string, Target>()
+  for (;;) {
+    const asked = targets.map((own) => turned.get(own.workload.uid) ?? own)
+    const answer = answerTo({ ...context, targets: asked, hope, teams })
+    const more = answer.found.filter(
+      ({ own, target }) => target.version !== own.target.version && !turned.has(own.ask.uid),
+    )
+    if (more.length === 0) return conclude(answer, hope)
+    for (const { own, target } of more) turned.set(own.ask.uid, turnedTo(own, target, snapshot))
+  }
+}
+
+/**
+ * Of the proven version no more is allowed than runs, so the active one is what starts, and it may
+ * be of another size: quotas are asked for that one.
+ */
+function turnedTo(own: Applicant, { proven }: Target, { nowMs }: Snapshot): Target {
+  const { course, desired } = own.target
+  const all = { allowed: desired, guaranteed: desired, proven }
+  return { ...targetWithin({ ...own, course, nowMs }, all), start: own.target.start }
+}
+
+type Asking = ApplicantContext & { readonly hope: Hope; readonly teams: readonly TeamItem[] }
+
+type Answer = {
+  readonly found: readonly { readonly own: Applicant; readonly target: Target }[]
+  readonly asks: readonly Ask[]
+  readonly shares: readonly Share[]
+}
+
+function answerTo(context: Asking): Answer {
+  const { snapshot, teams } = context
+  const applicants = applicantsOf(context)
   const asks = applicants.map((own) => own.ask)
   const shares = sharesOf(snapshot)
   const policy = policyOf(snapshot.settings)
@@ -50,6 +83,10 @@ export function admit(context: ApplicantContext): Admission {
     const target = targetWithin({ ...own, course, nowMs }, { ...entitlement, over })
     return { own, target }
   })
+  return { found, asks, shares }
+}
+
+function conclude({ found, asks, shares }: Answer, hope: Hope): Admission {
   return {
     admitted: found.map((one) => one.target),
     refused: found.flatMap(({ own, target }) => refusalOf(own, { target, asks, shares, hope })),
@@ -64,12 +101,14 @@ type Granted = {
 }
 
 function entitlementOf(
-  { ask, runs, newest, held }: Applicant,
+  { ask, runs, newest, held, target, missing }: Applicant,
   { granted, kept, team }: Granted,
 ): Entitlement {
   const has = countOfHoldings(ask.has)
   const { guaranteed, grown, grownOnLoan } = granted
-  const allowed = Math.max(guaranteed + granted.borrowed, has)
+  const most = Math.max(guaranteed + granted.borrowed, has)
+  const allowed = Math.min(most, target.desired)
+  const proven = missing === undefined ? target.proven : target.desired - missing + most - has
   const smaller = has - newest
   const grow = {
     newest: {
@@ -79,7 +118,8 @@ function entitlementOf(
     stuck: smaller - grown - grownOnLoan,
   }
   return {
-    ...{ allowed, guaranteed, held, smaller },
+    ...{ allowed, proven, held, smaller },
+    guaranteed: Math.min(guaranteed, target.desired),
     ...(smaller === 0 ? {} : grow),
     reclaimable: countOfHoldings(runs.has) - kept.guaranteed,
     mayBuyBorrowed: team?.spec.borrow === 'buy',

@@ -112,10 +112,10 @@ function why({ node }: Replica): string {
 
 /** What the roll-out would rather not have any more, as far as it may go now. */
 function roll(mine: readonly Replica[], { target, ledger, context }: Work): readonly Action[] {
-  const { course, workload, allowed, stuck } = target
+  const { course, workload, allowed, proven, stuck } = target
   const isForward = target.version === course.active.version
   const counts = {
-    allowed,
+    ...{ allowed, proven },
     staying: mine.filter((own) => !isMovingOff(own)),
     stopping: stoppingIn(replicasByUid(context.draft).get(workload.uid) ?? NO_REPLICAS),
     isAvailable: (own: Replica) => isAvailable(own, workload.spec, context.nowMs),

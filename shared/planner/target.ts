@@ -42,6 +42,8 @@ export type Target = {
   readonly desired: number
   /** Replicas it may have by the teams' quotas; `desired` where there are none. */
   readonly allowed: number
+  /** As much of it may run at the proven version, where quotas say another number for that one. */
+  readonly proven: number | undefined
   /** How many of those by right, whatever others need. */
   readonly guaranteed: number
   /** Firm replicas that it has, or had and lost; 0 where there are no quotas. */
@@ -118,6 +120,7 @@ type Counted = {
 export type Entitlement = {
   readonly allowed: number
   readonly guaranteed: number
+  readonly proven?: number | undefined
   /** The same of its newest version alone, where older replicas need less than that. */
   readonly newest?: { readonly allowed: number; readonly guaranteed: number }
   readonly stuck?: number
@@ -135,9 +138,9 @@ export function targetWithin(counted: Counted, entitlement: Entitlement): Target
   const gang = isGang(workload)
   // A gang's replica is never replaced while it runs, so those that must go count until they do.
   const staying = gang ? all : running.staying
-  const { allowed, guaranteed } = entitlement
+  const { allowed, guaranteed, proven } = entitlement
   const newest = entitlement.newest ?? { allowed: Infinity, guaranteed }
-  const next = nextStart(course, countsOf(counted, staying, allowed))
+  const next = nextStart(course, { ...countsOf(counted, staying, allowed), proven })
   const { template, version } = next.revision
   const rolling = isRolling(course, staying)
   const current = staying.filter((own) => own.bound.version === version).length
@@ -157,7 +160,7 @@ export function targetWithin(counted: Counted, entitlement: Entitlement): Target
   // One more than allowed for a while, as a surge, is no loan.
   const borrowed = Math.min(lasting.length + start, allowed) - rights
   return {
-    ...{ workload, course, version, template, rolling, allowed, guaranteed, start },
+    ...{ workload, course, version, template, rolling, allowed, proven, guaranteed, start },
     held: entitlement.held ?? 0,
     smaller: entitlement.smaller ?? 0,
     stuck: entitlement.stuck ?? 0,
@@ -177,7 +180,7 @@ function fetchesLeft({ data }: Template, all: readonly Replica[]): number {
   return LIMITS.fetchesAtOnce - all.filter(({ bound }) => isFetching(bound)).length
 }
 
-function countsOf(
+export function countsOf(
   { course, stopping, nowMs }: Counted,
   staying: readonly Replica[],
   allowed: number,

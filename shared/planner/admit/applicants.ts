@@ -21,8 +21,9 @@ import {
   type Running,
 } from '../replicas.ts'
 import { weightOf } from '../revision.ts'
+import { missingOf } from '../rollout/steps.ts'
 import type { Snapshot } from '../snapshot.ts'
-import { stoppingIn, type Target } from '../target.ts'
+import { countsOf, stoppingIn, type Target } from '../target.ts'
 import type { Hope } from './hopeless.ts'
 
 export type Applicant = {
@@ -38,6 +39,8 @@ export type Applicant = {
   readonly held: number
   /** Replicas of the newest version, and older ones that need no less, among `ask.has`. */
   readonly newest: number
+  /** What is to come back at the proven version; undefined where that one is not asked for. */
+  readonly missing: number | undefined
   /** No machine that exists or could be bought would hold one of its replicas. */
   readonly isHopeless: boolean
   /** When its team may borrow again what it asks for; undefined where it may. */
@@ -71,6 +74,8 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
     const need = amountOf(weightOf(target.template).need)
     const borrowsAgainAtMs = coolDowns.endsAtMs(spec.team, need)
     const isHopelessNow = target.start > 0 && hope.isHopeless(target)
+    const missing = missingAtProven(target, { running, group, nowMs: snapshot.nowMs })
+    const wanted = missing === undefined ? target.desired : countOfHoldings(has) + missing
     const firm = firmOf(target.workload, countOfHoldings(holdings), status)
     const ask: Ask = {
       ...{ uid, team: spec.team, priority: spec.priority, preemptible: spec.preemptible },
@@ -78,17 +83,30 @@ export function applicantsOf(context: Asking): readonly Applicant[] {
       isCoolingDown: borrowsAgainAtMs !== undefined,
       ...(isGang(target.workload) ? { asOne: true } : {}),
       firm: firm + (spec.preemptible ? 0 : countOfHoldings(rest)),
-      wanted: isHopelessNow ? countOfHoldings(has) : target.desired,
+      wanted: isHopelessNow ? countOfHoldings(has) : wanted,
     }
     const stays = bySize(holdingsOf(running.staying, { target, draft, most }))
     return {
-      ...{ target, running, stopping: stoppingIn(group) },
+      ...{ target, running, missing, stopping: stoppingIn(group) },
       ...{ ask, borrowsAgainAtMs, isHopeless: isHopelessNow },
       runs: { ...ask, has: stays, wanted: countOfHoldings(stays) },
       held: firm + countOfHoldings(lost),
       newest: countOfHoldings(has.filter((own) => !isSmaller(own, ask))),
     }
   })
+}
+
+type Found = Pick<Applicant, 'running'> & {
+  readonly group: readonly Replica[]
+  readonly nowMs: number
+}
+
+/** What is on trial makes up for none of them, so it is asked for beside all that there is. */
+function missingAtProven(target: Target, { running, group, nowMs }: Found): number | undefined {
+  const { course, version, desired } = target
+  if (course.failed !== undefined || version !== course.stable?.version) return undefined
+  const counted = { course, running, stopping: stoppingIn(group), nowMs }
+  return Math.max(0, missingOf(course, countsOf(counted, running.staying, desired)))
 }
 
 /** True when one of the holding asks for less, of anything, than its spec asks for by now. */

@@ -13,6 +13,8 @@ import type { Course } from './course.ts'
 export type Counts = {
   /** Replicas that it may have. */
   readonly allowed: number
+  /** No more than so many at the proven version; as many as are allowed where it is not said. */
+  readonly proven?: number | undefined
   /** Told to run, on nodes that stay. */
   readonly staying: readonly Replica[]
   /** Told to stop there, and perhaps not gone yet. */
@@ -59,7 +61,9 @@ export function roomLeft({ workload }: Course, { allowed, staying, stopping }: C
  * What was lost, or is wanted from now on. Replicas of a version that has not proved itself make up
  * for none but those that were taken away for them.
  */
-export function missingOf(course: Course, { allowed, staying, isAvailable }: Counts): number {
+export function missingOf(course: Course, counts: Counts): number {
+  const { staying, isAvailable } = counts
+  const allowed = counts.proven ?? counts.allowed
   const { workload, active, stable, isProven, taken } = course
   if (stable === undefined || isProven) return allowed - staying.length
   const current = staying.filter(isOf(active))
