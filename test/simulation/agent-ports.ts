@@ -20,7 +20,6 @@ import type { CheckResult } from '#shared/model/verdict.ts'
 import { agentKeys } from '#shared/protocol/agent-keys.ts'
 import type { Item } from '#shared/store/store.ts'
 import type { Invocation } from './calls.ts'
-import { dataCacheOf } from './data-cache.ts'
 import { afterReset, look } from './hardware.ts'
 import {
   adoptedOf,
@@ -58,7 +57,6 @@ export function makeAgentPorts(machine: Machine, run: Invocation): AgentPorts {
     runtime: runtimeOf(machine, run),
     runCheck: (check) => runCheck(machine, run, check),
     lookAtHealth: lookAtHealth(machine, run),
-    data: dataCacheOf(machine, run),
     persist: (persisted) => {
       machine.persisted = persisted
     },

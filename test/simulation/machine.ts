@@ -5,7 +5,7 @@
  * see, its probes until the answer changes, and its beats are written when somebody is about to
  * read them; so a machine on which nothing happens costs nothing.
  */
-import type { AdoptedProcess, CachedData, RunningProcess } from '#agent/events.ts'
+import type { AdoptedProcess, RunningProcess } from '#agent/events.ts'
 import type { ReplicaLaunch } from '#agent/effects.ts'
 import type { Exit } from '#agent/ports.ts'
 import type { Persisted } from '#agent/persisted.ts'
@@ -60,9 +60,6 @@ export type Machine = {
   readonly name: string
   readonly processes: Map<string, Process>
   portsGiven: number
-  /** By key, whole. */
-  readonly data: Map<string, CachedData>
-  fetches: number
   fault: HardwareFault
   readonly health: Health
   readonly gpus: GpuIdentity[]
@@ -95,8 +92,6 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
     portsGiven: 0,
-    data: new Map(),
-    fetches: 0,
     fault: setup.hasBadImage ? 'a bad image' : faultOf(name, instance, setup),
     health: { kernelLog: [], states: new Set(), changes: 0, onChange: undefined },
     gpus: gpusOf(instance),

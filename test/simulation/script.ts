@@ -6,7 +6,6 @@
  */
 import type { Noun } from '#shared/model/names.ts'
 import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
-import { TARGET_GROUPS } from './balancer.ts'
 import { makeChance, type Chance } from './chance.ts'
 import {
   allegianceOf,
@@ -20,7 +19,6 @@ import {
 } from './teams.ts'
 import { planFifty } from './fifty.ts'
 import { GANGS, gangOf, swellingOf } from './gangs.ts'
-import { pushesOf, SCALED, scaledOf } from './scaled.ts'
 import type { Found } from './watch.ts'
 import { momentsOf, weatherSteps } from './weather.ts'
 import { PROFILES, type SimOptions } from './options.ts'
@@ -33,8 +31,6 @@ export type Happening =
   // People
   | { readonly kind: 'apply'; readonly document: Document }
   | { readonly kind: 'scale'; readonly name: string; readonly replicas: number }
-  /** Somebody says what a workload is scaled by. */
-  | { readonly kind: 'push'; readonly name: string; readonly value: number }
   | {
       readonly kind: 'rollout'
       readonly name: string
@@ -129,13 +125,11 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
     withGpus,
     withTeams: chance.of('teams') < 0.35,
     gangs: chance.of('gangs') < 0.4 ? GANGS.filter((own) => chance.of(own) < 0.6) : [],
-    scaled: chance.of('scaled') < 0.4 ? SCALED.filter((own) => chance.of(own) < 0.7) : [],
     workloads: chance.int('workloads', { min: 2, max: 6 }),
   }
   const endMs = options.days * DAY_MS
   const own = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
-  const unscaled = [...own, ...(world.withTeams ? NEIGHBOURS : []), ...world.gangs]
-  const names = [...unscaled, ...world.scaled]
+  const names = [...own, ...(world.withTeams ? NEIGHBOURS : []), ...world.gangs]
   const script = [
     ...poolSteps(world),
     ...(world.withTeams ? teamsOf(chance) : []).map((document): Step => {
@@ -147,7 +141,6 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
       document: workloadOf(world, name, 0),
     })),
     ...peopleSteps(world, { names, endMs }),
-    ...world.scaled.flatMap((name) => pushesOf(chance, name, endMs)),
     ...weatherSteps(chance, { knobs: PROFILES[options.profile], endMs, machines: 8 }),
   ]
   return {
@@ -166,7 +159,6 @@ type SmallWorld = {
   readonly withGpus: boolean
   readonly withTeams: boolean
   readonly gangs: readonly string[]
-  readonly scaled: readonly string[]
   readonly workloads: number
 }
 
@@ -216,7 +208,7 @@ function headroomOf(chance: Chance): object {
 
 /** One of the workload's lives: another `life` is another template, and mostly the same policy. */
 function workloadOf(world: SmallWorld, name: string, life: number): Document {
-  const { chance, withGpus, withTeams, gangs, scaled } = world
+  const { chance, withGpus, withTeams, gangs } = world
   const neighbour = neighbourOf(name)
   if (neighbour !== undefined) return { ...neighbour, env: { LIFE: String(life) } }
   const of = (what: string): number => chance.of(`${name} ${what}`)
@@ -226,7 +218,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
   const cpu = pick(`cpu${size}`, ['100m', '250m', '500m', '1', '1500m', '3'])
   const memory = pick('memory', ['128Mi', '256Mi', '512Mi', '1Gi', '2Gi', '6Gi'])
   const gpu = isGpu ? { gpu: pick('gpus', ['1', '500m', '250m', '2']) } : {}
-  const disk = of('disk') < 0.3 ? { disk: pick('disks', ['1Gi', '5Gi', '12Gi', '15Gi']) } : {}
+  const disk = of('disk') < 0.3 ? { disk: pick('disks', ['1Gi', '5Gi', '12Gi', '30Gi']) } : {}
   const spot = pick('spot', ['allowed', 'allowed', 'allowed', 'required', 'never'])
   const base =
     of('base') < 0.25 && spot === 'allowed' ? { onDemandBase: pick('bases', [1, 2]) } : {}
@@ -251,12 +243,6 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
           health: { http: { port: 'http' }, intervalSeconds: pick('interval', [2, 5, 10]) },
         }
       : {}
-  const service =
-    of('health') < 0.5 && of('service') < 0.5
-      ? { service: { targetGroupArn: pick('group', TARGET_GROUPS) } }
-      : {}
-  const source = `s3://acme/${name}/${String(life)}/`
-  const data = of('data') < 0.25 ? { data: { version: String(life), source } } : {}
   const document = {
     ...{
       kind: 'Workload',
@@ -283,14 +269,11 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
     },
     availability: { ...floor, ...reliable },
     ...health,
-    ...service,
-    ...data,
     terminationGraceSeconds: pick('grace', [2, 10, 30, 60]),
   }
   // It may come upon itself, or upon one that depends on it.
   const others = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
   const needs = of('depends') < 0.3 ? { dependsOn: [pick('needs', others)] } : {}
-  if (scaled.includes(name)) return scaledOf(chance, document)
   return gangs.includes(name) ? gangOf(chance, document, life) : { ...document, ...needs }
 }
 
@@ -338,9 +321,7 @@ type Deeds = {
 }
 
 const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
-  scale: ({ chance, scaled }, { key, name, atMs }) => {
-    // Who scales itself is not scaled by hand.
-    if (scaled.includes(name)) return []
+  scale: ({ chance }, { key, name, atMs }) => {
     const replicas = chance.int(`to ${key}`, { min: 0, max: 9 })
     return [{ atMs, kind: 'scale', name, replicas }]
   },

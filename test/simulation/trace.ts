@@ -42,7 +42,8 @@ const tellers: Tellers = {
   reboot: ({ by, instanceIds }) => `${by.label} reboots ${instanceIds.join(' ')}`,
   list: ({ by, instances }) => `${by.label} lists ${String(instances.length)} instances`,
   impaired: ({ by, instanceIds }) => `${by.label} hears impaired ${instanceIds.join(' ')}`,
-  balance: ({ by, what, targets }) => `${by.label} ${what}s ${targets.map(targetKey).join(' ')}`,
+  balance: ({ by, what, targets }) =>
+    `${by.label} ${what}s ${targets.map(targetKey).join(' ')}`,
   decided: ({ by, events }) =>
     events.map((own) => `${by.label} ${own.object} ${own.reason}: ${own.text}`).join('\n  '),
   process: ({ instanceId, replicaId, what }) => `process ${replicaId} on ${instanceId} ${what}`,

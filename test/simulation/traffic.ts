@@ -16,15 +16,7 @@ import type { GpuShare } from '#shared/model/assignment.ts'
 import type { Change, Item, Key, Write } from '#shared/store/store.ts'
 
 export type Role =
-  | 'reconcile'
-  | 'wake'
-  | 'burn-in'
-  | 'interruption'
-  | 'market'
-  | 'autoscale'
-  | 'repack'
-  | 'admin-api'
-  | 'agent'
+  'reconcile' | 'wake' | 'burn-in' | 'interruption' | 'market' | 'repack' | 'admin-api' | 'agent'
 
 /** One invocation of a function, or one run of an agent. */
 export type Caller = {
@@ -118,8 +110,6 @@ export type Truth = {
   readonly processes: (instanceId: string) => readonly TrueProcess[]
   /** False for hardware on which the burn-in's checks, honestly run, would fail now. */
   readonly hardwareIsGood: (instanceId: string) => boolean
-  /** Its cache has all of that data. */
-  readonly hasData: (instanceId: string, key: string) => boolean
   /** An agent runs there, is not hung, and can reach the table. */
   readonly agentIsWell: (instanceId: string) => boolean
   /** Machines that the place can still sell. */

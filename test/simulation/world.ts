@@ -96,7 +96,7 @@ export function makeWorld(setup: WorldSetup): World {
   const mirror = mirrorOf(late)
   const sources = makeSources({
     ...{ backends, invocations, chance, faults, settings: settingsOf(setup.plan) },
-    ...{ awaitsVerdict: mirror.awaitsVerdict, scales: mirror.scales, idle },
+    ...{ awaitsVerdict: mirror.awaitsVerdict, idle },
   })
   late.backends = backends
   late.sources = sources
@@ -300,7 +300,6 @@ function truthOf({ setup, scheduler, faults }: Base, { ec2, late, mirror }: Know
       return own === undefined ? [] : trueProcesses(own)
     },
     hardwareIsGood: (instanceId) => isGood(machine(instanceId)?.fault ?? 'none'),
-    hasData: (instanceId, key) => machine(instanceId)?.data.has(key) === true,
     agentIsWell: (instanceId) => {
       const own = machine(instanceId)
       return (

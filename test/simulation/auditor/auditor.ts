@@ -37,9 +37,6 @@ import { makeRollouts } from './rollouts.ts'
 import { makeRevisions } from './revisions.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
-import { makeServices } from './services.ts'
-import { makeData } from './data.ts'
-import { makeScaling } from './scaling.ts'
 import { makeSeenInTime } from './seen-in-time.ts'
 import { makeSightings } from './sightings.ts'
 import { makeSilence } from './silence.ts'
@@ -113,9 +110,6 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeRollouts(knowledge),
     makeFailures(knowledge),
     makeDependencies(knowledge),
-    makeScaling(knowledge),
-    makeServices(knowledge),
-    makeData(knowledge),
     makeGangs(knowledge, liars),
     makeGangHolds(knowledge),
   ]
@@ -134,7 +128,6 @@ const KINDS: readonly Seen['kind'][] = [
   'reboot',
   'list',
   'impaired',
-  'balance',
   'decided',
   'process',
 ]

@@ -53,7 +53,6 @@ function makeHand() {
     processes: (id) => processes.get(id) ?? [],
     hardwareIsGood: (id) => !badHardware.has(id),
     agentIsWell: () => true,
-    hasData: () => true,
     capacityLeft: () => world.capacity,
     priceUsdPerHour: ({ instanceType }: Place) => (instanceType === TYPE ? 0.1 : undefined),
     lastDisturbanceAtMs: () => world.lastTroubleMs,

@@ -9,7 +9,6 @@
  */
 import type { BoundReplica } from '#shared/model/assignment.ts'
 import { isGang } from '#shared/model/gang.ts'
-import { LIMITS } from '#shared/model/limits.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
@@ -103,26 +102,20 @@ export function makeLedger({ books, passes }: Knowledge): Rule {
 }
 
 function wrongDeadline(
-  { id, graceSeconds, balanced }: BoundReplica,
+  { id, graceSeconds }: BoundReplica,
   node: { name: string; drain?: { deadlineMs: number } | undefined } | undefined,
   atMs: number,
 ): string | undefined {
   const deadlineMs = node?.drain?.deadlineMs
   if (deadlineMs === undefined) return `${id} met a deadline, and its node is not drained`
-  // Who stands behind a load balancer has to leave that first.
-  const leadMs = balanced === undefined ? 0 : LIMITS.deregisterLeadMs
-  const earlyMs = deadlineMs - graceSeconds * 1000 - leadMs - atMs
+  const earlyMs = deadlineMs - graceSeconds * 1000 - atMs
   if (earlyMs <= CLOCK_SLACK_MS) return undefined
   return `${id} on ${node?.name ?? ''} was stopped ${String(earlyMs)} ms before its deadline`
 }
 
-/**
- * Not soaked yet by the pass's own clock: it may be taken for available, or not. So may whatever
- * stands behind a load balancer, whose answer to the pass is not seen here.
- */
+/** Not soaked yet by the pass's own clock: it may be taken for available, or not. */
 function isSoaking(scan: Scan, { uid, spec }: WorkloadItem, id: string): boolean {
   const own = scan.replicasOf(uid).find(({ bound }) => bound.id === id)
-  if (spec.service !== undefined) return true
   const readySinceMs = own?.bound.readySinceMs ?? -Infinity
   const soakMs = spec.rollout.minReadySeconds * 1000
   return soakMs > 0 && scan.atMs - readySinceMs < soakMs + CLOCK_SLACK_MS

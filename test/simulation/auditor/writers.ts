@@ -20,8 +20,6 @@ const WRITER: Readonly<Record<string, Role>> = {
   beat: 'agent',
   verdict: 'burn-in',
   rates: 'burn-in',
-  pushed: 'admin-api',
-  target: 'autoscale',
   market: 'market',
   proposal: 'repack',
   pass: 'reconcile',

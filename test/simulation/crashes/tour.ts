@@ -4,9 +4,7 @@
  * Nothing goes wrong in it by chance: what goes wrong is in the script, so that the ways through
  * the controllers which only trouble opens are walked as well.
  */
-import { TARGET_GROUPS } from '../balancer.ts'
 import type { ToldWorld } from '../case.ts'
-import { METRIC } from '../scaled.ts'
 import type { Document, Happening, Step } from '../script.ts'
 
 const workload = (name: string, more: Readonly<Record<string, unknown>> = {}): Document => ({
@@ -14,13 +12,6 @@ const workload = (name: string, more: Readonly<Record<string, unknown>> = {}): D
   resources: { cpu: '500m', memory: '512Mi' },
   ...more,
 })
-
-/** As many as a pushed value asks for. */
-const scaledWorkload = (name: string): Document => {
-  const { replicas: _, ...rest } = workload(name)
-  const metrics = [{ type: 'pushed', name: METRIC, target: 10 }]
-  return { ...rest, scale: { min: 1, max: 3, metrics } }
-}
 
 const at = (seconds: number, happening: Happening): Step => ({
   atMs: seconds * 1000,
@@ -93,20 +84,6 @@ export const TOUR: ToldWorld = {
       at(215, { kind: 'rollout', name: 'web', action: 'resume' }),
       at(230, { kind: 'rollout', name: 'base', action: 'undo' }),
       at(90, { kind: 'clear-hardware' }),
-      ask(
-        60,
-        workload('edge', {
-          ...{ ports: [{ name: 'http' }], health: { http: { port: 'http' }, intervalSeconds: 2 } },
-          service: { targetGroupArn: TARGET_GROUPS[0] ?? '' },
-          data: { version: '1', source: 's3://acme/edge/1/' },
-        }),
-      ),
-      at(350, { kind: 'scale', name: 'edge', replicas: 1 }),
-      ask(65, scaledWorkload('tide')),
-      at(70, { kind: 'push', name: 'tide', value: 25 }),
-      at(170, { kind: 'push', name: 'tide', value: 5 }),
-      at(320, { kind: 'delete', noun: 'workload', name: 'tide' }),
-      at(540, { kind: 'hang', forMs: 120_000, everybody: true }),
     ],
   },
   // A lost launch is found by its tag, a shortage is remembered, a verdict is missed.
