@@ -72,11 +72,10 @@ export function runAgent(ports: AgentPorts, options: AgentOptions): Agent {
   const { persisted } = options
   const adopted = runtime.adopt()
   ports.log.info('agent started', { adopted: adopted.map((own) => own.replicaId) })
-  const data = ports.data?.whole()
+  const data = ports.data.whole()
   tell({
-    ...{ kind: 'booted', adopted },
+    ...{ kind: 'booted', adopted, data },
     ...(persisted === undefined ? {} : { persisted }),
-    ...(data === undefined ? {} : { data }),
   })
   const stopHead = poll(ports, { name: 'assignment', everyMs: options.headPollMs }, () =>
     readAssignment(ports, state, tell),
@@ -243,20 +242,14 @@ const carriers: CarryOut = {
   },
   'fetch-data': (request, ports, tell) => {
     const { key } = request
-    const fail = (reason: string): void => {
-      ports.log.warn('data did not come', { key, version: request.data.version, reason })
-      tell({ kind: 'data-failed', key, reason: reason.slice(0, 200) })
-    }
-    if (ports.data === undefined) {
-      fail('DataFetchFailed: this agent keeps no data')
-      return
-    }
     const onProgress = (told: FetchProgress): void => {
       tell({ kind: 'data-progress', key, ...told })
     }
     void ports.data.fetch(request, onProgress).then((result) => {
       if ('failed' in result) {
-        fail(result.failed)
+        const { failed: reason } = result
+        ports.log.warn('data did not come', { key, version: request.data.version, reason })
+        tell({ kind: 'data-failed', key, reason: reason.slice(0, 200) })
         return
       }
       ports.log.info('data is whole', result.whole)
@@ -264,10 +257,10 @@ const carriers: CarryOut = {
     })
   },
   'stop-fetch': ({ key }, ports) => {
-    ports.data?.stop(key)
+    ports.data.stop(key)
   },
   'evict-data': ({ keep }, ports) => {
-    ports.data?.evict(keep)
+    ports.data.evict(keep)
   },
   'write-report': ({ report }, ports, tell) => {
     ports.table.writeReport(report).then(

@@ -114,8 +114,7 @@ export type AgentPorts = {
   readonly metadata: Metadata
   readonly runtime: Runtime
   readonly runCheck: RunCheck
-  /** Absent: no replica with data starts here. */
-  readonly data?: DataCache
+  readonly data: DataCache
   /** Absent: nobody watches. */
   readonly lookAtHealth?: LookAtHealth
   /** Absent: nothing is measured. */

@@ -40,6 +40,8 @@ export type MemoryBalancerOptions = {
 }
 
 export type MemoryBalancer = Balancer & {
+  /** How it stands, whatever is to go wrong with calls; empty where there is no such group. */
+  peek(targetGroupArn: string): readonly TargetHealth[]
   addTargetGroup(targetGroupArn: string): void
   removeTargetGroup(targetGroupArn: string): void
 }
@@ -92,15 +94,24 @@ export function makeMemoryBalancer(options: MemoryBalancerOptions): MemoryBalanc
     })
   }
 
+  const stand = (group: Group): readonly TargetHealth[] => {
+    const nowMs = clock.now()
+    forgetDrained(group, rules, nowMs)
+    return [...group.entries.values()].map((own) => healthOf(own, rules, nowMs))
+  }
+
   return {
     addTargetGroup,
+    peek: (arn) => {
+      const group = groups.get(arn)
+      return group === undefined ? [] : stand(group)
+    },
     removeTargetGroup: (arn) => {
       groups.delete(arn)
     },
     health: (arn) =>
       call('health', arn, (group) => {
-        const nowMs = clock.now()
-        group.lastAnswer = [...group.entries.values()].map((own) => healthOf(own, rules, nowMs))
+        group.lastAnswer = stand(group)
         return group.lastAnswer
       }),
     register: (arn, targets) =>

@@ -7,6 +7,14 @@ import { MetadataError, TableError } from '#agent/errors.ts'
 import type { AgentPorts, DataCache, FetchResult, Notices } from '#agent/ports.ts'
 import { ARN, assignment, SETTINGS, type BoundInput } from './story.ts'
 
+/** Nobody here has data, unless a test says so. */
+const EMPTY: DataCache = {
+  whole: () => [],
+  fetch: () => Promise.resolve({ failed: 'DataFetchFailed: 404' }),
+  stop: () => undefined,
+  evict: () => undefined,
+}
+
 /** The loop under a virtual clock: time passes only when the test says so. */
 class Desk {
   nowMs = 1_000_000
@@ -24,7 +32,7 @@ class Desk {
   template: Record<string, unknown> = { command: ['run'] }
   readonly agent: Agent
 
-  constructor(data?: DataCache) {
+  constructor(data: DataCache = EMPTY) {
     const fail = (): void => {
       if (this.tableFails) throw new TableError({ text: 'away' })
     }
@@ -73,7 +81,7 @@ class Desk {
         cleanUp: () => Promise.resolve(),
       },
       runCheck: ({ name }) => Promise.resolve({ name, verdict: 'PASS', measures: {}, text: '' }),
-      ...(data === undefined ? {} : { data }),
+      data,
       persist: () => undefined,
       powerOff: (reason) => {
         this.poweredOff = reason
@@ -230,14 +238,6 @@ describe('data', () => {
     desk.head = desk.body += 1
     await desk.pass(3_000)
     expect(told).toEqual(['keep 1', 'fetch', 'fetch', 'keep 0'])
-  })
-
-  it('is not to be had where there is no cache', async () => {
-    const desk = new Desk()
-    given(desk)
-    await desk.pass(3_000)
-    const reason = 'DataFetchFailed: this agent keeps no data'
-    expect(desk.reports.at(-1)?.replicas).toMatchObject([{ phase: 'failed', lastExit: { reason } }])
   })
 })
 

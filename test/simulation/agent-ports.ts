@@ -15,11 +15,13 @@ import {
   type Assignment,
 } from '#shared/model/assignment.ts'
 import { GPU_RESET, type AskedCheck } from '#shared/model/burn-in.ts'
+import { dataKey } from '#shared/model/data.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { CheckResult } from '#shared/model/verdict.ts'
 import { agentKeys } from '#shared/protocol/agent-keys.ts'
 import type { Item } from '#shared/store/store.ts'
 import type { Invocation } from './calls.ts'
+import { makeDataCache } from './data-cache.ts'
 import { afterReset, look } from './hardware.ts'
 import {
   adoptedOf,
@@ -56,6 +58,7 @@ export function makeAgentPorts(machine: Machine, run: Invocation): AgentPorts {
     metadata: metadataOf(machine, run),
     runtime: runtimeOf(machine, run),
     runCheck: (check) => runCheck(machine, run, check),
+    data: makeDataCache(machine, run),
     lookAtHealth: lookAtHealth(machine, run),
     persist: (persisted) => {
       machine.persisted = persisted
@@ -216,12 +219,12 @@ function metadataOf(machine: Machine, run: Invocation): Metadata {
 function runtimeOf(machine: Machine, run: Invocation): Runtime {
   return {
     adopt: () => adoptedOf(machine),
-    start: (launch) =>
+    start: (launch, wanted) =>
       call<StartResult>(machine, run, {
         port: 'runtime',
         method: 'start',
         latencyMs: START_MS,
-        act: () => Promise.resolve(startProcess(machine, run, launch)),
+        act: () => Promise.resolve(startProcess(machine, run, { launch, wanted })),
       }).catch((error: unknown) => ({ failed: String(error) })),
     signal: ({ replicaId, pid, startTime }, signal) => {
       const process = machine.processes.get(replicaId)
@@ -239,7 +242,9 @@ function runtimeOf(machine: Machine, run: Invocation): Runtime {
 /** What its template says of it: `BAD` is `no-start`, `crash` or `sick`. */
 const temperOf = ({ template }: ReplicaLaunch): string => template.env['BAD'] ?? ''
 
-function startProcess(machine: Machine, run: Invocation, launch: ReplicaLaunch): StartResult {
+type Start = { readonly launch: ReplicaLaunch; readonly wanted: Readonly<Record<string, number>> }
+
+function startProcess(machine: Machine, run: Invocation, { launch, wanted }: Start): StartResult {
   const { backends, chance } = machine.setup
   const { scheduler, see } = backends
   const { replicaId } = launch
@@ -252,11 +257,12 @@ function startProcess(machine: Machine, run: Invocation, launch: ReplicaLaunch):
   const startupMs = chance.int(`startup of ${name}`, STARTUP_MS)
   const process: Process = {
     ...{ launch, pid, startTime: `t${String(pid)}`, startedAtMs: nowMs },
-    ports: portsOf(machine, launch),
+    ports: portsOf(machine, launch, chance.of(`ports of ${name}`) < 0.8 ? wanted : {}),
     healthyAtMs: temper === 'sick' ? Infinity : nowMs + startupMs,
     sickUntilMs: 0,
     stopping: false,
     parent: run.label,
+    ...digestOf(machine, launch),
   }
   machine.processes.set(replicaId, process)
   const { instanceId } = machine
@@ -273,12 +279,21 @@ function startProcess(machine: Machine, run: Invocation, launch: ReplicaLaunch):
   return { started: runningOf({ ...process, startedAtMs: nowMs + run.skewMs }) }
 }
 
-/** Some that nobody listens on. */
-function portsOf(machine: Machine, { template }: ReplicaLaunch): Readonly<Record<string, number>> {
+function digestOf({ cache }: Machine, { template }: ReplicaLaunch): Pick<Process, 'digest'> {
+  const held = template.data === undefined ? undefined : cache.get(dataKey(template.data))
+  return held === undefined ? {} : { digest: held.digest }
+}
+
+/** The wanted ones; without, some that nobody listens on. */
+function portsOf(
+  machine: Machine,
+  { template }: ReplicaLaunch,
+  wanted: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
   return Object.fromEntries(
     template.ports.map(({ name }) => {
       machine.portsGiven += 1
-      return [name, 20_000 + machine.portsGiven]
+      return [name, wanted[name] ?? 20_000 + machine.portsGiven]
     }),
   )
 }

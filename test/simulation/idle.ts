@@ -5,9 +5,9 @@
  * and so do those that were asked for twice. They are polls that would see no change, so most are
  * not simulated: the world books what such a pass would book, that it began and ended well. A wake
  * is idle only if since the last good pass no item but beats has changed, EC2 is as it was listed,
- * every agent beats, nobody is suspected or on the way, and the pass itself said that it would
- * decide the same until later. Every fortieth is a real pass all the same, and it must then decide
- * nothing.
+ * load balancers are as they were heard, every agent beats, nobody is suspected or on the way, and
+ * the pass itself said that it would decide the same until later. Every fortieth is a real pass all
+ * the same, and it must then decide nothing.
  */
 import { must } from '#shared/base/assert.ts'
 import type { ReconcileOutcome } from '#shared/controllers/reconcile/reconcile.ts'
@@ -61,6 +61,7 @@ export function makeIdle(setup: IdleSetup): Idle {
     },
     onScan: () => {
       changed = false
+      setup.backends().balancer.forget()
     },
     onList: () => {
       ec2Changed = false
@@ -92,7 +93,9 @@ const NEW_MS = 180_000
 
 function isCalm({ backends, machines, peek, partition, isOut }: IdleSetup): boolean {
   if (isOut() || partition('launch').length > 0) return false
-  const { scheduler, ec2 } = backends()
+  const { scheduler, ec2, balancer } = backends()
+  // Nothing but its next listing tells what a load balancer thinks by now.
+  if (!balancer.areCalm()) return false
   const isNew = scheduler.now() - NEW_MS
   if (ec2.instances().some((own) => own.launchedAtMs > isNew)) return false
   const suspects = peek(keys.pass())?.['suspects']

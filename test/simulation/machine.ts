@@ -5,7 +5,7 @@
  * see, its probes until the answer changes, and its beats are written when somebody is about to
  * read them; so a machine on which nothing happens costs nothing.
  */
-import type { AdoptedProcess, RunningProcess } from '#agent/events.ts'
+import type { AdoptedProcess, CachedData, RunningProcess } from '#agent/events.ts'
 import type { ReplicaLaunch } from '#agent/effects.ts'
 import type { Exit } from '#agent/ports.ts'
 import type { Persisted } from '#agent/persisted.ts'
@@ -48,6 +48,8 @@ export type Process = {
   stopping: boolean
   /** Whose child it is: another run of the agent cannot ask how it ended. */
   readonly parent: string
+  /** Of the data that lay there when it was started. */
+  readonly digest?: string
 }
 
 /** The agent's beats: when the one that stands in the table was sent, and when the next is due. */
@@ -60,6 +62,9 @@ export type Machine = {
   readonly name: string
   readonly processes: Map<string, Process>
   portsGiven: number
+  /** Data that lies there whole, by key. */
+  readonly cache: Map<string, CachedData>
+  fetches: number
   fault: HardwareFault
   readonly health: Health
   readonly gpus: GpuIdentity[]
@@ -91,7 +96,7 @@ export function makeMachine(setup: MachineSetup, instance: Ec2Instance): Machine
     setup,
     ...{ instanceId: instance.instanceId, arn: instance.arn, name },
     processes: new Map(),
-    portsGiven: 0,
+    ...{ portsGiven: 0, cache: new Map(), fetches: 0 },
     fault: setup.hasBadImage ? 'a bad image' : faultOf(name, instance, setup),
     health: { kernelLog: [], states: new Set(), changes: 0, onChange: undefined },
     gpus: gpusOf(instance),
@@ -304,8 +309,11 @@ export function trueProcesses(machine: Machine): readonly TrueProcess[] {
   const nowMs = machine.setup.backends.scheduler.now()
   return [...machine.processes.values()].map((process) => {
     const { replicaId, workload, version, template, gpus } = process.launch
-    const { startedAtMs, stopping } = process
+    const { startedAtMs, stopping, ports, digest } = process
     const healthy = isHealthy(process, nowMs)
-    return { replicaId, workload, version, template, gpus, startedAtMs, healthy, stopping }
+    return {
+      ...{ replicaId, workload, version, template, gpus, ports, startedAtMs, healthy, stopping },
+      ...(digest === undefined ? {} : { digest }),
+    }
   })
 }

@@ -30,6 +30,11 @@ export type FaultKnobs = {
   // EC2
   readonly throttled: number
   readonly answersLost: number
+  /** Calls of load balancers; `targetsOut` for minutes, `targetsLag` as far as it is allowed. */
+  readonly targetsThrottled: number
+  readonly targetsUnheard: number
+  readonly targetsOut: number
+  readonly targetsLag: number
   readonly neverBoots: number
   readonly bootsWithoutAgent: number
   readonly diesAtOnce: number
@@ -64,6 +69,9 @@ export type FaultKnobs = {
   readonly processCrashesPerDay: number
   /** Times a day that an agent finds something on its machine, be it so or not. */
   readonly findingsPerDay: number
+  /** Data that does not come, or other data than elsewhere. */
+  readonly fetchFails: number
+  readonly sourceChanged: number
   /** A report that takes minutes to be written. */
   readonly reportLate: number
 
@@ -87,6 +95,10 @@ const CALM: FaultKnobs = {
   clockSkewMs: 0,
   throttled: 0,
   answersLost: 0,
+  targetsThrottled: 0,
+  targetsUnheard: 0,
+  targetsOut: 0,
+  targetsLag: 0,
   neverBoots: 0,
   bootsWithoutAgent: 0,
   diesAtOnce: 0,
@@ -110,6 +122,8 @@ const CALM: FaultKnobs = {
   rebootsPerDay: 0,
   processCrashesPerDay: 0,
   findingsPerDay: 0,
+  fetchFails: 0,
+  sourceChanged: 0,
   reportLate: 0,
   outagesPerDay: 0,
 }
@@ -130,6 +144,10 @@ const ORDINARY: FaultKnobs = {
   clockSkewMs: 50,
   throttled: 0.002,
   answersLost: 0.002,
+  targetsThrottled: 0.002,
+  targetsUnheard: 0.002,
+  targetsOut: 0.001,
+  targetsLag: 0.05,
   neverBoots: 0.002,
   bootsWithoutAgent: 0.002,
   diesAtOnce: 0.002,
@@ -153,6 +171,8 @@ const ORDINARY: FaultKnobs = {
   rebootsPerDay: 0.2,
   processCrashesPerDay: 2,
   findingsPerDay: 0.3,
+  fetchFails: 0.01,
+  sourceChanged: 0.001,
   reportLate: 0.001,
   outagesPerDay: 0.05,
 }
@@ -172,6 +192,10 @@ const HEAVY: FaultKnobs = {
   clockSkewMs: 250,
   throttled: 0.05,
   answersLost: 0.05,
+  targetsThrottled: 0.03,
+  targetsUnheard: 0.03,
+  targetsOut: 0.02,
+  targetsLag: 0.2,
   neverBoots: 0.04,
   bootsWithoutAgent: 0.03,
   diesAtOnce: 0.03,
@@ -195,6 +219,8 @@ const HEAVY: FaultKnobs = {
   rebootsPerDay: 3,
   processCrashesPerDay: 12,
   findingsPerDay: 8,
+  fetchFails: 0.1,
+  sourceChanged: 0.02,
   reportLate: 0.01,
   outagesPerDay: 1.5,
 }

@@ -19,6 +19,7 @@ import type { Queue, WakeBody } from '#shared/cloud/queue.ts'
 import { delayedWakeSeconds, wakeBucket } from '#shared/cloud/wake-timing.ts'
 import type { MemoryStore } from '#shared/store/memory-store.ts'
 import { StoreError, type Change, type Store, type Write } from '#shared/store/store.ts'
+import type { Balancers } from './balancer.ts'
 import type { Calls, CallSpec, Invocation } from './calls.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Seen } from './traffic.ts'
@@ -31,7 +32,7 @@ export type Backends = {
   readonly queue: MemoryQueue
   readonly ec2: MemoryEc2
   readonly fleet: Fleet
-  readonly balancer: Balancer
+  readonly balancer: Balancers
   readonly prices: Prices
   readonly see: (seen: Seen) => void
   /** What the main table's stream has told since it was last asked. */

@@ -3,6 +3,7 @@
  * does and the herd must become whole within bounded time, and then stay as it is.
  */
 import type { DroverEvent } from '#shared/model/event.ts'
+import type { Data } from '#shared/model/data.ts'
 import { orderSchema } from '#shared/model/facts.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Node } from '#shared/model/node.ts'
@@ -16,6 +17,7 @@ import { wake } from './machine.ts'
 import type { SimOptions } from './options.ts'
 import { makeSamePlan } from './same-plan.ts'
 import { LIVENESS_MAX_MS, planHerd, type HerdPlan } from './script.ts'
+import { isMissing, mended } from './serving.ts'
 import { makeTracer } from './trace.ts'
 import type { Auditor, Seen, SeenOf, Truth, Violation } from './traffic.ts'
 import { makeWorld, settingsOf, START_MS, type World } from './world.ts'
@@ -199,10 +201,12 @@ function mend({ faults, stage, backends }: World): void {
   for (const machine of stage.machines.values()) wake(machine)
   stage.outUntilMs = 0
   for (const item of stage.partition('spec#workload')) {
-    const spec = item['spec'] as { env?: Record<string, string> } & Record<string, unknown>
-    if (spec.env?.['BAD'] === undefined || item['deletedAtMs'] !== undefined) continue
-    const { BAD: _, ...env } = spec.env
-    const body = { ...spec, env, kind: 'Workload', name: item.sk }
+    const spec = item['spec'] as { env?: Record<string, string>; data?: Data }
+    const isBad = spec.env?.['BAD'] !== undefined || (spec.data && isMissing(spec.data))
+    if (isBad !== true || item['deletedAtMs'] !== undefined) continue
+    const { BAD: _, ...env } = spec.env ?? {}
+    const data = spec.data === undefined ? {} : { data: mended(spec.data) }
+    const body = { ...spec, env, ...data, kind: 'Workload', name: item.sk }
     stage.people.ask({ method: 'PUT', path: `/v1/workloads/${item.sk}`, body })
   }
   steerOn(stage)

@@ -22,6 +22,7 @@ import { GANGS, gangOf, swellingOf } from './gangs.ts'
 import type { Found } from './watch.ts'
 import { momentsOf, weatherSteps } from './weather.ts'
 import { PROFILES, type SimOptions } from './options.ts'
+import { withoutItsData, withServing } from './serving.ts'
 
 export type Document = { readonly kind: string; readonly name: string } & Readonly<
   Record<string, unknown>
@@ -274,7 +275,8 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
   // It may come upon itself, or upon one that depends on it.
   const others = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
   const needs = of('depends') < 0.3 ? { dependsOn: [pick('needs', others)] } : {}
-  return gangs.includes(name) ? gangOf(chance, document, life) : { ...document, ...needs }
+  return gangs.includes(name) ? gangOf(chance, document, life)
+    : withServing(chance, { ...document, ...needs }, life)
 }
 
 type Story = { readonly names: readonly string[]; readonly endMs: number }
@@ -332,7 +334,8 @@ const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
     const { chance } = world
     const good = workloadOf(world, name, Math.round(atMs / 1000))
     const temper = chance.pick(`temper ${key}`, ['sick', 'crash', 'no-start'])
-    const bad: Document = { ...good, env: { ...(good['env'] as object), BAD: temper } }
+    const dataless = chance.of(`no data ${key}`) < 0.5 ? withoutItsData(good) : undefined
+    const bad = dataless ?? { ...good, env: { ...(good['env'] as object), BAD: temper } }
     const mendedMs = atMs + chance.int(`mended ${key}`, { min: 2, max: 40 }) * MINUTE_MS
     return [
       { atMs, kind: 'apply', document: bad },

@@ -5,7 +5,7 @@
  * The auditor judges by this alone. It is told of an act once the act has taken effect, in the
  * order in which acts took effect, before anything else happens.
  */
-import type { Target } from '#shared/cloud/balancer.ts'
+import type { Target, TargetHealth } from '#shared/cloud/balancer.ts'
 import type { Fleet, Instance, LaunchOutcome } from '#shared/cloud/fleet.ts'
 import type { Ec2Instance, Place } from '#shared/cloud/memory-ec2/types.ts'
 import type { DroverEvent } from '#shared/model/event.ts'
@@ -90,12 +90,18 @@ export type TrueProcess = {
   readonly version: string
   readonly template: Template
   readonly gpus: readonly GpuShare[]
+  /** By name: where it listens. */
+  readonly ports: Readonly<Record<string, number>>
+  /** Of the data that lay there when it was started; absent where there was none. */
+  readonly digest?: string
   readonly startedAtMs: number
   /** It would answer its health check. */
   readonly healthy: boolean
   /** It has got SIGTERM. */
   readonly stopping: boolean
 }
+
+export type TrueTarget = TargetHealth & { readonly targetGroupArn: string }
 
 /** The world as it is, whatever anybody believes. */
 export type Truth = {
@@ -108,6 +114,10 @@ export type Truth = {
   readonly instances: () => readonly Ec2Instance[]
   readonly instance: (instanceId: string) => Ec2Instance | undefined
   readonly processes: (instanceId: string) => readonly TrueProcess[]
+  /** Data that lies whole on the machine: digests by key. */
+  readonly data: (instanceId: string) => ReadonlyMap<string, string>
+  /** Everybody who is registered with a load balancer, or drains. */
+  readonly targets: () => readonly TrueTarget[]
   /** False for hardware on which the burn-in's checks, honestly run, would fail now. */
   readonly hardwareIsGood: (instanceId: string) => boolean
   /** An agent runs there, is not hung, and can reach the table. */

@@ -272,7 +272,7 @@ function makeBackends(
       isUnlisted: (instanceId) => late.stage?.unlisted.has(instanceId) === true,
     }),
     prices: makeMemoryPrices(ec2),
-    balancer: makeBalancers(scheduler, late.machines),
+    balancer: makeBalancers({ scheduler, chance, faults, machines: late.machines }),
     takeChanges: () => {
       const taken = pending
       pending = []
@@ -299,6 +299,11 @@ function truthOf({ setup, scheduler, faults }: Base, { ec2, late, mirror }: Know
       const own = machine(instanceId)
       return own === undefined ? [] : trueProcesses(own)
     },
+    data: (instanceId) => {
+      const cached = machine(instanceId)?.cache.values() ?? []
+      return new Map([...cached].map((own) => [own.key, own.digest]))
+    },
+    targets: () => late.backends?.balancer.targets() ?? [],
     hardwareIsGood: (instanceId) => isGood(machine(instanceId)?.fault ?? 'none'),
     agentIsWell: (instanceId) => {
       const own = machine(instanceId)

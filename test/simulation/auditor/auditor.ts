@@ -128,6 +128,7 @@ const KINDS: readonly Seen['kind'][] = [
   'reboot',
   'list',
   'impaired',
+  'balance',
   'decided',
   'process',
 ]

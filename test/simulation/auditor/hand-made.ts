@@ -18,7 +18,7 @@ import { templateOf, versionOf, type Template } from '#shared/model/version.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
 import { keys } from '#shared/store/keys.ts'
 import { absent, equal, type Change, type Item, type Key, type Write } from '#shared/store/store.ts'
-import type { Auditor, Caller, Role, Seen, TrueProcess, Truth, Violation } from '../traffic.ts'
+import type { Auditor, Caller, Role, Seen, TrueProcess, TrueTarget, Truth, Violation } from '../traffic.ts'
 import { makeAuditor } from './auditor.ts'
 import { workloadOf } from './items.ts'
 
@@ -39,6 +39,8 @@ function makeHand() {
   const table = new Map<string, Item>()
   const instances = new Map<string, Ec2Instance>()
   const processes = new Map<string, TrueProcess[]>()
+  const data = new Map<string, Map<string, string>>()
+  const targets: TrueTarget[] = []
   const badHardware = new Set<string>()
   const impossible = new Set<string>()
   const world = { nowMs: START_MS, faults: true, lastTroubleMs: 0, capacity: 10 }
@@ -51,6 +53,8 @@ function makeHand() {
     instances: () => [...instances.values()],
     instance: (id) => instances.get(id),
     processes: (id) => processes.get(id) ?? [],
+    data: (id) => data.get(id) ?? new Map<string, string>(),
+    targets: () => targets,
     hardwareIsGood: (id) => !badHardware.has(id),
     agentIsWell: () => true,
     capacityLeft: () => world.capacity,
@@ -85,8 +89,7 @@ function makeHand() {
     world,
     table,
     instances,
-    badHardware,
-    impossible,
+    ...{ data, targets, processes, badHardware, impossible },
     see,
     write,
     wait: (ms: number): void => {
@@ -333,6 +336,6 @@ function instanceOf(instanceId: string, atMs: number, more: Partial<Ec2Instance>
 export function processOf(of: Template, atMs: number): TrueProcess {
   return {
     ...{ replicaId: 'web/1-1', workload: 'web', version: versionOf(of), template: of, gpus: [] },
-    ...{ startedAtMs: atMs, healthy: true, stopping: false },
+    ...{ ports: {}, startedAtMs: atMs, healthy: true, stopping: false },
   }
 }
