@@ -53,7 +53,7 @@ export function makeDataCache(machine: Machine, run: Invocation): DataCache {
         const name = `${key} ${machine.name} ${String(machine.fetches)}`
         const takesMs = chance.int(`fetch ${name}`, FETCH_MS)
         const totalBytes = chance.int(`bytes ${key}`, BYTES)
-        after(takesMs / 2, () => {
+        after(Math.floor(takesMs / 2), () => {
           const fetchedBytes = Math.floor(totalBytes / 2)
           if (open.get(key) === answer) onProgress({ fetchedBytes, totalBytes })
         })

@@ -12,6 +12,7 @@ import { makeBooks } from './books.ts'
 import { makeBrakes } from './brakes.ts'
 import { makeBuyingBrakes } from './buying-brakes.ts'
 import { makeConvergence } from './convergence.ts'
+import { makeData } from './data.ts'
 import { makeDependencies } from './dependencies.ts'
 import { makeEnds } from './ends.ts'
 import { makeFailures } from './failures.ts'
@@ -38,6 +39,7 @@ import { makeRevisions } from './revisions.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import { makeSeenInTime } from './seen-in-time.ts'
+import { makeServices } from './services.ts'
 import { makeSightings } from './sightings.ts'
 import { makeSilence } from './silence.ts'
 import { makeWriters } from './writers.ts'
@@ -112,6 +114,8 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeDependencies(knowledge),
     makeGangs(knowledge, liars),
     makeGangHolds(knowledge),
+    makeServices(knowledge),
+    makeData(knowledge),
   ]
 }
 

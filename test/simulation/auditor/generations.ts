@@ -6,7 +6,7 @@
  * doing yesterday's work.
  */
 import { sameJson } from '#shared/base/equal.ts'
-import type { Assignment } from '#shared/model/assignment.ts'
+import { isServingOn, type Assignment } from '#shared/model/assignment.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Change } from '#shared/store/store.ts'
 import type { SeenOf } from '../traffic.ts'
@@ -61,9 +61,14 @@ function ordersDiffer(found: BodyChange, before: Assignment, after: Assignment):
   const { added, removed, stopped } = found
   return (
     added.length + removed.length + stopped.length > 0 ||
+    !same(servingOn(before), servingOn(after)) ||
+    !same(before.data, after.data) ||
     !same(before.burnIn, after.burnIn) ||
     !same(before.drain, after.drain)
   )
 }
+
+const servingOn = ({ replicas }: Assignment): readonly string[] =>
+  replicas.filter(isServingOn).map(({ id }) => id)
 
 const same = (a: unknown, b: unknown): boolean => a === b || sameJson(a ?? null, b ?? null)

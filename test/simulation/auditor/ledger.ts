@@ -9,6 +9,7 @@
  */
 import type { BoundReplica } from '#shared/model/assignment.ts'
 import { isGang } from '#shared/model/gang.ts'
+import { LIMITS } from '#shared/model/limits.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
@@ -102,13 +103,15 @@ export function makeLedger({ books, passes }: Knowledge): Rule {
 }
 
 function wrongDeadline(
-  { id, graceSeconds }: BoundReplica,
+  { id, graceSeconds, balanced }: BoundReplica,
   node: { name: string; drain?: { deadlineMs: number } | undefined } | undefined,
   atMs: number,
 ): string | undefined {
   const deadlineMs = node?.drain?.deadlineMs
   if (deadlineMs === undefined) return `${id} met a deadline, and its node is not drained`
-  const earlyMs = deadlineMs - graceSeconds * 1000 - atMs
+  // Who leaves a load balancer first needs some time for that.
+  const leadMs = balanced === undefined ? 0 : LIMITS.deregisterLeadMs
+  const earlyMs = deadlineMs - graceSeconds * 1000 - leadMs - atMs
   if (earlyMs <= CLOCK_SLACK_MS) return undefined
   return `${id} on ${node?.name ?? ''} was stopped ${String(earlyMs)} ms before its deadline`
 }
