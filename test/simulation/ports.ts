@@ -254,12 +254,13 @@ function balancerOf(
       },
     })
   return {
-    health: (targetGroupArn) =>
-      call('balancer', {
-        method: 'health',
-        takes: 'ec2',
-        act: () => balancer.health(targetGroupArn),
-      }),
+    // An answer that is lost has told nobody anything.
+    health: async (targetGroupArn) => {
+      const act = () => balancer.health(targetGroupArn)
+      const targets = await call('balancer', { method: 'health', takes: 'ec2', act })
+      see({ kind: 'targets', atMs: scheduler.now(), by, targetGroupArn, targets })
+      return targets
+    },
     register: (targetGroupArn, targets) => told('register', targetGroupArn, targets),
     deregister: (targetGroupArn, targets) => told('deregister', targetGroupArn, targets),
   }

@@ -44,6 +44,9 @@ const tellers: Tellers = {
   impaired: ({ by, instanceIds }) => `${by.label} hears impaired ${instanceIds.join(' ')}`,
   balance: ({ by, what, targets }) =>
     `${by.label} ${what}s ${targets.map(targetKey).join(' ')}`,
+  targets: ({ by, targetGroupArn, targets }) =>
+    `${by.label} hears of ${targetGroupArn.slice(-5)} ` +
+    targets.map((own) => `${targetKey(own)} ${own.state}`).join(' '),
   decided: ({ by, events }) =>
     events.map((own) => `${by.label} ${own.object} ${own.reason}: ${own.text}`).join('\n  '),
   process: ({ instanceId, replicaId, what }) => `process ${replicaId} on ${instanceId} ${what}`,

@@ -70,6 +70,13 @@ export type Seen = { readonly atMs: number } & (
       readonly targetGroupArn: string
       readonly targets: readonly Target[]
     }
+  /** What a load balancer's listing said to its caller. */
+  | {
+      readonly kind: 'targets'
+      readonly by: Caller
+      readonly targetGroupArn: string
+      readonly targets: readonly TargetHealth[]
+    }
   /** What drover says it did, with its reasons. */
   | { readonly kind: 'decided'; readonly by: Caller; readonly events: readonly DroverEvent[] }
   /** The world: a process of a replica was started, told to stop, or is over. */

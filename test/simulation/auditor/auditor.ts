@@ -133,6 +133,7 @@ const KINDS: readonly Seen['kind'][] = [
   'list',
   'impaired',
   'balance',
+  'targets',
   'decided',
   'process',
 ]

@@ -4,6 +4,7 @@
  * Where DESIGN leaves room the count is generous: a replica is left out only if the pass must have
  * known better. Kubernetes' rounding throughout.
  */
+import { targetKey } from '#shared/cloud/balancer.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { countOf } from '#shared/model/quantities.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
@@ -54,10 +55,28 @@ export function availableIn(
     const told = report?.replicas.find((own) => own.id === bound.id)
     const saysReady = told?.ready === true && told.phase === 'ready'
     if (report !== undefined && !saysReady) return false
+    if (!servesIn({ bound, node }, workload.spec, pass)) return false
     if (bound.readySinceMs === undefined) return saysReady && soakMs === 0
     return scan.atMs + CLOCK_SLACK_MS - bound.readySinceMs >= soakMs
   })
   return new Set(found.map(({ bound }) => bound.id))
+}
+
+/** Healthy to its load balancer, if it has one; what nobody could tell is as it was. */
+function servesIn(
+  { bound, node }: Pick<ScannedReplica, 'bound' | 'node'>,
+  { service }: WorkloadSpec,
+  pass: OpenPass,
+): boolean {
+  if (service === undefined) return true
+  const { balanced, readySinceMs } = bound
+  if (balanced === undefined || balanced.leavingSinceMs !== undefined) return false
+  if (balanced.targetGroupArn !== service.targetGroupArn) return false
+  const heard = pass.targets.get(service.targetGroupArn)
+  if (heard === undefined) return readySinceMs !== undefined
+  const target = { instanceId: node.machine?.instanceId ?? '', port: balanced.port }
+  const state = heard.get(targetKey(target))?.state
+  return state === 'healthy' || state === 'unavailable'
 }
 
 function isNodeAlive({ node }: ScannedReplica, scan: Scan, pass: OpenPass): boolean {

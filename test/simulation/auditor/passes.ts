@@ -4,6 +4,7 @@
  * Rules judge a pass by what it could know: its own scan, its own listing, and what it has written
  * since. A pass is forgotten once it is over and every rule has heard so.
  */
+import { targetKey, type TargetHealth } from '#shared/cloud/balancer.ts'
 import type { Instance } from '#shared/cloud/fleet.ts'
 import type { Pass } from '#shared/model/facts.ts'
 import type { Node } from '#shared/model/node.ts'
@@ -19,6 +20,8 @@ export type OpenPass = {
   readonly scan?: Scan
   readonly listing?: ReadonlyMap<string, Instance>
   readonly impaired: ReadonlySet<string>
+  /** By target group, then by `targetKey`; those that it heard nothing of are missing. */
+  readonly targets: ReadonlyMap<string, ReadonlyMap<string, TargetHealth>>
   /** Nodes it has written, by name; undefined for those it removed. */
   readonly written: ReadonlyMap<string, Node | undefined>
 }
@@ -37,6 +40,7 @@ type Mutable = {
   scan?: Scan
   listing?: ReadonlyMap<string, Instance>
   impaired: Set<string>
+  targets: Map<string, ReadonlyMap<string, TargetHealth>>
   written: Map<string, Node | undefined>
 }
 
@@ -46,7 +50,9 @@ export function makePasses({ quotaPolicy: policy }: Pick<Truth, 'quotaPolicy'>):
     if (by.role !== 'reconcile') return undefined
     const known = passes.get(by.label)
     if (known !== undefined) return known
-    const fresh: Mutable = { by, impaired: new Set(), written: new Map() }
+    const fresh: Mutable = {
+      ...{ by, impaired: new Set(), targets: new Map(), written: new Map() },
+    }
     passes.set(by.label, fresh)
     return fresh
   }
@@ -60,6 +66,9 @@ export function makePasses({ quotaPolicy: policy }: Pick<Truth, 'quotaPolicy'>):
       if (seen.kind === 'scan') pass.scan = makeScan({ ...seen, policy })
       else if (seen.kind === 'list') {
         pass.listing = new Map(seen.instances.map((own) => [own.instanceId, own]))
+      } else if (seen.kind === 'targets') {
+        const told = seen.targets.map((own) => [targetKey(own), own] as const)
+        pass.targets.set(seen.targetGroupArn, new Map(told))
       } else if (seen.kind === 'impaired') {
         for (const id of seen.instanceIds) pass.impaired.add(id)
       } else if (seen.kind === 'write') takeWrite(pass, seen)

@@ -87,8 +87,8 @@ export function makeServices({ truth, books }: Knowledge): Rule {
     const graceMs = template.terminationGraceSeconds * 1000
     const drainMs = node?.drain?.deadlineMs ?? Infinity
     const endMs = truth.instance(instanceId)?.interruption?.atMs ?? Infinity
-    const lastMs = Math.min(drainMs + CLOCK_SLACK_MS, endMs + AGENT_CLOCK_MS) - graceMs
-    return truth.nowMs() >= lastMs - 2 * CLOCK_SLACK_MS
+    const lastMs = Math.min(drainMs - CLOCK_SLACK_MS, endMs - AGENT_CLOCK_MS) - graceMs
+    return truth.nowMs() >= lastMs
   }
   return {
     see: {
