@@ -16,6 +16,8 @@ import { MUTANTS } from './mutants.ts'
 /** By what a mutant breaks: a document without which nothing can show it. */
 const NEEDS: Readonly<Record<string, (document: Document) => boolean>> = {
   gang: ({ gang }) => gang !== undefined,
+  services: ({ service }) => service !== undefined,
+  data: ({ data }) => data !== undefined,
   'known hardware': ({ resources }) => 'gpu' in Object(resources),
 }
 

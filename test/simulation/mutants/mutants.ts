@@ -4,6 +4,7 @@
 import { GANG_MUTANTS } from './gangs.ts'
 import { admin, inOrdinaryWeather, mutant, planner, reconcile, type Mutant } from './mutant.ts'
 import { REPACK_MUTANTS } from './repack.ts'
+import { SERVING_MUTANTS } from './serving.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   mutant('bind before the burn-in verdict', '1', {
@@ -411,4 +412,5 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   ...REPACK_MUTANTS,
   ...GANG_MUTANTS,
+  ...SERVING_MUTANTS,
 ]
