@@ -23,6 +23,7 @@ const ADAPTERS = /^shared\/store\/aws\//
 /** Ports whose calls wait for an answer, and what they are called here. */
 const PORTS: Readonly<Record<string, string>> = {
   'shared/store/store.ts': 'store',
+  'shared/cloud/balancer.ts': 'balancer',
   'shared/cloud/fleet.ts': 'fleet',
   'shared/cloud/queue.ts': 'queue',
   'shared/cloud/bus.ts': 'bus',

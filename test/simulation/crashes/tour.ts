@@ -6,12 +6,22 @@
  */
 import type { ToldWorld } from '../case.ts'
 import type { Document, Happening, Step } from '../script.ts'
+import { TARGET_GROUPS } from '../serving.ts'
 
 const workload = (name: string, more: Readonly<Record<string, unknown>> = {}): Document => ({
   ...{ kind: 'Workload', name, command: ['serve'], replicas: 2, terminationGraceSeconds: 5 },
   resources: { cpu: '500m', memory: '512Mi' },
   ...more,
 })
+
+/** Behind a load balancer, with data; each life is another version of that. */
+const shop = (life: number, more: Readonly<Record<string, unknown>> = {}): Document =>
+  workload('shop', {
+    ...{ ports: [{ name: 'http' }], service: { targetGroupArn: TARGET_GROUPS[0] } },
+    data: { version: String(life), source: `s3://acme/shop/${String(life)}/` },
+    resources: { cpu: '100m', memory: '128Mi', disk: '256Mi' },
+    ...more,
+  })
 
 const at = (seconds: number, happening: Happening): Step => ({
   atMs: seconds * 1000,
@@ -84,6 +94,9 @@ export const TOUR: ToldWorld = {
       at(215, { kind: 'rollout', name: 'web', action: 'resume' }),
       at(230, { kind: 'rollout', name: 'base', action: 'undo' }),
       at(90, { kind: 'clear-hardware' }),
+      ask(140, shop(1)),
+      ask(200, shop(2)),
+      at(290, { kind: 'delete', noun: 'workload', name: 'shop' }),
     ],
   },
   // A lost launch is found by its tag, a shortage is remembered, a verdict is missed.
