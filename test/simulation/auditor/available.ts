@@ -9,6 +9,8 @@ import { LIMITS } from '#shared/model/limits.ts'
 import { countOf } from '#shared/model/quantities.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadSpec } from '#shared/model/workload.ts'
+import { keys } from '#shared/store/keys.ts'
+import { statusOf, versionWanted } from './items.ts'
 import type { OpenPass } from './passes.ts'
 import { CLOCK_SLACK_MS } from './rule.ts'
 import type { Scan, ScannedReplica } from './scan.ts'
@@ -34,6 +36,19 @@ export function reliableFloorOf({ availability }: WorkloadSpec, desired: number)
 
 export function desiredOf({ deletedAtMs, spec }: WorkloadItem): number {
   return deletedAtMs === undefined ? (spec.replicas ?? 0) : 0
+}
+
+/**
+ * While another version is on its way than the spec's, quotas are asked for that one's size: what
+ * they kept from it was said last.
+ */
+export function allowedIn(scan: Scan, workload: WorkloadItem): number {
+  const desired = desiredOf(workload)
+  const status = statusOf(scan.get(keys.status('workload', workload.name)))
+  if (status?.uid !== workload.uid || status.rollout?.active === versionWanted(workload)) {
+    return desired
+  }
+  return Math.min(desired, status.allowed ?? desired)
 }
 
 /** Told to run in the scan, on nodes that the pass held to be there. */

@@ -13,9 +13,15 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
-import { availableIn, desiredOf, floorOf, reliableFloorOf, runningIn } from './available.ts'
+import {
+  allowedIn,
+  availableIn,
+  desiredOf,
+  floorOf,
+  reliableFloorOf,
+  runningIn,
+} from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
-import { statusOf, versionWanted } from './items.ts'
 import type { OpenPass } from './passes.ts'
 import { takenBy } from './past-use.ts'
 import { quotasOf, type Running } from './quotas.ts'
@@ -122,19 +128,6 @@ function isSoaking(scan: Scan, { uid, spec }: WorkloadItem, id: string): boolean
   const readySinceMs = own?.bound.readySinceMs ?? -Infinity
   const soakMs = spec.rollout.minReadySeconds * 1000
   return soakMs > 0 && scan.atMs - readySinceMs < soakMs + CLOCK_SLACK_MS
-}
-
-/**
- * While another version is on its way than the spec's, quotas are asked for that one's size: what
- * they kept from it was said last.
- */
-function allowedIn(scan: Scan, workload: WorkloadItem): number {
-  const desired = desiredOf(workload)
-  const status = statusOf(scan.get(keys.status('workload', workload.name)))
-  if (status?.uid !== workload.uid || status.rollout?.active === versionWanted(workload)) {
-    return desired
-  }
-  return Math.min(desired, status.allowed ?? desired)
 }
 
 type Told = { readonly uid: string; readonly workload: string; readonly stops: Stops }

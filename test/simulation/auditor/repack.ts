@@ -9,10 +9,11 @@
  */
 import type { Node } from '#shared/model/node.ts'
 import type { RepackMark } from '#shared/model/repack.ts'
+import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Change } from '#shared/store/store.ts'
 import type { Caller } from '../traffic.ts'
-import { availableIn, desiredOf } from './available.ts'
+import { allowedIn, availableIn } from './available.ts'
 import { kindOf, nodeOf } from './items.ts'
 import type { OpenPass } from './passes.ts'
 import { quotasOf } from './quotas.ts'
@@ -169,16 +170,16 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   for (const workload of scan.workloads()) {
     if (!uids.has(workload.uid) || !isCovered(scan, workload)) continue
     const available = availableIn(scan, pass, workload).size
-    const desired = desiredOf(workload)
-    if (available >= desired) continue
-    return `${name} is emptied, and ${workload.name} has ${String(available)} of ${String(desired)}`
+    const allowed = allowedIn(scan, workload)
+    if (available >= allowed) continue
+    return `${name} is emptied, and ${workload.name} has ${String(available)} of ${String(allowed)}`
   }
   if (drain?.reason !== 'Repacked') return undefined
   const machines = repack.launch.flatMap((own) => pass.written.get(own) ?? scan.node(own) ?? [])
   return savesTooLittle(scan, { retire, launch: machines, moves: told.length + aside.length })
 }
 
-const isCovered = (scan: Scan, workload: Parameters<typeof desiredOf>[0]): boolean =>
+const isCovered = (scan: Scan, workload: WorkloadItem): boolean =>
   quotasOf(scan.teams(), scan.workloads()).isCovered(workload)
 
 /** Their verdict may be what this very pass has read. */
