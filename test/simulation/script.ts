@@ -275,7 +275,8 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
   // It may come upon itself, or upon one that depends on it.
   const others = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
   const needs = of('depends') < 0.3 ? { dependsOn: [pick('needs', others)] } : {}
-  return gangs.includes(name) ? gangOf(chance, document, life)
+  return gangs.includes(name)
+    ? gangOf(chance, document, life)
     : withServing(chance, { ...document, ...needs }, life)
 }
 

@@ -42,8 +42,7 @@ const tellers: Tellers = {
   reboot: ({ by, instanceIds }) => `${by.label} reboots ${instanceIds.join(' ')}`,
   list: ({ by, instances }) => `${by.label} lists ${String(instances.length)} instances`,
   impaired: ({ by, instanceIds }) => `${by.label} hears impaired ${instanceIds.join(' ')}`,
-  balance: ({ by, what, targets }) =>
-    `${by.label} ${what}s ${targets.map(targetKey).join(' ')}`,
+  balance: ({ by, what, targets }) => `${by.label} ${what}s ${targets.map(targetKey).join(' ')}`,
   targets: ({ by, targetGroupArn, targets }) =>
     `${by.label} hears of ${targetGroupArn.slice(-5)} ` +
     targets.map((own) => `${targetKey(own)} ${own.state}`).join(' '),

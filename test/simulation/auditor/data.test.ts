@@ -10,8 +10,7 @@ const KEY = dataKey(DATA.data)
 const template = webTemplate(DATA)
 const version = versionOf(template)
 
-const start = (hand: Hand, more: object = {}) =>
-  hand.process('i-1', { template, version, ...more })
+const start = (hand: Hand, more: object = {}) => hand.process('i-1', { template, version, ...more })
 
 it('is caught when a process starts before all of its data is there', () => {
   const hand = herd({ workload: DATA })

@@ -18,7 +18,16 @@ import { templateOf, versionOf, type Template } from '#shared/model/version.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
 import { keys } from '#shared/store/keys.ts'
 import { absent, equal, type Change, type Item, type Key, type Write } from '#shared/store/store.ts'
-import type { Auditor, Caller, Role, Seen, TrueProcess, TrueTarget, Truth, Violation } from '../traffic.ts'
+import type {
+  Auditor,
+  Caller,
+  Role,
+  Seen,
+  TrueProcess,
+  TrueTarget,
+  Truth,
+  Violation,
+} from '../traffic.ts'
 import { makeAuditor } from './auditor.ts'
 import { workloadOf } from './items.ts'
 

@@ -17,12 +17,6 @@ export const SERVING_MUTANTS: readonly Mutant[] = [
       by: `  return state !== null`,
     },
   }),
-  mutant('a listing that lags is believed at once', 'services', {
-    [planner('service')]: {
-      replace: `nowMs - sinceMs < LIMITS.targetsLagMs) return false`,
-      by: `nowMs < sinceMs) return false`,
-    },
-  }),
   mutant('registered before it is written', 'services', {
     [reconcile('carry-out')]: {
       replace: `  const complete = await fence.write(itemWrites(context, launches))`,
@@ -44,8 +38,8 @@ export const SERVING_MUTANTS: readonly Mutant[] = [
   }),
   mutant('started before its data is whole', 'data', {
     'agent/replica.ts': {
-      replace: `if (stand.is !== 'whole') return { replica: withoutData(replica, stand), effects: [] }`,
-      by: `if (stand.is === 'failed') return { replica: withoutData(replica, stand), effects: [] }`,
+      replace: `if (stand.is !== 'whole') return { replica: withoutData(`,
+      by: `if (stand.is === 'failed') return { replica: withoutData(`,
     },
   }),
   mutant('a digest that nobody compares', 'data', {
