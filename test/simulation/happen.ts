@@ -18,6 +18,7 @@ import type { ApiRequest, People } from './people.ts'
 import type { Backends } from './ports.ts'
 import type { Happening, Step } from './script.ts'
 import type { Caller, Role } from './traffic.ts'
+import { METRIC } from './scaled.ts'
 import { setFinding } from './watch.ts'
 
 export type Stage = {
@@ -62,6 +63,10 @@ const acts: Acts = {
   },
   scale: ({ people }, { name, replicas }) => {
     people.ask({ method: 'POST', path: `/v1/workloads/${name}/scale`, body: { replicas } })
+  },
+  push: ({ people }, { name, value }) => {
+    const path = `/v1/workloads/${name}/metrics/${METRIC}`
+    people.ask({ method: 'POST', path, body: { value } })
   },
   rollout: ({ people }, { name, action }) => {
     people.ask({ method: 'POST', path: `/v1/workloads/${name}/rollout`, body: { action } })

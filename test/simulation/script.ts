@@ -19,6 +19,7 @@ import {
 } from './teams.ts'
 import { planFifty } from './fifty.ts'
 import { GANGS, gangOf, swellingOf } from './gangs.ts'
+import { pushesOf, SCALED, scaledOf } from './scaled.ts'
 import type { Found } from './watch.ts'
 import { momentsOf, weatherSteps } from './weather.ts'
 import { PROFILES, type SimOptions } from './options.ts'
@@ -32,6 +33,8 @@ export type Happening =
   // People
   | { readonly kind: 'apply'; readonly document: Document }
   | { readonly kind: 'scale'; readonly name: string; readonly replicas: number }
+  /** Somebody says what a workload is scaled by. */
+  | { readonly kind: 'push'; readonly name: string; readonly value: number }
   | {
       readonly kind: 'rollout'
       readonly name: string
@@ -126,11 +129,13 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
     withGpus,
     withTeams: chance.of('teams') < 0.35,
     gangs: chance.of('gangs') < 0.4 ? GANGS.filter((own) => chance.of(own) < 0.6) : [],
+    scaled: chance.of('scaled') < 0.4 ? SCALED.filter((own) => chance.of(own) < 0.7) : [],
     workloads: chance.int('workloads', { min: 2, max: 6 }),
   }
   const endMs = options.days * DAY_MS
   const own = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
-  const names = [...own, ...(world.withTeams ? NEIGHBOURS : []), ...world.gangs]
+  const unscaled = [...own, ...(world.withTeams ? NEIGHBOURS : []), ...world.gangs]
+  const names = [...unscaled, ...world.scaled]
   const script = [
     ...poolSteps(world),
     ...(world.withTeams ? teamsOf(chance) : []).map((document): Step => {
@@ -142,6 +147,7 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
       document: workloadOf(world, name, 0),
     })),
     ...peopleSteps(world, { names, endMs }),
+    ...world.scaled.flatMap((name) => pushesOf(chance, name, endMs)),
     ...weatherSteps(chance, { knobs: PROFILES[options.profile], endMs, machines: 8 }),
   ]
   return {
@@ -160,6 +166,7 @@ type SmallWorld = {
   readonly withGpus: boolean
   readonly withTeams: boolean
   readonly gangs: readonly string[]
+  readonly scaled: readonly string[]
   readonly workloads: number
 }
 
@@ -209,7 +216,7 @@ function headroomOf(chance: Chance): object {
 
 /** One of the workload's lives: another `life` is another template, and mostly the same policy. */
 function workloadOf(world: SmallWorld, name: string, life: number): Document {
-  const { chance, withGpus, withTeams, gangs } = world
+  const { chance, withGpus, withTeams, gangs, scaled } = world
   const neighbour = neighbourOf(name)
   if (neighbour !== undefined) return { ...neighbour, env: { LIFE: String(life) } }
   const of = (what: string): number => chance.of(`${name} ${what}`)
@@ -275,9 +282,9 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
   // It may come upon itself, or upon one that depends on it.
   const others = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
   const needs = of('depends') < 0.3 ? { dependsOn: [pick('needs', others)] } : {}
-  return gangs.includes(name)
-    ? gangOf(chance, document, life)
-    : withServing(chance, { ...document, ...needs }, life)
+  if (gangs.includes(name)) return gangOf(chance, document, life)
+  const served = withServing(chance, { ...document, ...needs }, life)
+  return scaled.includes(name) ? scaledOf(chance, served) : served
 }
 
 type Story = { readonly names: readonly string[]; readonly endMs: number }
@@ -324,7 +331,9 @@ type Deeds = {
 }
 
 const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
-  scale: ({ chance }, { key, name, atMs }) => {
+  scale: ({ chance, scaled }, { key, name, atMs }) => {
+    // Who scales itself is not scaled by hand.
+    if (scaled.includes(name)) return []
     const replicas = chance.int(`to ${key}`, { min: 0, max: 9 })
     return [{ atMs, kind: 'scale', name, replicas }]
   },

@@ -9,6 +9,8 @@
 import { silentLogger } from '#shared/base/log.ts'
 import type { MemoryChannel, MemoryMessage } from '#shared/cloud/memory-queue.ts'
 import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
+import { makeMemoryMetricSource } from '#shared/cloud/memory-metric-source.ts'
+import { autoscale } from '#shared/controllers/autoscale.ts'
 import { judgeChanges, judgePending } from '#shared/controllers/burn-in.ts'
 import { takeInEc2Event } from '#shared/controllers/interruption.ts'
 import { updateMarket } from '#shared/controllers/market.ts'
@@ -47,6 +49,8 @@ export type SourcesSetup = {
   readonly settings: ReconcileSettings
   /** False while a burn-in's schedule would find nothing to judge. */
   readonly awaitsVerdict: () => boolean
+  /** False while a look at what is scaled would find nothing. */
+  readonly scales: () => boolean
   readonly idle: Pick<Idle, 'skips' | 'onPass'>
 }
 
@@ -313,7 +317,7 @@ function isHeard(event: Ec2Event): boolean {
 }
 
 function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
-  const { backends, invocations, faults, awaitsVerdict } = setup
+  const { backends, invocations, faults, awaitsVerdict, scales } = setup
   const { scheduler, queue } = backends
   const every = (ms: number, act: (name: string) => void): void => {
     let n = 0
@@ -336,6 +340,14 @@ function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
     invocations.run({
       ...{ role: 'burn-in', timeoutMs: TIMEOUT_MS.burnIn },
       work: (ports) => judgePending(judgePorts(ports)),
+    })
+  })
+  const metrics = makeMemoryMetricSource()
+  every(LIMITS.scaleEveryMs, (n) => {
+    if (!scales() || faults.strikes('eventLost', `look ${n}`)) return
+    invocations.run({
+      ...{ role: 'autoscale', timeoutMs: LIMITS.scaleEveryMs },
+      work: ({ store, clock }) => autoscale({ store, clock, metrics, log: silentLogger }),
     })
   })
   every(MARKET_EVERY_MS, () => {

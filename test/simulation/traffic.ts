@@ -16,7 +16,15 @@ import type { GpuShare } from '#shared/model/assignment.ts'
 import type { Change, Item, Key, Write } from '#shared/store/store.ts'
 
 export type Role =
-  'reconcile' | 'wake' | 'burn-in' | 'interruption' | 'market' | 'repack' | 'admin-api' | 'agent'
+  | 'reconcile'
+  | 'wake'
+  | 'burn-in'
+  | 'interruption'
+  | 'market'
+  | 'autoscale'
+  | 'repack'
+  | 'admin-api'
+  | 'agent'
 
 /** One invocation of a function, or one run of an agent. */
 export type Caller = {

@@ -96,7 +96,7 @@ export function makeWorld(setup: WorldSetup): World {
   const mirror = mirrorOf(late)
   const sources = makeSources({
     ...{ backends, invocations, chance, faults, settings: settingsOf(setup.plan) },
-    ...{ awaitsVerdict: mirror.awaitsVerdict, idle },
+    ...{ awaitsVerdict: mirror.awaitsVerdict, scales: mirror.scales, idle },
   })
   late.backends = backends
   late.sources = sources

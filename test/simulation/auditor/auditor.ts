@@ -38,6 +38,7 @@ import { makeRollouts } from './rollouts.ts'
 import { makeRevisions } from './revisions.ts'
 import { makeRoom } from './room.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
+import { makeScaling } from './scaling.ts'
 import { makeSeenInTime } from './seen-in-time.ts'
 import { makeServices } from './services.ts'
 import { makeSightings } from './sightings.ts'
@@ -112,6 +113,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeRollouts(knowledge),
     makeFailures(knowledge),
     makeDependencies(knowledge),
+    makeScaling(knowledge),
     makeGangs(knowledge, liars),
     makeGangHolds(knowledge),
     makeServices(knowledge),

@@ -20,10 +20,12 @@ import {
   launchItemOf,
   nodeOf,
   poolOf,
+  targetOf,
   teamOf,
   workloadOf,
 } from './items.ts'
 import type { Breach } from './rule.ts'
+import { counted } from './scaled.ts'
 
 export type Books = {
   readonly nodes: ReadonlyMap<string, Node>
@@ -45,6 +47,8 @@ export type Books = {
 
 const ARN_AT = keys.assignment('').pk.length
 const WORKLOADS = keys.spec('workload', '').pk
+const TARGETS = keys.target('').pk
+const STATUSES = keys.status('workload', '').pk
 const POOLS = keys.spec('pool', '').pk
 const TEAMS = keys.spec('team', '').pk
 
@@ -71,6 +75,10 @@ function makeShelves() {
   const bodies = new Map<string, Assignment>()
   const heads = new Map<string, AssignmentHead>()
   const launches = new Map<string, Launch>()
+  /** As people have written them; what autoscaling and reconcile say of them, by uid and name. */
+  const written = new Map<string, WorkloadItem>()
+  const targets = new Map<string, Item>()
+  const statuses = new Map<string, Item>()
   const workloads = new Map<string, WorkloadItem>()
   const pools = new Map<string, PoolItem>()
   const teams = new Map<string, TeamItem>()
@@ -87,14 +95,29 @@ function makeShelves() {
     byPool.set(node.pool, peers.set(name, node))
     if (node.machine !== undefined) byInstance.set(node.machine.instanceId, node)
   }
+  /** With the number that it is to have. */
+  const count = (name = ''): void => {
+    const workload = written.get(name)
+    const beside = { target: targets.get(workload?.uid ?? ''), status: statuses.get(name) }
+    set(workloads, name, workload === undefined ? undefined : counted(workload, beside))
+  }
   const put = ({ pk, sk }: Key, after: Item | undefined): void => {
     const kind = kindOf({ pk, sk })
     if (kind === 'node') putNode(sk, nodeOf(after))
     else if (kind === 'assign' && sk === 'body') set(bodies, pk.slice(ARN_AT), bodyOf(after))
     else if (kind === 'assign') set(heads, pk.slice(ARN_AT), headOf(after))
     else if (kind === 'launch') set(launches, sk, launchItemOf(after))
-    else if (pk === WORKLOADS) set(workloads, sk, workloadOf(after))
-    else if (pk === POOLS) set(pools, sk, poolOf(after))
+    else if (pk === WORKLOADS) {
+      set(written, sk, workloadOf(after))
+      count(sk)
+    } else if (pk === TARGETS) {
+      const target = targetOf(after ?? targets.get(sk))
+      set(targets, sk, after)
+      count(target?.name)
+    } else if (pk === STATUSES) {
+      set(statuses, sk, after)
+      count(sk)
+    } else if (pk === POOLS) set(pools, sk, poolOf(after))
     else if (pk === TEAMS) set(teams, sk, teamOf(after))
   }
   return { nodes, byPool, byInstance, bodies, heads, launches, workloads, pools, teams, put }

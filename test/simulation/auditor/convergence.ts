@@ -15,10 +15,11 @@ import type { Truth } from '../traffic.ts'
 import { desiredOf } from './available.ts'
 import { makeBuyable, zonesOpenTo, type Buyable } from './buyable.ts'
 import { dependenciesOf, neededOf, waitsForOthers } from './dependencies.ts'
-import { statusOf, versionsStanding, workloadOf } from './items.ts'
+import { statusOf, versionsStanding } from './items.ts'
 import { quotasOf, teamsOf } from './quotas.ts'
 import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
+import { countedIn } from './scaled.ts'
 
 /** Reasons that speak of what can be bought now, and not of the workload itself. */
 const OF_THE_MARKET: ReadonlySet<string> = new Set([
@@ -122,8 +123,7 @@ type Herd = {
 }
 
 function lacksOthers(workload: WorkloadItem, { running, truth }: Herd): boolean {
-  const find = (name: string): WorkloadItem | undefined =>
-    workloadOf(truth.get(keys.spec('workload', name)))
+  const find = (name: string): WorkloadItem | undefined => countedIn(truth.get, name)
   return dependenciesOf(workload, find).some((name) => {
     const other = find(name)
     if (other === undefined || other.deletedAtMs !== undefined) return true

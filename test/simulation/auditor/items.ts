@@ -18,6 +18,7 @@ import {
   type TeamItem,
   type WorkloadItem,
 } from '#shared/model/spec-item.ts'
+import type { ScaleTarget } from '#shared/model/scale-target.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import type { Verdict } from '#shared/model/verdict.ts'
 import { templateOf, templateSchema, versionOf, type Template } from '#shared/model/version.ts'
@@ -85,6 +86,11 @@ export const orderOf = reader<Order>(
 export const statusOf = reader<WorkloadStatus>(
   ({ noun, waiting, conditions }) =>
     noun === 'workload' && Array.isArray(waiting) && Array.isArray(conditions),
+)
+
+export const targetOf = reader<ScaleTarget>(
+  ({ uid, name, replicas }) =>
+    typeof uid === 'string' && typeof name === 'string' && typeof replicas === 'number',
 )
 
 export const revisionOf = reader<Revision>(

@@ -2,7 +2,8 @@
  * Base replicas sit on on-demand machines whenever any can be had.
  *
  * Raising the base of a workload that runs moves nothing (a known gap: that is repack's work). So
- * only those are judged whose number of on-demand replicas was the same all their life.
+ * only those are judged whose number of on-demand replicas was the same all their life, and none
+ * that are scaled.
  */
 import { isGang } from '#shared/model/gang.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
@@ -22,7 +23,7 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
   const take = (workload: WorkloadItem | undefined): void => {
     if (workload === undefined || workload.deletedAtMs !== undefined) return
     const known = bases.get(workload.uid)
-    const base = baseOf(workload)
+    const base = workload.spec.scale === undefined ? baseOf(workload) : 'changed'
     bases.set(workload.uid, known === undefined || known === base ? base : 'changed')
   }
   for (const workload of books.workloads.values()) take(workload)

@@ -13,7 +13,8 @@ import type { Template } from '#shared/model/version.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item, Key } from '#shared/store/store.ts'
 import type { Teams } from './quotas.ts'
-import { beatOf, bodyOf, nodeOf, poolOf, reportOf, teamOf, workloadOf } from './items.ts'
+import { beatOf, bodyOf, nodeOf, poolOf, reportOf, teamOf } from './items.ts'
+import { countedIn } from './scaled.ts'
 
 export type ScannedReplica = {
   readonly bound: BoundReplica
@@ -68,10 +69,10 @@ export function makeScan({ atMs, items, policy }: Scanned): Scan {
     get,
     node: (name) => nodesByName().get(name),
     nodes: () => [...nodesByName().values()],
-    workload: (name) => workloadOf(get(keys.spec('workload', name))),
+    workload: (name) => countedIn(get, name),
     pool: (name) => poolOf(get(keys.spec('pool', name))),
     workloads: () =>
-      partition(keys.spec('workload', '').pk).flatMap((item) => workloadOf(item) ?? []),
+      partition(keys.spec('workload', '').pk).flatMap(({ sk }) => countedIn(get, sk) ?? []),
     teams: () => ({
       policy,
       teams: partition(keys.spec('team', '').pk).flatMap((item) => teamOf(item) ?? []),

@@ -20,6 +20,8 @@ const WRITER: Readonly<Record<string, Role>> = {
   beat: 'agent',
   verdict: 'burn-in',
   rates: 'burn-in',
+  pushed: 'admin-api',
+  target: 'autoscale',
   market: 'market',
   proposal: 'repack',
   pass: 'reconcile',

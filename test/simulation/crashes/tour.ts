@@ -5,6 +5,7 @@
  * the controllers which only trouble opens are walked as well.
  */
 import type { ToldWorld } from '../case.ts'
+import { METRIC } from '../scaled.ts'
 import type { Document, Happening, Step } from '../script.ts'
 import { TARGET_GROUPS } from '../serving.ts'
 
@@ -29,6 +30,8 @@ const at = (seconds: number, happening: Happening): Step => ({
 })
 
 const ask = (seconds: number, document: Document): Step => at(seconds, { kind: 'apply', document })
+
+const FLOW = { min: 1, max: 3, metrics: [{ type: 'pushed', name: METRIC, target: 10 }] }
 
 /** Twelve minutes. */
 export const TOUR: ToldWorld = {
@@ -97,6 +100,10 @@ export const TOUR: ToldWorld = {
       ask(140, shop(1)),
       ask(200, shop(2)),
       at(290, { kind: 'delete', noun: 'workload', name: 'shop' }),
+      ask(566, workload('flow', { replicas: undefined, scale: FLOW })),
+      at(570, { kind: 'push', name: 'flow', value: 15 }),
+      at(632, { kind: 'push', name: 'flow', value: 25 }),
+      at(644, { kind: 'delete', noun: 'workload', name: 'flow' }),
     ],
   },
   // A lost launch is found by its tag, a shortage is remembered, a verdict is missed.

@@ -18,6 +18,7 @@ const NEEDS: Readonly<Record<string, (document: Document) => boolean>> = {
   gang: ({ gang }) => gang !== undefined,
   services: ({ service }) => service !== undefined,
   data: ({ data }) => data !== undefined,
+  scaling: ({ scale }) => scale !== undefined,
   'known hardware': ({ resources }) => 'gpu' in Object(resources),
 }
 

@@ -5,6 +5,7 @@ import { GANG_MUTANTS } from './gangs.ts'
 import { admin, inOrdinaryWeather, mutant, planner, reconcile, type Mutant } from './mutant.ts'
 import { REPACK_MUTANTS } from './repack.ts'
 import { SERVING_MUTANTS } from './serving.ts'
+import { SCALING_MUTANTS } from './scaling.ts'
 
 export const MUTANTS: readonly Mutant[] = [
   mutant('bind before the burn-in verdict', '1', {
@@ -413,4 +414,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...REPACK_MUTANTS,
   ...GANG_MUTANTS,
   ...SERVING_MUTANTS,
+  ...SCALING_MUTANTS,
 ]
