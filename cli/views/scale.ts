@@ -30,8 +30,8 @@ export function scaleSection(
     last === undefined
       ? []
       : [
-          `last scaled ${ageOf(last.at, nowMs)} ago, ` +
-            `${String(last.from)} → ${String(last.to)}: ${last.why}`,
+          `last scaled ${ageOf(last.at, nowMs)} ago, ${String(last.from)} → ${String(last.to)}`,
+          `  ${last.why}`,
         ]
   return { title, lines: [...table(columnsAt(nowMs), scale.readings, style), ...told] }
 }

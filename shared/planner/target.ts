@@ -1,11 +1,12 @@
 /**
  * How many replicas of which version each workload should have.
  *
- * Counts are fixed for now (autoscaling comes later); which version is to start, and how many of
- * it, is the roll-out's affair (`rollout/steps.ts`), and old ones leave as the ledger allows
- * (`drain.ts`). Replicas on nodes that must go are counted as gone already here, which is what
- * makes every drain *replacement first*. A workload that has its count but not its on-demand base
- * gets one more on an on-demand machine; once that is available another may go (`unwanted.ts`).
+ * Counts are what a person wrote, or autoscaling (`scaling/scaled.ts`). Which version is to start,
+ * and how many of it, is the roll-out's affair (`rollout/steps.ts`), and old ones leave as the
+ * ledger allows (`drain.ts`). Replicas on nodes that must go are counted as gone already here,
+ * which is what makes every drain *replacement first*. A workload that has its count but not its
+ * on-demand base gets one more on an on-demand machine; once that is available another may go
+ * (`unwanted.ts`).
  * What teams' quotas make of the counts is decided in `admit.ts`.
  */
 import { rememberedPair } from '../base/remembered.ts'

@@ -2,8 +2,8 @@
  * Scaled workloads of a world: their number follows from a value that wanders, and that somebody
  * pushes, or forgets to.
  *
- * They are workloads like the world's others, with `scale` for a number. A name is scaled in all its
- * lives; its template changes.
+ * They are workloads like the world's others, with `scale` for a number. A name is scaled in all
+ * its lives; its template changes.
  */
 import type { Chance } from './chance.ts'
 import type { Document, Step } from './script.ts'

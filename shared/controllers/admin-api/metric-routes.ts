@@ -51,10 +51,7 @@ const pushedNames = ({ spec }: WorkloadItem): readonly string[] =>
   (spec.scale?.metrics ?? []).flatMap((own) => (own.type === 'pushed' ? [own.name] : []))
 
 function unknown(name: string, names: readonly string[]): Response {
-  const known =
-    names.length === 0
-      ? 'its scale.metrics have none of type pushed'
-      : `those of its scale.metrics are ${names.join(', ')}`
-  const detail = `workload ${name} has no pushed metric of that name: ${known}`
+  const known = names.length === 0 ? 'none' : names.join(', ')
+  const detail = `workload ${name} has no pushed metric of that name; it has ${known}`
   return problem({ status: 404, code: 'UnknownMetric', detail })
 }

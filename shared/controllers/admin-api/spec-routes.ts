@@ -135,9 +135,7 @@ function scalesItself(target: SpecName): Response {
   return problem({
     status: 409,
     code: 'ScalesItself',
-    detail:
-      `${nameOf(target)} has scale, which sets its replicas; apply it with another scale.min and ` +
-      'scale.max, or with replicas instead of scale',
+    detail: `${nameOf(target)} scales itself: apply another scale, or replicas instead of it`,
   })
 }
 

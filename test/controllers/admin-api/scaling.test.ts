@@ -82,9 +82,7 @@ describe('a workload with scale', () => {
       status: 409,
       body: {
         code: 'ScalesItself',
-        detail:
-          'workload "web" has scale, which sets its replicas; apply it with another scale.min ' +
-          'and scale.max, or with replicas instead of scale',
+        detail: 'workload "web" scales itself: apply another scale, or replicas instead of it',
       },
     })
   })
@@ -147,14 +145,13 @@ describe('a pushed metric', () => {
       status: 404,
       body: {
         code: 'UnknownMetric',
-        detail:
-          'workload web has no pushed metric of that name: those of its scale.metrics are orders',
+        detail: 'workload web has no pushed metric of that name; it has orders',
       },
     })
     await world.send('PUT', '/v1/workloads/fixed', { ...WEB, name: 'fixed' })
     expect(await push('fixed/metrics/orders', { value: 1 })).toMatchObject({
       status: 404,
-      body: { detail: expect.stringContaining('have none of type pushed') as string },
+      body: { detail: expect.stringContaining('; it has none') as string },
     })
     expect(await push('none/metrics/orders', { value: 1 })).toMatchObject({ status: 404 })
     for (const body of [{ value: -1 }, { value: '5' }, { value: 1e300 }, {}, { value: 1, x: 2 }]) {
