@@ -14,9 +14,11 @@ import { LIMITS } from '../model/limits.ts'
 import { sourceOf, type Metric, type MetricOf, type OutsideMetric } from '../model/metric.ts'
 import type { ScaleTarget } from '../model/scale-target.ts'
 import type { SpecItem } from '../model/spec-item.ts'
+import { draftOf } from '../planner/fold.ts'
+import { NO_REPLICAS, replicasByUid } from '../planner/replicas.ts'
 import { decideTarget, type Look } from '../planner/scaling/decide.ts'
 import { countOfWorkload } from '../planner/scaling/scaled.ts'
-import { readingsOf, replicasIn, type UsageFacts } from '../planner/scaling/usage.ts'
+import { readingsOf, type UsageFacts } from '../planner/scaling/usage.ts'
 import type { Reading } from '../planner/scaling/wants.ts'
 import { keys } from '../store/keys.ts'
 import { parseItems, type Parsed } from '../store/parse-items.ts'
@@ -126,14 +128,14 @@ function factsOf(parsed: Parsed, nowMs: number): (uid: string) => Found {
     parsed.status.flatMap((own) => (own.noun === 'workload' ? [[own.uid, own] as const] : [])),
   )
   const pushed = groupBy(parsed.pushed, (own) => own.uid)
-  const replicas = replicasIn(parsed.assignment, parsed.node)
-  const assignments = new Map(parsed.assignment.map((own) => [own.node, own]))
+  const draft = draftOf({ nodes: parsed.node, assignments: parsed.assignment })
+  const replicas = replicasByUid(draft)
   const beats = new Map(parsed.beat.map((own) => [own.arn, own]))
   return (uid) => ({
     target: targets.get(uid),
     status: statuses.get(uid),
     pushed: pushed.get(uid) ?? [],
-    usage: { replicas: replicas.get(uid) ?? [], assignments, beats, nowMs },
+    usage: { replicas: replicas.get(uid) ?? NO_REPLICAS, draft, beats, nowMs },
   })
 }
 

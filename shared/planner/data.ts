@@ -7,14 +7,16 @@
  * that lost replicas, or all of them, may have to go back to.
  */
 import { sameJson } from '../base/equal.ts'
-import { byKey } from '../base/order.ts'
-import type { AssignedData, Assignment, BoundReplica } from '../model/assignment.ts'
-import { dataKey } from '../model/data.ts'
+import { byKey, groupBy } from '../base/order.ts'
+import { remembered } from '../base/remembered.ts'
+import type { AssignedData, Assignment } from '../model/assignment.ts'
+import { dataKey, type Data } from '../model/data.ts'
 import type { WorkloadStatus } from '../model/status.ts'
 import type { Template } from '../model/version.ts'
 import type { Action } from './actions.ts'
 import { reportsByArn } from './facts.ts'
 import type { Draft } from './fold.ts'
+import { NO_REPLICAS, replicasByUid } from './replicas.ts'
 import type { Courses } from './rollout.ts'
 import { readRevision } from './rollout/course.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -54,39 +56,38 @@ const isAsked = ({ workloads, workloadStatuses }: Snapshot): boolean =>
 
 /** What was fixed stands for as long as a version or a replica of its workload names it. */
 function digestsOf({ snapshot, draft, courses }: Context): Digests {
-  const bound = [...draft.assignments.values()].flatMap(({ arn, replicas }) =>
-    replicas.flatMap((own) => (own.dataKey === undefined ? [] : [{ arn, ...pick(own) }])),
-  )
+  const replicas = replicasByUid(draft)
   const reports = reportsByArn(snapshot.reports)
-  const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own.data ?? []]))
-  return new Map(
-    [...courses.keys()].map((uid) => {
-      const mine = bound.filter((own) => own.uid === uid)
-      const named = new Set([...keysOf(uid, snapshot), ...mine.map((own) => own.key)])
-      const fixed = new Map((before.get(uid) ?? []).map((own) => [own.key, own.digest]))
-      // Of several that are first in the same pass, the one on the node that sorts first.
-      for (const { arn, key } of mine.toSorted(byKey((own) => own.arn))) {
-        const told = reports.get(arn)?.data?.find((own) => own.key === key)
-        if (fixed.has(key) || told?.state !== 'whole' || told.digest === undefined) continue
-        fixed.set(key, told.digest)
-      }
-      const list = [...fixed].filter(([key]) => named.has(key)).sort(byKey(([key]) => key))
-      return [uid, list.map(([key, digest]) => ({ key, digest }))]
-    }),
-  )
-}
-
-type Served = { readonly uid: string; readonly key: string }
-
-const pick = ({ uid, dataKey: key = '' }: BoundReplica): Served => ({ uid, key })
-
-/** Of every version of the workload that may still run. */
-function keysOf(uid: string, { workloads, revisions }: Snapshot): readonly string[] {
-  const own = workloads.filter((one) => one.uid === uid).flatMap(({ spec }) => spec.data ?? [])
-  const kept = revisions
-    .filter((one) => one.uid === uid)
-    .flatMap((one) => readRevision(one).read?.template.data ?? [])
-  return [...own, ...kept].map(dataKey)
+  const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own.data]))
+  const revisions = groupBy(snapshot.revisions, (own) => own.uid)
+  const digests = new Map<string, NonNullable<WorkloadStatus['data']>>()
+  for (const [uid, { workload }] of courses) {
+    const kept = (revisions.get(uid) ?? []).flatMap((own) => readRevision(own).read?.template ?? [])
+    const bound = (replicas.get(uid) ?? NO_REPLICAS).filter(
+      (own) => own.bound.dataKey !== undefined,
+    )
+    const named = new Set([
+      ...[workload.spec, ...kept].flatMap(keyOf),
+      ...bound.map((own) => own.bound.dataKey),
+    ])
+    const fixed = new Map((before.get(uid) ?? []).map((own) => [own.key, own.digest]))
+    // Of several that are first in the same pass, the one whose node comes first in the herd.
+    for (const {
+      bound: { dataKey: key = '' },
+      node,
+    } of bound) {
+      const told = reports.get(node.machine?.arn ?? '')?.data?.find((own) => own.key === key)
+      if (fixed.has(key) || told?.state !== 'whole' || told.digest === undefined) continue
+      fixed.set(key, told.digest)
+    }
+    const list = [...fixed].filter(([key]) => named.has(key)).sort(byKey(([key]) => key))
+    if (list.length > 0)
+      digests.set(
+        uid,
+        list.map(([key, digest]) => ({ key, digest })),
+      )
+  }
+  return digests
 }
 
 /** By workload uid: what a node with replicas of it keeps beside what those serve. */
@@ -99,7 +100,11 @@ function keptBy({ courses }: Context): ReadonlyMap<string, readonly string[]> {
   )
 }
 
-const keyOf = ({ data }: Template): readonly string[] => (data === undefined ? [] : [dataKey(data)])
+const keyOf = ({ data }: Pick<Template, 'data'>): readonly string[] =>
+  data === undefined ? [] : keyOfData(data)
+
+/** A hash, asked for in every pass. */
+const keyOfData = remembered((data: Data): readonly string[] => [dataKey(data)])
 
 function dataOn(
   { replicas }: Assignment,

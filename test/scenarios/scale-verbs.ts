@@ -12,7 +12,9 @@ import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { resourcesOf } from '#shared/model/workload.ts'
 import { decideTarget, type Look } from '#shared/planner/scaling/decide.ts'
 import { countOfWorkload } from '#shared/planner/scaling/scaled.ts'
-import { readingsOf, replicasIn } from '#shared/planner/scaling/usage.ts'
+import { draftOf } from '#shared/planner/fold.ts'
+import { replicasByUid } from '#shared/planner/replicas.ts'
+import { readingsOf } from '#shared/planner/scaling/usage.ts'
 import type { Reading } from '#shared/planner/scaling/wants.ts'
 import { documentOf } from './told.ts'
 import type { World } from './world.ts'
@@ -54,8 +56,8 @@ export const scaleVerbs: Readonly<Record<string, Verb>> = {
 
 /** A line for each scaled workload: what it is to have, and why. */
 export function rescale(world: World): string[] {
-  const replicas = replicasIn(world.assignments, world.nodes)
-  const assignments = new Map(world.assignments.map((own) => [own.node, own]))
+  const draft = draftOf(world)
+  const replicas = replicasByUid(draft)
   return world.workloads.filter(isScaled).map((workload) => {
     const { uid, name } = workload
     const { metrics } = workload.spec.scale
@@ -66,7 +68,7 @@ export function rescale(world: World): string[] {
       totalOf: (metric) => said[outside.indexOf(metric)] ?? unread,
       usage: {
         replicas: replicas.get(uid) ?? [],
-        assignments,
+        draft,
         beats: new Map(world.beats.map((own) => [own.arn, own])),
         nowMs: world.nowMs,
       },

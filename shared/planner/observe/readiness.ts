@@ -71,7 +71,7 @@ function newsOf(told: Told): News {
     const { id, order, readySinceMs } = bound
     const own = reported.get(id)
     const isUp = !isLost && own?.ready === true && own.phase === 'ready'
-    if (isFetching(bound) && hasData(own)) fetched.push(id)
+    if (isFetching(bound) && hasData(bound, own, report)) fetched.push(id)
     const ready = isUp && serves(bound, told.servingOf?.(bound))
     if (order === 'stop' && hasLetGo(told, own)) gone.push(id)
     else if (ready !== (readySinceMs !== undefined)) turned.push({ id, ready })
@@ -79,9 +79,17 @@ function newsOf(told: Told): News {
   return { turned, gone, fetched }
 }
 
-/** Its process runs, or did: it is started with its data whole and not before. */
-const hasData = (own: ReportedReplica | undefined): boolean =>
-  own !== undefined && ['starting', 'running', 'ready'].includes(own.phase)
+/** Its process runs, or ended before anybody saw it run: it is started with its data whole. */
+function hasData(
+  { dataKey }: BoundReplica,
+  own: ReportedReplica | undefined,
+  report: Report | undefined,
+): boolean {
+  if (own?.phase !== 'failed') {
+    return own !== undefined && ['starting', 'running', 'ready'].includes(own.phase)
+  }
+  return report?.data?.find(({ key }) => key === dataKey)?.state === 'whole'
+}
 
 /** While nobody can tell, what was so stands. */
 function serves({ readySinceMs }: BoundReplica, serving: Serving | undefined): boolean {

@@ -213,7 +213,9 @@ function grow(found: Found, own: Unfinished, { given, depth, next }: Growth): vo
       found.best = value
       found.last = last
     }
-    next.push({ ...on, left, diskMib: own.diskMib - count * diskMib, value, bound, last })
+    const rest = own.diskMib - count * diskMib
+    const { devices, shares } = on
+    next.push({ left, diskMib: rest, devices, shares, value, bound, last })
   }
 }
 
@@ -242,10 +244,8 @@ function onDevices(
   own: OnDevices,
   { gpuMilli, count, book }: Adding,
 ): OnDevices | 'full' | 'unknown' {
+  if (book === undefined || own.shares === undefined || gpuMilli === 0 || count === 0) return own
   let { devices, shares } = own
-  if (book === undefined || shares === undefined || gpuMilli === 0 || count === 0) {
-    return { devices, shares }
-  }
   if (gpuMilli >= 1000) devices -= (count * gpuMilli) / 1000
   else for (let n = 0; n < count; n += 1) shares = book.plus(shares, gpuMilli)
   if (shares.atMost <= devices) return { devices, shares }
