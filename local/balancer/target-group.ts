@@ -7,7 +7,7 @@
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { targetKey, type Target, type TargetHealth } from '#shared/cloud/balancer.ts'
+import { targetKey, type Target, type TargetHealth } from '#shared/model/service.ts'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
 import { forward, forwardUpgrade, refuse, type Outcome, type Place } from './exchange.ts'
 import { answerText } from './headers.ts'

@@ -5,7 +5,7 @@
  * in a row unhealthy. When it is told to go, its checks stop and it waits for what is open; what is
  * still open after the deregistration delay is cut off.
  */
-import type { Target, TargetHealth, TargetState } from '#shared/cloud/balancer.ts'
+import type { Target, TargetHealth, TargetState } from '#shared/model/service.ts'
 import { check } from './check.ts'
 import type { Exchange, Outcome, Place } from './exchange.ts'
 

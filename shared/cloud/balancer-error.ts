@@ -5,7 +5,7 @@
  * others only when somebody mends something.
  */
 import { DroverError, type ErrorFacts } from '../base/errors.ts'
-import type { Target } from './balancer.ts'
+import type { Target } from '../model/service.ts'
 
 export type BalancerErrorCode =
   | 'TargetGroupNotFound'

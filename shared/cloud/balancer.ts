@@ -7,26 +7,7 @@
  * deregistered gets no new request from then on and finishes those it has: it is `draining`, and
  * then no longer listed.
  */
-export type Target = { readonly instanceId: string; readonly port: number }
-
-export type TargetState =
-  /** Registered; its first checks are under way. */
-  | 'initial'
-  /** Gets requests. */
-  | 'healthy'
-  | 'unhealthy'
-  /** Deregistered; gets nothing new and finishes what it has. */
-  | 'draining'
-  /** Registered in vain: its instance does not run, or no load balancer uses the group there. */
-  | 'unused'
-  /** The group is not checked, so nobody knows. */
-  | 'unavailable'
-
-export type TargetHealth = Target & {
-  readonly state: TargetState
-  /** ELB's code, such as `Target.FailedHealthChecks`; absent of what is healthy. */
-  readonly reason?: string
-}
+import type { Target, TargetHealth } from '../model/service.ts'
 
 export type Balancer = {
   /**
@@ -49,6 +30,3 @@ export type Balancer = {
    */
   deregister(targetGroupArn: string, targets: readonly Target[]): Promise<void>
 }
-
-/** Equal for equal targets, and good to print. */
-export const targetKey = ({ instanceId, port }: Target): string => `${instanceId}:${String(port)}`

@@ -8,7 +8,8 @@
  * the only chance there is.
  */
 import { BalancerError } from './balancer-error.ts'
-import { targetKey, type Balancer, type Target, type TargetHealth } from './balancer.ts'
+import type { Balancer } from './balancer.ts'
+import { targetKey, type Target, type TargetHealth } from '../model/service.ts'
 import type { Clock } from './clock.ts'
 
 export type BalancerCall = 'health' | 'register' | 'deregister'

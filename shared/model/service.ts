@@ -32,3 +32,28 @@ export const balancedSchema = z.object({
   leavingSinceMs: z.int().optional(),
 })
 export type Balanced = z.infer<typeof balancedSchema>
+
+/** A replica as a target group knows it. */
+export type Target = { readonly instanceId: string; readonly port: number }
+
+export type TargetState =
+  /** Registered; its first checks are under way. */
+  | 'initial'
+  /** Gets requests. */
+  | 'healthy'
+  | 'unhealthy'
+  /** Deregistered; gets nothing new and finishes what it has. */
+  | 'draining'
+  /** Registered in vain: its instance does not run, or no load balancer uses the group there. */
+  | 'unused'
+  /** The group is not checked, so nobody knows. */
+  | 'unavailable'
+
+export type TargetHealth = Target & {
+  readonly state: TargetState
+  /** ELB's code, such as `Target.FailedHealthChecks`; absent of what is healthy. */
+  readonly reason?: string
+}
+
+/** Equal for equal targets, and good to print. */
+export const targetKey = ({ instanceId, port }: Target): string => `${instanceId}:${String(port)}`

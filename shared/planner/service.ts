@@ -7,7 +7,13 @@
  * before it is done, and done again in each pass until the balancer tells of it: an answer may be
  * lost, and a listing may lag behind.
  */
-import type { Balanced, Service } from '../model/service.ts'
+import {
+  targetKey,
+  type Balanced,
+  type Service,
+  type Target,
+  type TargetState,
+} from '../model/service.ts'
 import { remembered } from '../base/remembered.ts'
 import type { Assignment, BoundReplica } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -19,7 +25,7 @@ import type { Action } from './actions.ts'
 import { reportsByArn } from './facts.ts'
 import type { Draft } from './fold.ts'
 import { isAlive, isLeaving, replicasByUid, type Replica } from './replicas.ts'
-import type { Snapshot, TargetView } from './snapshot.ts'
+import type { Snapshot, TargetGroupView } from './snapshot.ts'
 
 /** Whether a replica that its agent calls ready serves there; `unknown` while nobody could tell. */
 export type Serving = 'yes' | 'no' | 'unknown'
@@ -28,10 +34,10 @@ export type Serving = 'yes' | 'no' | 'unknown'
 export type Services = {
   /** Undefined of workloads without a service. */
   servingOf(bound: BoundReplica, node: Node): Serving | undefined
-  targetGroupsOf(bound: BoundReplica): Service | undefined
+  serviceOf(bound: BoundReplica): Service | undefined
 }
 
-export function openServices({ workloads, targetGroups = [] }: Snapshot): Services {
+export function openServices({ workloads, targetGroups }: Snapshot): Services {
   const services = new Map(
     workloads.flatMap(({ uid, spec, deletedAtMs }) =>
       spec.service === undefined || deletedAtMs !== undefined ? [] : [[uid, spec.service] as const],
@@ -39,7 +45,7 @@ export function openServices({ workloads, targetGroups = [] }: Snapshot): Servic
   )
   const views = viewsOf(targetGroups)
   return {
-    targetGroupsOf: ({ uid }) => services.get(uid),
+    serviceOf: ({ uid }) => services.get(uid),
     servingOf: (bound, { machine }) => {
       const service = services.get(bound.uid)
       if (service === undefined || machine === undefined) return undefined
@@ -48,38 +54,30 @@ export function openServices({ workloads, targetGroups = [] }: Snapshot): Servic
       if (balanced.targetGroupArn !== service.targetGroupArn) return 'no'
       const view = views.get(balanced.targetGroupArn)
       if (view === undefined) return 'unknown'
-      const state = view.get(targetOf(machine.instanceId, balanced.port))
+      const state = view.get(targetKey({ ...balanced, instanceId: machine.instanceId }))
       return state === 'healthy' || state === 'unavailable' ? 'yes' : 'no'
     },
   }
 }
 
-type Views = ReadonlyMap<string, ReadonlyMap<string, TargetView['state']>>
+type Views = ReadonlyMap<string, ReadonlyMap<string, TargetState>>
 
 /** By target group, then by `<instance>:<port>`; groups that could not be asked are left out. */
-function viewsOf(groups: NonNullable<Snapshot['targetGroups']>): Views {
-  return new Map(
-    groups.flatMap(({ targetGroupArn, targets }) =>
-      targets === undefined
-        ? []
-        : [
-            [
-              targetGroupArn,
-              new Map(targets.map((own) => [targetOf(own.instanceId, own.port), own.state])),
-            ] as const,
-          ],
-    ),
-  )
+function viewsOf(groups: readonly TargetGroupView[] = []): Views {
+  const views = new Map<string, ReadonlyMap<string, TargetState>>()
+  for (const { targetGroupArn, targets } of groups) {
+    if (targets === undefined) continue
+    views.set(targetGroupArn, new Map(targets.map((own) => [targetKey(own), own.state])))
+  }
+  return views
 }
-
-const targetOf = (instanceId: string, port: number): string => `${instanceId}:${String(port)}`
 
 /** Who is to be registered, who is to leave, and who has left. */
 export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
   if (!isAsked(snapshot)) return []
   const services = openServices(snapshot)
   const reports = reportsByArn(snapshot.reports)
-  const views = viewsOf(snapshot.targetGroups ?? [])
+  const views = viewsOf(snapshot.targetGroups)
   const specs = new Map(snapshot.workloads.map((own) => [own.uid, own]))
   const isConcerned = (uid: string, group: readonly Replica[]): boolean =>
     specs.get(uid)?.spec.service !== undefined ||
@@ -89,7 +87,7 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
     const portName = portOf(specs.get(uid))
     return group.flatMap((own): readonly Action[] => {
       const { bound, node } = own
-      const service = services.targetGroupsOf(bound)
+      const service = services.serviceOf(bound)
       const told = toldOf(reports.get(node.machine?.arn ?? ''), own)
       const port = portIn(told, portName)
       if (bound.balanced === undefined) {
@@ -143,7 +141,7 @@ function hasLeft({ bound, node }: Replica, { balanced, views, nowMs }: Leaving):
   if (nowMs >= lastMomentMs(bound, node, sinceMs)) return true
   const view = views.get(balanced.targetGroupArn)
   if (view === undefined || nowMs - sinceMs < LIMITS.targetsLagMs) return false
-  const state = view.get(targetOf(node.machine?.instanceId ?? '', balanced.port))
+  const state = view.get(targetKey({ ...balanced, instanceId: node.machine?.instanceId ?? '' }))
   return state === undefined || state === 'unused'
 }
 
@@ -176,8 +174,8 @@ function release({ bound, node }: Replica): Action {
 /** What to tell a target group now; the same again until its listing says that it is so. */
 export type TargetChange = {
   readonly targetGroupArn: string
-  readonly register: readonly { readonly instanceId: string; readonly port: number }[]
-  readonly deregister: readonly { readonly instanceId: string; readonly port: number }[]
+  readonly register: readonly Target[]
+  readonly deregister: readonly Target[]
 }
 
 /** Of drover's own machines every target is drover's; those of others are left alone. */
@@ -191,7 +189,7 @@ export function targetChanges(snapshot: Snapshot, draft: Draft): readonly Target
     const here = all.filter(({ balanced }) => balanced.targetGroupArn === targetGroupArn)
     const wanted = new Map(here.filter(staysIn).map((own) => [own.key, own.target]))
     const listed = known.get(targetGroupArn)
-    const told = new Map(listed?.map((own) => [targetOf(own.instanceId, own.port), own]))
+    const told = new Map(listed?.map((own) => [targetKey(own), own]))
     // Who is in it already cannot be told from a group that did not answer.
     const register = [...(listed === undefined ? [] : wanted)].flatMap(([key, target]) => {
       const state = told.get(key)?.state
@@ -214,7 +212,7 @@ export function targetChanges(snapshot: Snapshot, draft: Draft): readonly Target
 type Entry = {
   readonly balanced: Balanced
   readonly key: string
-  readonly target: { readonly instanceId: string; readonly port: number }
+  readonly target: Target
   readonly node: Node
 }
 
@@ -223,7 +221,7 @@ function entryOf({ bound, node }: Replica): readonly Entry[] {
   if (balanced === undefined || node.machine === undefined) return []
   const { instanceId } = node.machine
   const target = { instanceId, port: balanced.port }
-  return [{ balanced, node, target, key: targetOf(instanceId, balanced.port) }]
+  return [{ balanced, node, target, key: targetKey(target) }]
 }
 
 const staysIn = ({ balanced, node }: Entry): boolean =>

@@ -15,6 +15,7 @@ import type { QuotaPolicyName } from '../model/quota-policy.ts'
 import type { Rates } from '../model/rates.ts'
 import type { Beat, Report } from '../model/report.ts'
 import type { PoolItem, Revision, TeamItem, WorkloadItem } from '../model/spec-item.ts'
+import type { TargetHealth } from '../model/service.ts'
 import type { ScaleTarget } from '../model/scale-target.ts'
 import type { PoolStatus, TeamStatus, WorkloadStatus } from '../model/status.ts'
 import type { Verdict } from '../model/verdict.ts'
@@ -36,17 +37,10 @@ export type Listing = {
   readonly impaired: readonly string[]
 }
 
-/** A target as its group lists it; `unused` and `unavailable` as in the balancer port. */
-export type TargetView = {
-  readonly instanceId: string
-  readonly port: number
-  readonly state: 'initial' | 'healthy' | 'unhealthy' | 'draining' | 'unused' | 'unavailable'
-}
-
 export type TargetGroupView = {
   readonly targetGroupArn: string
   /** Absent where it could not be asked. */
-  readonly targets?: readonly TargetView[]
+  readonly targets?: readonly TargetHealth[]
   /** Why not. */
   readonly error?: { readonly code: string; readonly text: string }
 }

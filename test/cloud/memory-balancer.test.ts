@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
-import { targetKey, type Target } from '#shared/cloud/balancer.ts'
+import { targetKey, type Target } from '#shared/model/service.ts'
 import {
   makeMemoryBalancer,
   type BalancerFault,

@@ -6,7 +6,8 @@
  */
 import { describe, expect } from 'vitest'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
-import { targetKey, type Balancer, type Target, type TargetHealth } from '#shared/cloud/balancer.ts'
+import type { Balancer } from '#shared/cloud/balancer.ts'
+import { targetKey, type Target, type TargetHealth } from '#shared/model/service.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { itMinding, type KnownDifference } from './known-differences.ts'
 

@@ -3,7 +3,7 @@
  */
 import { must } from '#shared/base/assert.ts'
 import type { BoundReplica } from '#shared/model/assignment.ts'
-import type { TargetView } from '#shared/planner/snapshot.ts'
+import type { TargetHealth } from '#shared/model/service.ts'
 import { changeReport, machineOf, reported } from './told.ts'
 import type { World } from './world.ts'
 
@@ -30,12 +30,12 @@ export const serviceVerbs: Readonly<Record<string, Verb>> = {
       ]
       return
     }
-    const targets = words.map((word): TargetView => {
+    const targets = words.map((word): TargetHealth => {
       const [id = '', state = ''] = word.split('=')
       const { node, bound } = boundTo(world, id)
       const { instanceId } = machineOf(world, node)
       const port = must(bound.balanced, `the target of ${id}`).port
-      return { instanceId, port, state: state as TargetView['state'] }
+      return { instanceId, port, state: state as TargetHealth['state'] }
     })
     world.targetGroups = [{ targetGroupArn: GROUP, targets }]
   },

@@ -5,7 +5,8 @@
  * A listing may lag, and by no more than drover allows for: it then is what it was before the
  * changes of the last moments.
  */
-import { targetKey, type Balancer, type Target, type TargetHealth } from '#shared/cloud/balancer.ts'
+import type { Balancer } from '#shared/cloud/balancer.ts'
+import { targetKey, type Target, type TargetHealth } from '#shared/model/service.ts'
 import { makeMemoryBalancer, type BalancerFault } from '#shared/cloud/memory-balancer.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Chance } from './chance.ts'

@@ -6,7 +6,8 @@
  */
 import { FleetError } from '#shared/cloud/fleet-error.ts'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
-import type { Balancer, Target } from '#shared/cloud/balancer.ts'
+import type { Balancer } from '#shared/cloud/balancer.ts'
+import type { Target } from '#shared/model/service.ts'
 import type { Bus } from '#shared/cloud/bus.ts'
 import type { Clock } from '#shared/cloud/clock.ts'
 import type { Fleet } from '#shared/cloud/fleet.ts'

@@ -1,7 +1,7 @@
 /**
  * A world as lines of text: each act with its virtual time, nothing that differs from run to run.
  */
-import { targetKey } from '#shared/cloud/balancer.ts'
+import { targetKey } from '#shared/model/service.ts'
 import type { Write } from '#shared/store/store.ts'
 import type { Step } from './script.ts'
 import type { Seen, SeenOf } from './traffic.ts'

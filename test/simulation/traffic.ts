@@ -5,7 +5,7 @@
  * The auditor judges by this alone. It is told of an act once the act has taken effect, in the
  * order in which acts took effect, before anything else happens.
  */
-import type { Target, TargetHealth } from '#shared/cloud/balancer.ts'
+import type { Target, TargetHealth } from '#shared/model/service.ts'
 import type { Fleet, Instance, LaunchOutcome } from '#shared/cloud/fleet.ts'
 import type { Ec2Instance, Place } from '#shared/cloud/memory-ec2/types.ts'
 import type { DroverEvent } from '#shared/model/event.ts'

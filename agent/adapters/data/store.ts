@@ -205,7 +205,7 @@ async function emptyTrash({ trash }: Places): Promise<void> {
 }
 
 /** A tree whose directories are read-only, which only root could remove as it is. */
-export async function removeTree(path: string): Promise<void> {
+async function removeTree(path: string): Promise<void> {
   const makeWritable = async (at: string): Promise<void> => {
     await chmod(at, 0o755)
     for (const entry of await readdir(at, { withFileTypes: true })) {

@@ -18,13 +18,8 @@ import {
 } from '@aws-sdk/client-elastic-load-balancing-v2'
 import { LIMITS } from '../../model/limits.ts'
 import { BalancerError, type BalancerErrorCode } from '../balancer-error.ts'
-import {
-  targetKey,
-  type Balancer,
-  type Target,
-  type TargetHealth,
-  type TargetState,
-} from '../balancer.ts'
+import type { Balancer } from '../balancer.ts'
+import { targetKey, type Target, type TargetHealth, type TargetState } from '../../model/service.ts'
 import type { CallFailure } from '../fleet-outcome.ts'
 import { callInBatches, type BatchResult } from '../split-batches.ts'
 import { failureOf, within } from './ec2-client.ts'

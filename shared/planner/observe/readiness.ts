@@ -58,8 +58,8 @@ type Told = {
   readonly servingOf?: (bound: BoundReplica) => Serving | undefined
 }
 
-const hasService = ({ replicas }: Assignment, { targetGroupsOf }: Services): boolean =>
-  replicas.some((own) => targetGroupsOf(own) !== undefined)
+const hasService = ({ replicas }: Assignment, { serviceOf }: Services): boolean =>
+  replicas.some((own) => serviceOf(own) !== undefined)
 
 function newsOf(told: Told): News {
   const { assignment, report, isLost } = told

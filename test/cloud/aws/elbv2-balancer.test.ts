@@ -14,7 +14,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { makeElbv2Balancer } from '#shared/cloud/aws/elbv2-balancer.ts'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
-import type { Target } from '#shared/cloud/balancer.ts'
+import type { Target } from '#shared/model/service.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 
 const ARN = 'arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef'

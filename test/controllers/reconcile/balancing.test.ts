@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { silentLogger } from '#shared/base/log.ts'
-import type { Target } from '#shared/cloud/balancer.ts'
+import type { Target } from '#shared/model/service.ts'
 import { makeMemoryBalancer, type BalancerFault } from '#shared/cloud/memory-balancer.ts'
 import { askBalancers, tellBalancers } from '#shared/controllers/reconcile/balancing.ts'
 import type { ReconcilePorts } from '#shared/controllers/reconcile/settings.ts'

@@ -20,7 +20,7 @@ import {
   type LocalBalancerOptions,
 } from '#local/balancer/local-balancer.ts'
 import type { Service } from '#local/balancer/target-group.ts'
-import { targetKey, type Target, type TargetState } from '#shared/cloud/balancer.ts'
+import { targetKey, type Target, type TargetState } from '#shared/model/service.ts'
 
 export type TestTarget = {
   readonly target: Target

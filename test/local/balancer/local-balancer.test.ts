@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { makeLocalBalancer } from '#local/balancer/local-balancer.ts'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
-import { targetKey, type Target } from '#shared/cloud/balancer.ts'
+import { targetKey, type Target } from '#shared/model/service.ts'
 import { describeBalancer, type BalancerHarness } from '../../conformance/balancer.ts'
 import { ask, NEVER_MS, openBench, type Bench } from './kit.ts'
 

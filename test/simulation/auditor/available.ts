@@ -4,7 +4,7 @@
  * Where DESIGN leaves room the count is generous: a replica is left out only if the pass must have
  * known better. Kubernetes' rounding throughout.
  */
-import { targetKey } from '#shared/cloud/balancer.ts'
+import { targetKey } from '#shared/model/service.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { countOf } from '#shared/model/quantities.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'

@@ -4,7 +4,7 @@
  * Rules judge a pass by what it could know: its own scan, its own listing, and what it has written
  * since. A pass is forgotten once it is over and every rule has heard so.
  */
-import { targetKey, type TargetHealth } from '#shared/cloud/balancer.ts'
+import { targetKey, type TargetHealth } from '#shared/model/service.ts'
 import type { Instance } from '#shared/cloud/fleet.ts'
 import type { Pass } from '#shared/model/facts.ts'
 import type { Node } from '#shared/model/node.ts'

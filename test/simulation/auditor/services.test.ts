@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { BoundReplica } from '#shared/model/assignment.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { versionOf } from '#shared/model/version.ts'
-import type { TargetState } from '#shared/cloud/balancer.ts'
+import type { TargetState } from '#shared/model/service.ts'
 import type { Caller } from '../traffic.ts'
 import { assignment, herd, node, ready, START_MS, webTemplate, type Hand } from './hand-made.ts'
 

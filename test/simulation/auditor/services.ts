@@ -8,7 +8,7 @@
  * process again because it serves other data than it should, or when a node was given up as lost
  * and came back. And a call of an overtaken pass may come late, and register who has left already.
  */
-import type { TargetState } from '#shared/cloud/balancer.ts'
+import type { TargetState } from '#shared/model/service.ts'
 import type { Assignment, BoundReplica } from '#shared/model/assignment.ts'
 import { dataKey } from '#shared/model/data.ts'
 import { LIMITS } from '#shared/model/limits.ts'
