@@ -163,14 +163,15 @@ export function desiredOf(workload: WorkloadItem): number {
 
 /**
  * Replicas a roll-out may add and may take away, rounded as Kubernetes rounds them. Where neither
- * could ever be done, because `minAvailable` protects every replica, one is added at a time.
+ * could ever be done, because `minAvailable` or `minReliable` protects every replica, one is added
+ * at a time.
  */
 export function rollRoom(spec: WorkloadSpec, desired: number): { surge: number; gap: number } {
   const surge = countOf(spec.rollout.maxSurge, { total: desired, round: 'up' })
   const gap = countOf(spec.rollout.maxUnavailable, { total: desired, round: 'down' })
   if (surge > 0) return { surge, gap }
-  const isAllProtected = minAvailableOf(spec, desired) >= desired
-  return { surge: isAllProtected ? 1 : 0, gap: Math.max(1, gap) }
+  const least = Math.max(minAvailableOf(spec, desired), minReliableOf(spec, desired))
+  return { surge: least >= desired ? 1 : 0, gap: Math.max(1, gap) }
 }
 
 /** The replicas that `minAvailable` protects; none without it. */

@@ -4,7 +4,7 @@
  * Readiness gets reconcile's own stamp, so that soaking never compares clocks. A replica that was
  * told to stop leaves the assignment only once an agent that knows of the order has let go of it:
  * until then it may still be running, and its room is still taken. No report at all says nothing:
- * the stamps stand.
+ * the stamps stand, but for what a load balancer tells.
  */
 import { sameJson } from '../../base/equal.ts'
 import { rememberedPair } from '../../base/remembered.ts'
@@ -22,12 +22,12 @@ export function takeInReport(
   const { node, report, assignment } = facts
   if (assignment === undefined || node.phase === 'terminating') return []
   const isLost = node.lostSinceMs !== undefined
-  if (report === undefined && !isLost) return []
-  const { turned, gone, fetched } =
-    report === undefined || isLost
-      ? newsOf({ assignment, report, isLost })
-      : hasService(assignment, services)
-        ? newsOf({ assignment, report, isLost, servingOf: (own) => services.servingOf(own, node) })
+  const { turned, gone, fetched } = isLost
+    ? newsOf({ assignment, report, isLost })
+    : hasService(assignment, services)
+      ? newsOf({ assignment, report, isLost, servingOf: (own) => services.servingOf(own, node) })
+      : report === undefined
+        ? NO_NEWS
         : newsIn(assignment, report)
   const stamps = turned.map(({ id, ready }) => stamp(node.name, id, ready ? nowMs : undefined))
   const whole = fetched.map((replica): Action => {
@@ -50,6 +50,8 @@ type News = {
   readonly fetched: readonly string[]
 }
 
+const NO_NEWS: News = { turned: [], gone: [], fetched: [] }
+
 type Told = {
   readonly assignment: Assignment
   readonly report: Report | undefined
@@ -70,13 +72,23 @@ function newsOf(told: Told): News {
   for (const bound of assignment.replicas) {
     const { id, order, readySinceMs } = bound
     const own = reported.get(id)
-    const isUp = !isLost && own?.ready === true && own.phase === 'ready'
+    const isUp = !isLost && isCalledReady(bound, own, report)
     if (isFetching(bound) && hasData(bound, own, report)) fetched.push(id)
     const ready = isUp && serves(bound, told.servingOf?.(bound))
     if (order === 'stop' && hasLetGo(told, own)) gone.push(id)
     else if (ready !== (readySinceMs !== undefined)) turned.push({ id, ready })
   }
   return { turned, gone, fetched }
+}
+
+/** By its agent; as it was, while that cannot be heard. */
+function isCalledReady(
+  { readySinceMs }: BoundReplica,
+  own: ReportedReplica | undefined,
+  report: Report | undefined,
+): boolean {
+  if (report === undefined) return readySinceMs !== undefined
+  return own?.ready === true && own.phase === 'ready'
 }
 
 /** Its process runs, or ended before anybody saw it run: it is started with its data whole. */
