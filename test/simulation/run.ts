@@ -9,7 +9,7 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { Node } from '#shared/model/node.ts'
 import { templateOf, versionOf } from '#shared/model/version.ts'
 import { keys } from '#shared/store/keys.ts'
-import { launchItemOf, nodeOf, workloadOf } from './auditor/items.ts'
+import { launchItemOf, nodeOf, poolOf, workloadOf } from './auditor/items.ts'
 import { launchIdOf } from './auditor/launch-log.ts'
 import type { CallHooks } from './calls.ts'
 import { happen } from './happen.ts'
@@ -266,7 +266,7 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   }
   const convergedAfterMs = wholeAtMs - endMs
   const before = stats.needed
-  const mayBuy = somebodyWaits(world)
+  const mayBuy = somebodyWaits(world) || isHeldBack(world)
   if (!(await run(scheduler.now() + QUIET_MS))) return undefined
   let still = auditor.unsettled()
   // Room may have come free for somebody who had been told that there is none, a machine's
@@ -309,6 +309,16 @@ function isRetesting({ truth }: World): boolean {
     const node = nodeOf(own)
     const isAgain = node?.phase === 'testing' && (node.burnIn?.attempt ?? 1) > 1
     return isAgain || node?.drain?.reason === 'CertificateAge'
+  })
+}
+
+/** A machine in quarantine takes part of what a pool may have, and headroom may wait for that. */
+function isHeldBack({ truth }: World): boolean {
+  return truth.partition(keys.node('').pk).some((own) => {
+    const node = nodeOf(own)
+    if (node?.phase !== 'quarantined') return false
+    const { headroom, limits } = poolOf(truth.get(keys.spec('pool', node.pool)))?.spec ?? {}
+    return headroom !== undefined && limits !== undefined
   })
 }
 
