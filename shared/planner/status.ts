@@ -194,8 +194,7 @@ function statusOf(facts: Facts, old: WorkloadStatus | undefined, nowMs: number):
   const { circle, trouble } = facts
   const counts = { desired, available, floor, waiting, circle, trouble }
   const rollout = rolloutStatusOf(facts.course, {
-    ...{ group: facts.group, running, desired, allowed, old, nowMs },
-    isWaiting: waiting.length > 0,
+    ...{ group: facts.group, running, desired, allowed, waiting, old, nowMs },
   })
   return {
     kind: 'status',

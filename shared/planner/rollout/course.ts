@@ -31,6 +31,11 @@ export type Course = {
   readonly isPaused: boolean
   /** A first batch of the active version was available. */
   readonly isProven: boolean
+  /**
+   * For a progress deadline no machine was found for what the proven version lacks: the active one,
+   * which may be smaller, makes up for it meanwhile, though it is not proven.
+   */
+  readonly isStranded: boolean
   /** Replicas that the roll-out took away for the active version, and that it has not started. */
   readonly taken: number
   /** Replicas of the active version that have failed, and so many that end the roll-out. */
@@ -68,6 +73,7 @@ export function courseOf(facts: CourseFacts): Course {
     failed: isSame && stable !== undefined ? rollout.failed : undefined,
     isPaused: order?.paused === true,
     isProven: stable === undefined || (isSame && rollout.provenAtMs !== undefined),
+    isStranded: isSame && stable !== undefined && isStranded(facts, rollout),
     taken: rollout?.taken ?? 0,
   }
   if (course.failed !== undefined || stable === undefined) return course
@@ -86,7 +92,8 @@ export const plainCourse = remembered((workload: WorkloadItem): Course => {
   const active = revisionOf(workload.spec)
   return Object.freeze({
     ...{ workload, active, stable: undefined, pending: undefined, undone: undefined },
-    ...{ failed: undefined, isPaused: false, isProven: true, taken: 0, failures: 0 },
+    ...{ failed: undefined, isPaused: false, isProven: true, isStranded: false },
+    ...{ taken: 0, failures: 0 },
     breaker: breakerOf(workload.spec, desiredOf(workload)),
   })
 })
@@ -123,6 +130,26 @@ function stableOf(
   const version = status?.rollout?.stable
   if (version === undefined || version === active.version || isGang(workload)) return undefined
   return known(version)
+}
+
+/** It was found so and still is, or the proven version waits in vain for long enough. */
+function isStranded(
+  { workload, status, order, nowMs }: CourseFacts,
+  rollout: RolloutStatus,
+): boolean {
+  if (order?.paused === true) return false
+  if (rollout.strandedAtMs !== undefined) return true
+  return status !== undefined && nowMs >= strandedAtMs(workload, status)
+}
+
+/** When the proven version, waiting in vain, will have waited for a progress deadline. */
+export function strandedAtMs(
+  { spec }: WorkloadItem,
+  { rollout, waiting }: Pick<WorkloadStatus, 'rollout' | 'waiting'>,
+): number {
+  if (rollout?.stable === undefined || rollout.stable === rollout.active) return Infinity
+  const stable = waiting.find((own) => own.version === rollout.stable)
+  return (stable?.unschedulableSinceMs ?? Infinity) + spec.rollout.progressDeadlineSeconds * 1000
 }
 
 /** Why the active version is given up; undefined while it is not. */

@@ -1,13 +1,13 @@
 /** When a roll-out would go on, or be given up, though nothing happens. */
-import type { RolloutStatus } from '../../model/status.ts'
+import type { RolloutStatus, WorkloadStatus } from '../../model/status.ts'
 import type { WorkloadItem } from '../../model/spec-item.ts'
 import type { Replica } from '../replicas.ts'
 import { overdueAtMs } from './breaker.ts'
-import { progressDeadlineMs, unwellSinceMs } from './course.ts'
+import { progressDeadlineMs, strandedAtMs, unwellSinceMs } from './course.ts'
 
 export function rolloutMoments(
   workload: WorkloadItem,
-  rollout: RolloutStatus,
+  { rollout, waiting }: { rollout: RolloutStatus } & Pick<WorkloadStatus, 'waiting'>,
   running: readonly Replica[],
 ): readonly number[] {
   const { completedAtMs, active, stable, failed } = rollout
@@ -22,6 +22,7 @@ export function rolloutMoments(
       : running.filter(({ bound }) => bound.version === active && bound.readySinceMs === undefined)
   return [
     progressDeadlineMs(workload, rollout),
+    strandedAtMs(workload, { rollout, waiting }),
     ...late.flatMap(({ bound }) => [
       overdueAtMs(bound, { healthyDeadlineMs }),
       unwellSinceMs(bound) + healthyDeadlineMs,

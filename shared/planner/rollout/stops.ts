@@ -75,7 +75,7 @@ function forward(
 
 /** Where the proven version lacks room for what was lost, what is on trial gives its room back. */
 function giveBack(course: Course, counts: Counts): readonly Stop[] {
-  if (course.stable === undefined || course.isProven) return []
+  if (course.stable === undefined || course.isProven || course.isStranded) return []
   const count = missingOf(course, counts) - Math.max(0, roomLeft(course, counts))
   if (count <= 0) return []
   const reason = { code: 'RoomNeeded', text: 'the proven version needs its room' }

@@ -58,12 +58,12 @@ function* allMoments(context: NextContext): Iterable<readonly number[]> {
   yield* quotaMoments(context)
   const replicas = replicasByUid(draft)
   const workloads = new Map(snapshot.workloads.map((own) => [own.uid, own]))
-  for (const { uid, failures, rollout } of context.statuses) {
+  for (const { uid, failures, rollout, waiting } of context.statuses) {
     const group = replicas.get(uid) ?? NO_REPLICAS
     if (failures !== undefined) yield failureMoments(group, failures)
     const workload = workloads.get(uid)
     if (workload === undefined || rollout === undefined) continue
-    yield rolloutMoments(workload, rollout, runningOf(group).staying)
+    yield rolloutMoments(workload, { rollout, waiting }, runningOf(group).staying)
   }
 }
 

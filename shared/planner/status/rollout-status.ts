@@ -21,13 +21,13 @@ export type RolloutFacts = {
   readonly desired: number
   /** Replicas that quotas let it have. */
   readonly allowed: number
-  readonly isWaiting: boolean
+  readonly waiting: readonly WorkloadStatus['waiting'][number][]
   readonly old: WorkloadStatus | undefined
   readonly nowMs: number
 }
 
 export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutStatus {
-  const { running, desired, allowed, isWaiting, nowMs } = facts
+  const { running, desired, allowed, waiting, nowMs } = facts
   const { spec } = course.workload
   const { version: active } = course.active
   const told = facts.old?.rollout
@@ -38,7 +38,7 @@ export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutSta
   const old = running.all.length - current.length
   const isAlone = course.failed === undefined && old === 0 && ready === current.length
   // What a quota keeps from it is no part of the roll-out.
-  const isDone = isAlone && ready >= allowed && (!isWaiting || allowed < desired)
+  const isDone = isAlone && ready >= allowed && (waiting.length === 0 || allowed < desired)
   const isBegun = known === undefined || (known.completedAtMs !== undefined && !isDone)
   const goesOn = told?.pausedSinceMs !== undefined && !course.isPaused
   // Who has waited for a machine has its time from then on.
@@ -59,6 +59,11 @@ export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutSta
   const isOnItsWay = stable !== undefined && stable !== active && course.failed === undefined
   const disturbedAtMs = isOnItsWay ? lastDisturbance(facts, known?.disturbedAtMs) : undefined
   const taken = isOnItsWay ? takenOf(course, facts) : 0
+  // Where none is found for the active version either, the proven one is looked for again.
+  const isInVain = waiting.some(
+    (own) => own.version === active && own.unschedulableSinceMs !== undefined,
+  )
+  const isStranded = isOnItsWay && course.isStranded && !isInVain
   return {
     active,
     ...present({ stable, pending: course.pending, undone: course.undone, failed: course.failed }),
@@ -66,6 +71,7 @@ export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutSta
     startedAtMs: known?.startedAtMs ?? nowMs,
     lastProgressAtMs: isFurther ? nowMs : known.lastProgressAtMs,
     ...present({ disturbedAtMs, provenAtMs: isOnItsWay ? provenAtMs : undefined }),
+    ...(isStranded ? { strandedAtMs: known?.strandedAtMs ?? nowMs } : {}),
     ...(taken === 0 ? {} : { taken }),
     ...present({ completedAtMs }),
     ...{ ready, mostReady: isBegun ? ready : Math.max(ready, known.mostReady), old },
@@ -117,7 +123,9 @@ export function progressOf(course: Course, rollout: RolloutStatus, seen: Seen): 
   const { workload, failed, isPaused } = course
   const { desired, allowed, fetching, nowMs } = seen
   const coming = fetching === 0 ? '' : `, ${String(fetching)} fetch their data`
-  const counted = `${String(rollout.ready)} of ${String(desired)} are ready${coming}`
+  const isStranded = rollout.strandedAtMs !== undefined
+  const instead = isStranded ? ', in place of proven ones that no machine was found for' : ''
+  const counted = `${String(rollout.ready)} of ${String(desired)} are ready${coming}${instead}`
   if (failed !== undefined) {
     const reason = keepsReady(course) ? 'RolloutHalted' : 'RolledBack'
     return { status: false, reason, text: `${failed.code}: ${failed.text}` }
