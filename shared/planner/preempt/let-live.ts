@@ -97,16 +97,9 @@ function reseat({ board, clearings }: Scene, order: Order): boolean {
   for (const { seated, on } of sitting) {
     lift(board, on.slot, placedOf({ seated, on }))
   }
-  const placed: Sitting[] = []
   const isLost = slots.some(({ slot }) => isOverfull(slot)) || isTooMuch(sitting, all)
-  for (const { seated, on } of isLost ? [] : sitting) {
-    const to = [on, ...all].find((own) => slotSuits(own.slot, seated.want))
-    if (to === undefined) break
-    const shares = put(board, to.slot, seated.want.demand)
-    placed.push({ seated: { ...seated, shares }, on: to })
-  }
-  if (placed.length < sitting.length || sitting.length === 0) {
-    for (const own of placed) lift(board, own.on.slot, placedOf(own))
+  const placed = isLost ? undefined : seatAll(sitting, { board, all })
+  if (placed === undefined || sitting.length === 0) {
     for (const own of sitting) put(board, own.on.slot, own.seated.want.demand)
     for (const { slot, was } of slots) Object.assign(slot, was)
     return false
@@ -117,6 +110,35 @@ function reseat({ board, clearings }: Scene, order: Order): boolean {
   }
   return true
 }
+
+type Room = { readonly board: Board; readonly all: readonly Clearing[] }
+
+/** Each where it fits; goes back on who takes the only room of another, if not for ever. */
+function seatAll(sitting: readonly Sitting[], { board, all }: Room): Sitting[] | undefined {
+  const placed: Sitting[] = []
+  let tries = SEATS_TRIED + sitting.length
+  const seatFrom = (i: number): boolean => {
+    const next = sitting[i]
+    if (next === undefined) return true
+    const { seated, on } = next
+    for (const to of [on, ...all.filter((own) => own !== on)]) {
+      if (!slotSuits(to.slot, seated.want)) continue
+      if (tries <= 0) return false
+      tries -= 1
+      const shares = put(board, to.slot, seated.want.demand)
+      const sits = { seated: { ...seated, shares }, on: to }
+      placed.push(sits)
+      if (seatFrom(i + 1)) return true
+      placed.pop()
+      lift(board, to.slot, placedOf(sits))
+    }
+    return false
+  }
+  return seatFrom(0) ? placed : undefined
+}
+
+/** Seats tried in vain before a seating is given up. */
+const SEATS_TRIED = 200
 
 const placedOf = ({ seated: { want, shares } }: Sitting): Placed => {
   return { demand: want.demand, shares }
