@@ -4,7 +4,6 @@
  * Only the plainest cases are told: work that may be anywhere, and a borrower that no reading of a
  * quota covers, on a machine where nothing else is in the way.
  */
-import { groupBy } from '#shared/base/order.ts'
 import { typeByName } from '#shared/catalog/catalog.ts'
 import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import { isGang } from '#shared/model/gang.ts'
@@ -15,8 +14,8 @@ import { keys } from '#shared/store/keys.ts'
 import { desiredOf, floorOf } from './available.ts'
 import { statusOf } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
-import { takenBy } from './past-use.ts'
-import { isBeyond, quotasOf, teamsOf, times, type Quotas, type Teams } from './quotas.ts'
+import { quotasInUse } from './quotas-in-use.ts'
+import { isBeyond, teamsOf, times, type Quotas, type Teams } from './quotas.ts'
 import type { Knowledge } from './rule.ts'
 import type { Scan } from './scan.ts'
 import { whyNotMachine, whyNotPool } from './suits.ts'
@@ -77,13 +76,7 @@ const OF_THE_MARKET: ReadonlySet<string> = new Set([
 
 export function keptFromEntitled(view: View): readonly string[] {
   const workloads = view.workloads.filter((own) => own.deletedAtMs === undefined)
-  const replicas = view.bodies.flatMap(({ replicas: all, templates }) =>
-    all.map((bound) => ({ bound, template: templates[templateKey(bound)] })),
-  )
-  const byUid = groupBy(replicas, ({ bound }) => bound.uid)
-  const quotas = quotasOf(view.teams, workloads, (uid) =>
-    (byUid.get(uid) ?? []).map((own) => takenBy([own])),
-  )
+  const quotas = quotasInUse({ ...view, workloads })
   const statuses = new Map(workloads.map((own) => [own.uid, view.status(own)]))
   const reserved = new Set(
     [...statuses.values()].flatMap((own) => own?.reservations?.map(({ node }) => node) ?? []),

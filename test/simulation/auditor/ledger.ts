@@ -23,8 +23,7 @@ import {
 } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
 import type { OpenPass } from './passes.ts'
-import { takenBy } from './past-use.ts'
-import { quotasOf, type Running } from './quotas.ts'
+import { quotasIn } from './quotas-in-use.ts'
 import { CLOCK_SLACK_MS, firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
 
@@ -155,8 +154,7 @@ function wrongStops(scan: Scan, pass: OpenPass, told: Told): string | undefined 
     }
   }
   // What a quota keeps from it, a workload need not keep; how much that is others judge.
-  const running = (uid: string): Running => scan.replicasOf(uid).map((own) => takenBy([own]))
-  if (!quotasOf(scan.teams(), scan.workloads(), running).isCovered(workload)) return undefined
+  if (!quotasIn(scan).isCovered(workload)) return undefined
   const afterMoves = available.size - forced - moved
   const allowed = allowedIn(scan, workload)
   if (moved > 0 && afterMoves < allowed) {

@@ -12,7 +12,8 @@ import { makeBuyable, zonesOpenTo } from './buyable.ts'
 import { desiredOf, reliableFloorOf } from './available.ts'
 import { waitsForOthers } from './dependencies.ts'
 import { kindOf, statusOf, versionsStanding, workloadOf } from './items.ts'
-import { quotasOf, teamsOf } from './quotas.ts'
+import { quotasInUse } from './quotas-in-use.ts'
+import { teamsOf } from './quotas.ts'
 import { isGood, runningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
 
@@ -38,7 +39,11 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
       const running = runningNow(truth)
       const buyable = makeBuyable(knowledge)
       const impossible = truth.impossibleWorkloads()
-      const quotas = quotasOf(teamsOf(knowledge), [...books.workloads.values()])
+      const quotas = quotasInUse({
+        teams: teamsOf(knowledge),
+        workloads: [...books.workloads.values()],
+        bodies: [...books.bodies.values()],
+      })
       return [...books.workloads.values()].flatMap((workload) => {
         const base = bases.get(workload.uid)
         const status = statusOf(truth.get(keys.status('workload', workload.name)))

@@ -9,14 +9,13 @@
  */
 import type { Node } from '#shared/model/node.ts'
 import type { RepackMark } from '#shared/model/repack.ts'
-import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Change } from '#shared/store/store.ts'
 import type { Caller } from '../traffic.ts'
 import { allowedIn, availableIn } from './available.ts'
 import { kindOf, nodeOf } from './items.ts'
 import type { OpenPass } from './passes.ts'
-import { quotasOf } from './quotas.ts'
+import { quotasIn } from './quotas-in-use.ts'
 import { firstOf, type Breach, type Knowledge, type Rule } from './rule.ts'
 import type { Scan } from './scan.ts'
 import { makeSizes } from './sizes.ts'
@@ -168,7 +167,7 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   const told = moving.flatMap((own) => own.replicas.filter(({ order }) => order === 'run'))
   const uids = new Set(told.map(({ uid }) => uid))
   for (const workload of scan.workloads()) {
-    if (!uids.has(workload.uid) || !isCovered(scan, workload)) continue
+    if (!uids.has(workload.uid) || !quotasIn(scan).isCovered(workload)) continue
     const available = availableIn(scan, pass, workload).size
     const allowed = allowedIn(scan, workload)
     if (available >= allowed) continue
@@ -178,9 +177,6 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   const machines = repack.launch.flatMap((own) => pass.written.get(own) ?? scan.node(own) ?? [])
   return savesTooLittle(scan, { retire, launch: machines, moves: told.length + aside.length })
 }
-
-const isCovered = (scan: Scan, workload: WorkloadItem): boolean =>
-  quotasOf(scan.teams(), scan.workloads()).isCovered(workload)
 
 /** Their verdict may be what this very pass has read. */
 function isReadyNow(names: readonly string[], { written }: OpenPass): boolean {
