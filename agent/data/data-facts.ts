@@ -7,7 +7,7 @@
 import { LIMITS } from '#shared/model/limits.ts'
 import type { CachedData, EventOf } from '../events.ts'
 import type { AgentState } from '../state.ts'
-import type { DataState } from './stand.ts'
+import type { DataState } from './data-state.ts'
 
 /** What is there as the agent starts. */
 export function cachedData({ data, nowMs }: EventOf<'booted'>): AgentState['data'] {

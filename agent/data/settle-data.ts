@@ -12,7 +12,8 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { AgentEffect } from '../effects.ts'
 import { refusalOf, stopCause } from '../replica.ts'
 import type { AgentState, ReplicaState } from '../state.ts'
-import { dataKeyOf, expectedDigest, holdsOther, type DataState } from './stand.ts'
+import type { DataState } from './data-state.ts'
+import { dataKeyOf, expectedDigest, holdsOther } from './stand.ts'
 
 export type DataSettled = { readonly state: AgentState; readonly effects: readonly AgentEffect[] }
 

@@ -9,24 +9,8 @@
 import { dataKey } from '#shared/model/data.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { Report } from '#shared/model/report.ts'
-import type { CachedData } from '../events.ts'
 import type { AgentState, ReplicaState } from '../state.ts'
-
-export type DataState = {
-  /** What the cache holds; absent until all of it is there. */
-  readonly whole?: Omit<CachedData, 'key'>
-  /** A fetch was ordered and has not been answered; `ending`: nobody wants it any more. */
-  readonly fetching?: 'running' | 'ending'
-  /** What the last fetch was held to. */
-  readonly asked?: string
-  /** As told in reports, so it moves in steps. */
-  readonly fetchedBytes: number
-  readonly totalBytes?: number
-  readonly toldAtMs: number
-  /** In a row; the last of them, which stays until all is there. */
-  readonly failures: number
-  readonly failed?: { readonly reason: string; readonly atMs: number }
-}
+import type { DataState } from './data-state.ts'
 
 export type DataStand =
   | { readonly is: 'whole'; readonly path?: string }

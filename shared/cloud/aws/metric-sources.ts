@@ -5,36 +5,13 @@
  * page says is not repeated to people, for whoever may read a workload may not read that.
  */
 import { describeError } from '../../base/errors.ts'
-import type { Logger } from '../../base/log.ts'
 import { LIMITS } from '../../model/limits.ts'
-import { metricLabel, type MetricOf, type OutsideMetric } from '../../model/metric.ts'
-import type { Clock } from '../clock.ts'
+import { metricLabel, type OutsideMetric } from '../../model/metric.ts'
 import { unread, type MetricAnswer, type MetricSource } from '../metric-source.ts'
 import { makeCloudwatchMetrics } from './metrics/cloudwatch.ts'
 import { makeHttpMetrics } from './metrics/http.ts'
+import type { MetricSourcesOptions } from './metrics/reader.ts'
 import { makeSqsMetrics } from './metrics/sqs.ts'
-
-export type MetricSourcesOptions = {
-  readonly region: string
-  readonly clock: Pick<Clock, 'now'>
-  readonly log: Logger
-  /**
-   * On a laptop alone: a queue or a page may be at this very machine, the queue with these
-   * credentials. In Lambda that machine would be its runtime.
-   */
-  readonly loopback?: Credentials
-  /** Instead of AWS, for CloudWatch. */
-  readonly cloudwatch?: { readonly endpoint: string; readonly credentials: Credentials }
-  readonly timeoutMs?: number
-}
-
-type Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string }
-
-/** One sort of metric; it may throw, and hears when it is too late. */
-export type Reader<T extends OutsideMetric['type']> = (
-  metric: MetricOf<T>,
-  signal: AbortSignal,
-) => Promise<MetricAnswer>
 
 export function makeMetricSources(options: MetricSourcesOptions): MetricSource {
   const sqs = makeSqsMetrics(options)

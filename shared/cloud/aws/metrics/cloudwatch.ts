@@ -7,7 +7,7 @@
 import { CloudWatchClient, GetMetricDataCommand } from '@aws-sdk/client-cloudwatch'
 import { LIMITS } from '../../../model/limits.ts'
 import { asAmount, unread } from '../../metric-source.ts'
-import type { MetricSourcesOptions, Reader } from '../metric-sources.ts'
+import type { MetricSourcesOptions, Reader } from './reader.ts'
 
 export function makeCloudwatchMetrics(options: MetricSourcesOptions): Reader<'cloudwatch'> {
   const { region, clock, cloudwatch } = options

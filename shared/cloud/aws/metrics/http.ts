@@ -6,7 +6,7 @@
  */
 import { LIMITS } from '../../../model/limits.ts'
 import { asAmount, unread } from '../../metric-source.ts'
-import type { MetricSourcesOptions, Reader } from '../metric-sources.ts'
+import type { MetricSourcesOptions, Reader } from './reader.ts'
 import { isLoopback } from './loopback.ts'
 
 export function makeHttpMetrics({ loopback }: MetricSourcesOptions): Reader<'http'> {

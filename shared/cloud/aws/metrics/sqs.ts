@@ -6,7 +6,7 @@
  */
 import { GetQueueAttributesCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
 import { asAmount, unread } from '../../metric-source.ts'
-import type { MetricSourcesOptions, Reader } from '../metric-sources.ts'
+import type { MetricSourcesOptions, Reader } from './reader.ts'
 import { isLoopback } from './loopback.ts'
 
 const NAMES = [
