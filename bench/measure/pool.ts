@@ -10,7 +10,7 @@ export type Pool<Job, Answer> = {
   readonly module: URL
   readonly onAnswer: (answer: Answer, done: number) => void
   readonly data?: unknown
-  /** True when nobody needs the rest. */
+  /** True when nobody needs the rest, what is under way included. */
   readonly isEnough?: () => boolean
 }
 
@@ -19,15 +19,20 @@ export async function runPool<Job, Answer>(pool: Pool<Job, Answer>): Promise<voi
   const { jobs, module, onAnswer } = pool
   let next = 0
   let done = 0
-  const isOver = (): boolean => next >= jobs.length || (pool.isEnough?.() ?? false)
+  const isEnough = (): boolean => pool.isEnough?.() ?? false
+  const enders: (() => void)[] = []
   const runThread = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const worker = new Worker(module, { workerData: pool.data })
+      const end = (): void => {
+        void worker.terminate().then(() => {
+          resolve()
+        })
+      }
+      enders.push(end)
       const give = (): void => {
-        if (isOver()) {
-          void worker.terminate().then(() => {
-            resolve()
-          })
+        if (next >= jobs.length) {
+          end()
           return
         }
         worker.postMessage(jobs[next])
@@ -36,7 +41,8 @@ export async function runPool<Job, Answer>(pool: Pool<Job, Answer>): Promise<voi
       worker.on('message', (answer: Answer) => {
         done += 1
         onAnswer(answer, done)
-        give()
+        if (!isEnough()) give()
+        else for (const own of enders) own()
       })
       worker.on('error', reject)
       give()

@@ -2,8 +2,11 @@
  * `npm run sim:mutants`: for each rule, drover broken on purpose must be caught, within so many
  * seeds. A mutant that lives is a hole in the net: exit 1.
  *
- * `--only NAME` tries one, `--seeds N` gives each that many.
+ * `--only NAME` tries one, `--seeds N` gives each that many. The world that caught a mutant last
+ * (`seeds.json`) is tried first, before all from seed 1 on; `--remember` keeps those that did now.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { DEFAULTS, type SimOptions } from '../options.ts'
 import { runPool } from '#bench/measure/pool.ts'
@@ -31,16 +34,21 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '240' },
     days: { type: 'string', default: '0.5' },
     story: { type: 'boolean', default: false },
+    remember: { type: 'boolean', default: false },
   },
 })
 
 const seeds = Number(values.seeds)
 const days = Number(values.days)
+const FROM_THE_FIRST = Array.from({ length: seeds }, (_, i) => i + 1)
 if (!(seeds >= 1 && days > 0)) misuse('--seeds and --days must be numbers above 0')
 const mutants = MUTANTS.filter(
   ({ name }) => values.only === undefined || name.includes(values.only),
 )
 if (mutants.length === 0) misuse(`no mutant is named like ${String(values.only)}`)
+
+const SEEDS = new URL('seeds.json', import.meta.url)
+const known = JSON.parse(readFileSync(SEEDS, 'utf8')) as Readonly<Record<string, number>>
 
 const widest = Math.max(...mutants.map(({ name }) => name.length))
 const row = (name: string, caught: string, seed: string): void => {
@@ -48,21 +56,48 @@ const row = (name: string, caught: string, seed: string): void => {
 }
 
 row('mutant', 'caught by', 'seed')
-let alive = 0
-for (const [i, mutant] of mutants.entries()) {
-  progressBar(i / mutants.length, mutant.name)
-  const caught = await hunt(mutant)
-  if (caught === undefined) alive += 1
-  const { rule = 'LIVES', options } = caught ?? {}
-  row(mutant.name, rule, options === undefined ? '-' : String(options.seed))
-  if (values.story && caught?.story !== undefined) say(caught.story)
-}
+const found = new Map<Mutant, Summary | undefined>()
+let begun = 0
+let told = 0
+await Promise.all(Array.from({ length: availableParallelism() }, tryOneAfterTheOther))
 progressBar(1, 'done')
+const alive = [...found.values()].filter((own) => own === undefined).length
+if (values.remember) remember()
 say(
   `${String(mutants.length - alive)} of ${String(mutants.length)} mutants caught, ` +
     `each within ${String(seeds)} seeds of ${String(days)} days`,
 )
 if (alive > 0) process.exitCode = 1
+
+async function tryOneAfterTheOther(): Promise<void> {
+  for (let mutant = mutants[begun]; mutant !== undefined; mutant = mutants[begun]) {
+    begun += 1
+    const last = known[mutant.name]
+    const again = last === undefined ? undefined : await hunt(mutant, [last])
+    found.set(mutant, again ?? (await hunt(mutant, FROM_THE_FIRST)))
+    tell()
+  }
+}
+
+/** As far as they are known, in their order. */
+function tell(): void {
+  for (let mutant = mutants[told]; mutant !== undefined; mutant = mutants[told]) {
+    progressBar(found.size / mutants.length, mutant.name)
+    if (!found.has(mutant)) return
+    told += 1
+    const { rule = 'LIVES', options, story } = found.get(mutant) ?? {}
+    row(mutant.name, rule, options === undefined ? '-' : String(options.seed))
+    if (values.story && story !== undefined) say(story)
+  }
+}
+
+function remember(): void {
+  const now = MUTANTS.flatMap((own) => {
+    const seed = found.get(own)?.options.seed ?? known[own.name]
+    return seed === undefined ? [] : [[own.name, seed] as const]
+  })
+  writeFileSync(SEEDS, `${JSON.stringify(Object.fromEntries(now), undefined, 2)}\n`)
+}
 
 /** Whoever breaks a gang, or forgets hardware, is not to be caught in worlds that have none. */
 function isWorldFor({ breaks }: Mutant, options: SimOptions): boolean {
@@ -71,22 +106,24 @@ function isWorldFor({ breaks }: Mutant, options: SimOptions): boolean {
   return planHerd(options).script.some((own) => own.kind === 'apply' && isThere(own.document))
 }
 
-/** The first world that catches it, by seed. */
-async function hunt(mutant: Mutant): Promise<Summary | undefined> {
-  const found: Summary[] = []
-  const worlds = Array.from({ length: seeds }, (_, i): SimOptions => ({
-    ...{ ...DEFAULTS, profile: mutant.profile ?? DEFAULTS.profile, days },
-    seed: i + 1,
-  })).filter((own) => isWorldFor(mutant, own))
+/** A world that catches it, of those with these seeds. */
+async function hunt(mutant: Mutant, among: readonly number[]): Promise<Summary | undefined> {
+  const caught: Summary[] = []
+  const worlds = among
+    .map((seed): SimOptions => ({
+      ...{ ...DEFAULTS, profile: mutant.profile ?? DEFAULTS.profile, days },
+      seed,
+    }))
+    .filter((own) => isWorldFor(mutant, own))
   await runPool<SimOptions, Told>({
     jobs: worlds,
     module: new URL('worker.ts', import.meta.url),
     data: mutant,
-    isEnough: () => found.length > 0,
-    onAnswer: (told) => {
-      if ('broken' in told) throw new Error(`${mutant.name}: ${told.broken.text}`)
-      if (told.summary.rule !== undefined) found.push(told.summary)
+    isEnough: () => caught.length > 0,
+    onAnswer: (answer) => {
+      if ('broken' in answer) throw new Error(`${mutant.name}: ${answer.broken.text}`)
+      if (answer.summary.rule !== undefined) caught.push(answer.summary)
     },
   })
-  return found.toSorted((a, b) => a.options.seed - b.options.seed)[0]
+  return caught[0]
 }
