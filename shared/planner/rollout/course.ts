@@ -149,7 +149,8 @@ export function strandedAtMs(
 ): number {
   if (rollout?.stable === undefined || rollout.stable === rollout.active) return Infinity
   const stable = waiting.find((own) => own.version === rollout.stable)
-  return (stable?.unschedulableSinceMs ?? Infinity) + spec.rollout.progressDeadlineSeconds * 1000
+  const sinceMs = Math.max(stable?.unschedulableSinceMs ?? Infinity, rollout.startedAtMs)
+  return sinceMs + spec.rollout.progressDeadlineSeconds * 1000
 }
 
 /** Why the active version is given up; undefined while it is not. */
