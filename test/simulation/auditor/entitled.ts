@@ -148,8 +148,9 @@ function borrowerFor(workload: WorkloadItem, { view, quotas, reserved }: Herd): 
       const lacked = DIMENSIONS.filter((own) => used[own] + need[own] > room[own])
       const isBorrower = isOnLoan(lacked, { taken, guarantee: quotas.guaranteeOf(other.spec.team) })
       if (!isBorrower && !isOutranked(other, workload, view)) continue
-      const left = plus(used, times(taken, -1))
-      if (isBeyond(plus(left, need), room)) continue
+      const then = plus(plus(used, times(taken, -1)), need)
+      // No quota counts disks, but there must be room on them.
+      if (isBeyond(then, room) || then.diskMib > room.diskMib) continue
       return `${bound.id} ${isBorrower ? 'borrows' : 'matters less'} on ${node.name}`
     }
   }
