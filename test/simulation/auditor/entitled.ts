@@ -12,7 +12,7 @@ import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import { desiredOf, floorOf } from './available.ts'
-import { statusOf } from './items.ts'
+import { statusOf, versionWanted } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
 import { quotasInUse } from './quotas-in-use.ts'
 import { isBeyond, teamsOf, times, type Quotas, type Teams } from './quotas.ts'
@@ -86,6 +86,8 @@ export function keptFromEntitled(view: View): readonly string[] {
     const status = statuses.get(uid)
     if (status?.uid !== uid || !waitsInVain(status, view.atMs) || !isPlain(workload)) return []
     if (status.assigned >= desiredOf(workload) || status.ready < status.assigned) return []
+    // Another version than the spec's may be of another size.
+    if (status.waiting.some((own) => own.version !== versionWanted(workload))) return []
     const live = view.teams.teams.filter((own) => own.deletedAtMs === undefined)
     const isEntitled = live.length === 0 || live.some((own) => own.name === spec.team)
     if (!isEntitled || !quotas.isCovered(workload)) return []
