@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { teamSpecSchema } from '#shared/model/team.ts'
+import { templateOf, versionOf } from '#shared/model/version.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item } from '#shared/store/store.ts'
@@ -123,6 +124,10 @@ describe('7 quota', () => {
     expect(hand.auditor.unsettled()).toEqual([
       '7 quota: workload index is entitled and waits; web/1-1 borrows on n1',
     ])
+    // Another version may be of another size.
+    indexWaits(hand, { team: 'blue' }, 'undone to')
+    expect(hand.auditor.unsettled()).toEqual([])
+    indexWaits(hand, { team: 'blue' })
     hand.put('admin-api', team('red', '1'))
     expect(hand.auditor.unsettled()).toEqual([])
   })
@@ -140,14 +145,15 @@ describe('7 quota', () => {
   })
 })
 
-/** A workload `index` that has waited for the market for long. */
-function indexWaits(hand: Hand, spec: object): void {
+/** A workload `index` that has waited for the market for long, at its spec's version or another. */
+function indexWaits(hand: Hand, spec: object, another?: string): void {
   const more = { replicas: 1, resources: { cpu: '1400m' }, command: ['x'], ...spec }
   const index = { name: 'index', uid: 'u-index', spec: workloadSpecSchema.parse(more) }
   hand.put('admin-api', { ...workload({}, index), ...keys.spec('workload', 'index') })
   hand.world.capacity = 0
   const reasons = [{ code: 'Shortage', text: '' }]
-  const waiting = [{ version: 'v', count: 1, sinceMs: 1, unschedulableSinceMs: 1, reasons }]
+  const version = another ?? versionOf(templateOf(index.spec))
+  const waiting = [{ version, count: 1, sinceMs: 1, unschedulableSinceMs: 1, reasons }]
   hand.wait(300_000)
   hand.commit(hand.pass(), status('index', { desired: 1, assigned: 0, waiting }))
 }
