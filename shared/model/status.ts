@@ -71,7 +71,7 @@ export const rolloutStatusSchema = z.object({
   disturbedAtMs: z.int().optional(),
   /** When a first batch of the active version had been available at once. */
   provenAtMs: z.int().optional(),
-  /** Since when the active version makes up for what the stable one finds no machine for. */
+  /** Since when the active version makes up for what the stable one waits for in vain. */
   strandedAtMs: z.int().optional(),
   /** Replicas that were taken away for the active version and are not started yet. */
   taken: z.int().min(1).optional(),

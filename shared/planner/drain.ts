@@ -113,12 +113,10 @@ function why({ node }: Replica): string {
 /** What the roll-out would rather not have any more, as far as it may go now. */
 function roll(mine: readonly Replica[], { target, ledger, context }: Work): readonly Action[] {
   const { course, workload, allowed, proven, stuck } = target
-  const staying = mine.filter((own) => !isMovingOff(own))
-  // Where the proven version lacks machines, what it has stays until the others stand in for it.
-  const isShort = course.isStranded && staying.length < target.desired
-  const isForward = target.version === course.active.version && !isShort
+  const isForward = target.version === course.active.version
   const counts = {
-    ...{ allowed, proven, staying },
+    ...{ allowed, proven },
+    staying: mine.filter((own) => !isMovingOff(own)),
     stopping: stoppingIn(replicasByUid(context.draft).get(workload.uid) ?? NO_REPLICAS),
     isAvailable: (own: Replica) => isAvailable(own, workload.spec, context.nowMs),
   }

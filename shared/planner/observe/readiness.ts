@@ -22,13 +22,12 @@ export function takeInReport(
   const { node, report, assignment } = facts
   if (assignment === undefined || node.phase === 'terminating') return []
   const isLost = node.lostSinceMs !== undefined
-  const { turned, gone, fetched } = isLost
-    ? newsOf({ assignment, report, isLost })
-    : hasService(assignment, services)
+  const isBalanced = hasService(assignment, services)
+  if (report === undefined && !isLost && !isBalanced) return []
+  const { turned, gone, fetched } =
+    report === undefined || isLost || isBalanced
       ? newsOf({ assignment, report, isLost, servingOf: (own) => services.servingOf(own, node) })
-      : report === undefined
-        ? NO_NEWS
-        : newsIn(assignment, report)
+      : newsIn(assignment, report)
   const stamps = turned.map(({ id, ready }) => stamp(node.name, id, ready ? nowMs : undefined))
   const whole = fetched.map((replica): Action => {
     const reason = { code: 'Fetched', text: 'its data is there' }
@@ -49,8 +48,6 @@ type News = {
   /** Those whose data is there by now. */
   readonly fetched: readonly string[]
 }
-
-const NO_NEWS: News = { turned: [], gone: [], fetched: [] }
 
 type Told = {
   readonly assignment: Assignment

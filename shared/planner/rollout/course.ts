@@ -32,8 +32,8 @@ export type Course = {
   /** A first batch of the active version was available. */
   readonly isProven: boolean
   /**
-   * For a progress deadline no machine was found for what the proven version lacks: the active one,
-   * which may be smaller, makes up for it meanwhile, though it is not proven.
+   * What the proven version lacks has waited in vain for a progress deadline: the active one, which
+   * may be smaller, makes up for it meanwhile, though it is not proven.
    */
   readonly isStranded: boolean
   /** Replicas that the roll-out took away for the active version, and that it has not started. */
@@ -73,7 +73,7 @@ export function courseOf(facts: CourseFacts): Course {
     failed: isSame && stable !== undefined ? rollout.failed : undefined,
     isPaused: order?.paused === true,
     isProven: stable === undefined || (isSame && rollout.provenAtMs !== undefined),
-    isStranded: isSame && stable !== undefined && isStranded(facts, rollout),
+    isStranded: isSame && stable !== undefined && isStranded(facts),
     taken: rollout?.taken ?? 0,
   }
   if (course.failed !== undefined || stable === undefined) return course
@@ -133,17 +133,13 @@ function stableOf(
 }
 
 /** It was found so and still is, or the proven version waits in vain for long enough. */
-function isStranded(
-  { workload, status, order, nowMs }: CourseFacts,
-  rollout: RolloutStatus,
-): boolean {
-  if (order?.paused === true) return false
-  if (rollout.strandedAtMs !== undefined) return true
-  return status !== undefined && nowMs >= strandedAtMs(workload, status)
+function isStranded({ workload, status, order, nowMs }: CourseFacts): boolean {
+  if (order?.paused === true || status === undefined) return false
+  return status.rollout?.strandedAtMs !== undefined || nowMs >= strandsAtMs(workload, status)
 }
 
 /** When the proven version, waiting in vain, will have waited for a progress deadline. */
-export function strandedAtMs(
+export function strandsAtMs(
   { spec }: WorkloadItem,
   { rollout, waiting }: Pick<WorkloadStatus, 'rollout' | 'waiting'>,
 ): number {

@@ -3,7 +3,7 @@ import type { RolloutStatus, WorkloadStatus } from '../../model/status.ts'
 import type { WorkloadItem } from '../../model/spec-item.ts'
 import type { Replica } from '../replicas.ts'
 import { overdueAtMs } from './breaker.ts'
-import { progressDeadlineMs, strandedAtMs, unwellSinceMs } from './course.ts'
+import { progressDeadlineMs, strandsAtMs, unwellSinceMs } from './course.ts'
 
 export function rolloutMoments(
   workload: WorkloadItem,
@@ -22,7 +22,7 @@ export function rolloutMoments(
       : running.filter(({ bound }) => bound.version === active && bound.readySinceMs === undefined)
   return [
     progressDeadlineMs(workload, rollout),
-    strandedAtMs(workload, { rollout, waiting }),
+    strandsAtMs(workload, { rollout, waiting }),
     ...late.flatMap(({ bound }) => [
       overdueAtMs(bound, { healthyDeadlineMs }),
       unwellSinceMs(bound) + healthyDeadlineMs,

@@ -41,7 +41,7 @@ export function nextStart(course: Course, counts: Counts): Start {
   const left = inFlightLeft(course, counts)
   const missing = missingOf(course, counts)
   if (missing > 0 && stable !== undefined) {
-    const isTried = (course.isProven || course.isStranded) && left > 0
+    const isTried = makesUpForLost(course) && left > 0
     const count = Math.max(0, Math.min(missing, room))
     return isTried
       ? { revision: active, count: Math.min(count, left) }
@@ -64,14 +64,17 @@ export function roomLeft({ workload }: Course, { allowed, staying, stopping }: C
 export function missingOf(course: Course, counts: Counts): number {
   const { staying, isAvailable } = counts
   const allowed = counts.proven ?? counts.allowed
-  const { workload, active, stable, isProven, isStranded, taken } = course
-  if (stable === undefined || isProven || isStranded) return allowed - staying.length
+  const { workload, active, taken } = course
+  if (makesUpForLost(course)) return allowed - staying.length
   const current = staying.filter(isOf(active))
   const good = current.filter(isAvailable).length
   const { gap } = rollRoom(workload.spec, allowed)
   const replaced = Math.min(gap, current.length - good) + taken
   return allowed - good - (staying.length - current.length) - replaced
 }
+
+/** The active version takes the place of whoever is lost, be it for want of the proven one. */
+export const makesUpForLost = ({ isProven, isStranded }: Course): boolean => isProven || isStranded
 
 const isOf =
   ({ version }: Revision) =>

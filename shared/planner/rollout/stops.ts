@@ -8,12 +8,13 @@
 import { byKey, descending, inOrder } from '../../base/order.ts'
 import type { Reason } from '../../model/status.ts'
 import type { Ledger } from '../ledger.ts'
-import { isReady, rollRoom, type Replica } from '../replicas.ts'
+import { desiredOf, isReady, rollRoom, type Replica } from '../replicas.ts'
 import type { Course } from './course.ts'
 import {
   baseOf,
   inFlightLeft,
   keepsReady,
+  makesUpForLost,
   missingOf,
   roomLeft,
   unwantedBy,
@@ -59,7 +60,7 @@ function forward(
   const { stable, active } = course
   let running = counts.staying.length
   let left = unwanted.filter((own) => !isUseless(own, course)).length
-  left -= isForward ? Math.max(stuck, keptBy(course, counts)) : left
+  left -= isForward && !isShort(course, counts) ? Math.max(stuck, keptBy(course, counts)) : left
   const text = `version ${active.version} takes its place`
   return unwanted.flatMap((replica): Stop[] => {
     const isFree = isUseless(replica, course)
@@ -73,9 +74,13 @@ function forward(
   })
 }
 
+/** What runs of a proven version that waits in vain stays until others stand in for the rest. */
+const isShort = ({ workload, isStranded }: Course, { staying }: Counts): boolean =>
+  isStranded && staying.length < desiredOf(workload)
+
 /** Where the proven version lacks room for what was lost, what is on trial gives its room back. */
 function giveBack(course: Course, counts: Counts): readonly Stop[] {
-  if (course.stable === undefined || course.isProven || course.isStranded) return []
+  if (makesUpForLost(course)) return []
   const count = missingOf(course, counts) - Math.max(0, roomLeft(course, counts))
   if (count <= 0) return []
   const reason = { code: 'RoomNeeded', text: 'the proven version needs its room' }

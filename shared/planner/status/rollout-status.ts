@@ -59,7 +59,7 @@ export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutSta
   const isOnItsWay = stable !== undefined && stable !== active && course.failed === undefined
   const disturbedAtMs = isOnItsWay ? lastDisturbance(facts, known?.disturbedAtMs) : undefined
   const taken = isOnItsWay ? takenOf(course, facts) : 0
-  // Where none is found for the active version either, the proven one is looked for again.
+  // Where the active version waits in vain as well, the proven one is looked for again.
   const isInVain = waiting.some(
     (own) => own.version === active && own.unschedulableSinceMs !== undefined,
   )
@@ -124,7 +124,7 @@ export function progressOf(course: Course, rollout: RolloutStatus, seen: Seen): 
   const { desired, allowed, fetching, nowMs } = seen
   const coming = fetching === 0 ? '' : `, ${String(fetching)} fetch their data`
   const isStranded = rollout.strandedAtMs !== undefined
-  const instead = isStranded ? ', in place of proven ones that no machine was found for' : ''
+  const instead = isStranded ? ', in place of proven ones that wait in vain' : ''
   const counted = `${String(rollout.ready)} of ${String(desired)} are ready${coming}${instead}`
   if (failed !== undefined) {
     const reason = keepsReady(course) ? 'RolloutHalted' : 'RolledBack'

@@ -16,8 +16,7 @@ import { desiredOf } from './available.ts'
 import { makeBuyable, zonesOpenTo, type Buyable } from './buyable.ts'
 import { dependenciesOf, neededOf, waitsForOthers } from './dependencies.ts'
 import { statusOf, versionsStanding } from './items.ts'
-import { quotasInUse } from './quotas-in-use.ts'
-import { teamsOf } from './quotas.ts'
+import { quotasNow } from './quotas-in-use.ts'
 import { isGood, runningNow, type RunningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
 import { countedIn } from './scaled.ts'
@@ -46,11 +45,7 @@ export function makeConvergence(knowledge: Knowledge): Rule {
       const running = runningNow(truth)
       const buyable = makeBuyable(knowledge)
       const impossible = truth.impossibleWorkloads()
-      const quotas = quotasInUse({
-        teams: teamsOf(knowledge),
-        workloads: [...books.workloads.values()],
-        bodies: [...books.bodies.values()],
-      })
+      const quotas = quotasNow(knowledge)
       const found = [...books.workloads.values()].flatMap((workload) => {
         const own = running.get(workload.name) ?? []
         const status = statusOf(truth.get(keys.status('workload', workload.name)))

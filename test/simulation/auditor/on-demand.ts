@@ -12,8 +12,7 @@ import { makeBuyable, zonesOpenTo } from './buyable.ts'
 import { desiredOf, reliableFloorOf } from './available.ts'
 import { waitsForOthers } from './dependencies.ts'
 import { kindOf, statusOf, versionsStanding, workloadOf } from './items.ts'
-import { quotasInUse } from './quotas-in-use.ts'
-import { teamsOf } from './quotas.ts'
+import { quotasNow } from './quotas-in-use.ts'
 import { isGood, runningNow } from './replicas-now.ts'
 import type { Knowledge, Rule } from './rule.ts'
 
@@ -39,11 +38,7 @@ export function makeOnDemand(knowledge: Knowledge): Rule {
       const running = runningNow(truth)
       const buyable = makeBuyable(knowledge)
       const impossible = truth.impossibleWorkloads()
-      const quotas = quotasInUse({
-        teams: teamsOf(knowledge),
-        workloads: [...books.workloads.values()],
-        bodies: [...books.bodies.values()],
-      })
+      const quotas = quotasNow(knowledge)
       return [...books.workloads.values()].flatMap((workload) => {
         const base = bases.get(workload.uid)
         const status = statusOf(truth.get(keys.status('workload', workload.name)))

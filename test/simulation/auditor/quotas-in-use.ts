@@ -3,7 +3,8 @@ import { groupBy } from '#shared/base/order.ts'
 import { templateKey, type Assignment } from '#shared/model/assignment.ts'
 import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import { takenBy } from './past-use.ts'
-import { quotasOf, type Quotas, type Teams } from './quotas.ts'
+import { quotasOf, teamsOf, type Quotas, type Teams } from './quotas.ts'
+import type { Knowledge } from './rule.ts'
 import type { Scan } from './scan.ts'
 
 type InUse = {
@@ -18,6 +19,12 @@ export function quotasInUse({ teams, workloads, bodies }: InUse): Quotas {
   )
   const byUid = groupBy(replicas, ({ bound }) => bound.uid)
   return quotasOf(teams, workloads, (uid) => (byUid.get(uid) ?? []).map((own) => takenBy([own])))
+}
+
+/** The same of all that stands in the table now. */
+export function quotasNow({ truth, books }: Pick<Knowledge, 'truth' | 'books'>): Quotas {
+  const [workloads, bodies] = [[...books.workloads.values()], [...books.bodies.values()]]
+  return quotasInUse({ teams: teamsOf({ truth, books }), workloads, bodies })
 }
 
 /** The same of what a pass read. */

@@ -166,8 +166,9 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   // Who was told to stop before is not the repack's to move, and may have gone by now.
   const told = moving.flatMap((own) => own.replicas.filter(({ order }) => order === 'run'))
   const uids = new Set(told.map(({ uid }) => uid))
+  const quotas = quotasIn(scan)
   for (const workload of scan.workloads()) {
-    if (!uids.has(workload.uid) || !quotasIn(scan).isCovered(workload)) continue
+    if (!uids.has(workload.uid) || !quotas.isCovered(workload)) continue
     const available = availableIn(scan, pass, workload).size
     const allowed = allowedIn(scan, workload)
     if (available >= allowed) continue

@@ -40,8 +40,8 @@ const { values } = parseArgs({
 
 const seeds = Number(values.seeds)
 const days = Number(values.days)
-const FROM_THE_FIRST = Array.from({ length: seeds }, (_, i) => i + 1)
 if (!(seeds >= 1 && days > 0)) misuse('--seeds and --days must be numbers above 0')
+const FROM_THE_FIRST = Array.from({ length: seeds }, (_, i) => i + 1)
 const mutants = MUTANTS.filter(
   ({ name }) => values.only === undefined || name.includes(values.only),
 )
