@@ -217,6 +217,7 @@ export const templateShape = {
   health: healthSchema
     .optional()
     .describe('how to tell that it is ready: exactly one of http, tcp and exec'),
+  service: serviceSchema.optional().describe('the load balancer that its replicas stand behind'),
   terminationGraceSeconds: seconds(3_600)
     .default(30)
     .describe('from the request to stop until it is killed'),
@@ -240,7 +241,6 @@ const policyShape = {
   tolerations: z.array(tolerationSchema).max(50).default([]).describe('taints it bears'),
   rollout: rolloutSchema.prefault({}).describe('how a change of the template is carried out'),
   availability: availabilitySchema.prefault({}).describe('what must stay available'),
-  service: serviceSchema.optional().describe('the load balancer that its replicas stand behind'),
   gang: gangSchema
     .optional()
     .describe('its replicas run all together or not at all; with restart, who starts anew'),

@@ -15,7 +15,7 @@ import { respond, takeInHealth } from './observe/health.ts'
 import { carryOutOrder } from './observe/orders.ts'
 import { takeInReport } from './observe/readiness.ts'
 import { judgeSilence } from './observe/silence.ts'
-import { openServices } from './service.ts'
+import { openServing } from './service.ts'
 import type { Snapshot } from './snapshot.ts'
 import { runBurnIn } from './observe/testing.ts'
 
@@ -26,7 +26,7 @@ export function observe(
 ): readonly Action[] {
   const { snapshot } = context
   const actions: Action[] = []
-  const services = openServices(snapshot)
+  const servingOf = openServing(snapshot)
   let current = draft
   const stages: readonly ((facts: readonly NodeFacts[]) => readonly Action[])[] = [
     (facts) => facts.flatMap((own) => takeInEndings(own, snapshot)),
@@ -35,7 +35,7 @@ export function observe(
     (facts) => facts.flatMap((own) => runBurnIn(own, context)),
     // Before readiness: a failed probe is told by a stamp that this report is about to take away.
     (facts) => facts.flatMap((own) => takeInFailures(own, snapshot.nowMs)),
-    (facts) => facts.flatMap((own) => takeInReport(own, services, snapshot.nowMs)),
+    (facts) => facts.flatMap((own) => takeInReport(own, servingOf, snapshot.nowMs)),
     (facts) => facts.flatMap((own) => takeInHealth(own, snapshot.nowMs)),
     (facts) => facts.flatMap((own) => carryOutOrder(own, snapshot.nowMs)),
     (facts) => respond(facts, context),

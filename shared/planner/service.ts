@@ -5,22 +5,23 @@
  * once it is healthy *there*. It leaves in the opposite order: deregistered, then waited for until
  * nothing is open any more, and only then does its agent hear of the stop. Each step is written
  * before it is done, and done again in each pass until the balancer tells of it: an answer may be
- * lost, and a listing may lag behind.
+ * lost, and a listing may lag behind. Which target group that is belongs to a replica's version:
+ * another one comes with a roll-out, and nobody leaves where it is before who takes over serves.
  */
 import {
   targetKey,
   type Balanced,
-  type Service,
   type Target,
   type TargetState,
 } from '../model/service.ts'
 import { remembered } from '../base/remembered.ts'
-import type { Assignment, BoundReplica } from '../model/assignment.ts'
+import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { Report, ReportedReplica } from '../model/report.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Reason } from '../model/status.ts'
+import type { Template } from '../model/version.ts'
 import type { Action } from './actions.ts'
 import { reportsByArn } from './facts.ts'
 import type { Draft } from './fold.ts'
@@ -30,34 +31,30 @@ import type { Snapshot, TargetGroupView } from './snapshot.ts'
 /** Whether a replica that its agent calls ready serves there; `unknown` while nobody could tell. */
 export type Serving = 'yes' | 'no' | 'unknown'
 
-/** What target groups say of replicas, by workload. */
-export type Services = {
-  /** Undefined of workloads without a service. */
-  servingOf(bound: BoundReplica, node: Node): Serving | undefined
-  serviceOf(bound: BoundReplica): Service | undefined
+/** Whether a replica serves, by what target groups say; undefined where it stands behind none. */
+export type ServingOf = (bound: BoundReplica, on: Host) => Serving | undefined
+
+type Host = { readonly node: Node; readonly assignment: Assignment }
+
+export function openServing({ targetGroups }: Pick<Snapshot, 'targetGroups'>): ServingOf {
+  const views = viewsOf(targetGroups)
+  return (bound, { node: { machine }, assignment }) => {
+    const { balanced } = bound
+    if (machine === undefined || !isBehindOne(bound, assignment)) return undefined
+    if (balanced === undefined || balanced.leavingSinceMs !== undefined) return 'no'
+    const view = views.get(balanced.targetGroupArn)
+    if (view === undefined) return 'unknown'
+    const state = view.get(targetKey({ ...balanced, instanceId: machine.instanceId }))
+    return state === 'healthy' || state === 'unavailable' ? 'yes' : 'no'
+  }
 }
 
-export function openServices({ workloads, targetGroups }: Snapshot): Services {
-  const services = new Map(
-    workloads.flatMap(({ uid, spec, deletedAtMs }) =>
-      spec.service === undefined || deletedAtMs !== undefined ? [] : [[uid, spec.service] as const],
-    ),
-  )
-  const views = viewsOf(targetGroups)
-  return {
-    serviceOf: ({ uid }) => services.get(uid),
-    servingOf: (bound, { machine }) => {
-      const service = services.get(bound.uid)
-      if (service === undefined || machine === undefined) return undefined
-      const { balanced } = bound
-      if (balanced === undefined || balanced.leavingSinceMs !== undefined) return 'no'
-      if (balanced.targetGroupArn !== service.targetGroupArn) return 'no'
-      const view = views.get(balanced.targetGroupArn)
-      if (view === undefined) return 'unknown'
-      const state = view.get(targetKey({ ...balanced, instanceId: machine.instanceId }))
-      return state === 'healthy' || state === 'unavailable' ? 'yes' : 'no'
-    },
-  }
+const isBehindOne = (bound: BoundReplica, { templates }: Pick<Assignment, 'templates'>): boolean =>
+  bound.balanced !== undefined || templates[templateKey(bound)]?.service !== undefined
+
+/** Some replica of it stands behind a load balancer, or is to. */
+export function hasServices(assignment: Assignment): boolean {
+  return assignment.replicas.some((own) => isBehindOne(own, assignment))
 }
 
 type Views = ReadonlyMap<string, ReadonlyMap<string, TargetState>>
@@ -75,37 +72,35 @@ function viewsOf(groups: readonly TargetGroupView[] = []): Views {
 /** Who is to be registered, who is to leave, and who has left. */
 export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
   if (!isAsked(snapshot)) return []
-  const services = openServices(snapshot)
+  const { nowMs } = snapshot
   const reports = reportsByArn(snapshot.reports)
   const views = viewsOf(snapshot.targetGroups)
-  const specs = new Map(snapshot.workloads.map((own) => [own.uid, own]))
-  const isConcerned = (uid: string, group: readonly Replica[]): boolean =>
-    specs.get(uid)?.spec.service !== undefined ||
-    group.some(({ bound }) => bound.balanced !== undefined)
-  return [...replicasByUid(draft)].flatMap(([uid, group]) => {
-    if (!isConcerned(uid, group)) return []
-    const portName = portOf(specs.get(uid))
-    return group.flatMap((own): readonly Action[] => {
-      const { bound, node } = own
-      const service = services.serviceOf(bound)
-      const told = toldOf(reports.get(node.machine?.arn ?? ''), own)
-      const port = portIn(told, portName)
-      if (bound.balanced === undefined) {
-        const isUp = bound.order === 'run' && isServable(node) && told?.ready === true
-        if (service === undefined || port === undefined || !isUp) return []
-        return [register(own, { targetGroupArn: service.targetGroupArn, port }, snapshot.nowMs)]
-      }
-      const isWanted = service?.targetGroupArn === bound.balanced.targetGroupArn
-      const hasMoved = port !== undefined && port !== bound.balanced.port
-      if (bound.balanced.leavingSinceMs === undefined) {
-        return isWanted && !hasMoved ? [] : [deregister(own)]
-      }
-      return hasLeft(own, { balanced: bound.balanced, views, nowMs: snapshot.nowMs })
-        ? [release(own)]
-        : []
-    })
+  const live = new Set(snapshot.workloads.filter(isLive).map((own) => own.uid))
+  return [...replicasByUid(draft).values()].flat().flatMap((own): readonly Action[] => {
+    const { bound, node } = own
+    const { balanced } = bound
+    const template = templateOn(own, draft)
+    if (balanced?.leavingSinceMs !== undefined) {
+      return hasLeft(own, { balanced, views, nowMs }) ? [release(own)] : []
+    }
+    const told = toldOf(reports.get(node.machine?.arn ?? ''), own)
+    const port = portIn(told, template?.service?.port ?? template?.ports[0]?.name)
+    if (balanced !== undefined) {
+      const hasMoved = port !== undefined && port !== balanced.port
+      return hasMoved ? [deregister(own)] : []
+    }
+    const isUp = bound.order === 'run' && isServable(node) && told?.ready === true
+    if (template?.service === undefined || port === undefined) return []
+    if (!isUp || !live.has(bound.uid)) return []
+    const { targetGroupArn } = template.service
+    return [register(own, { targetGroupArn, port }, nowMs)]
   })
 }
+
+const isLive = ({ deletedAtMs }: WorkloadItem): boolean => deletedAtMs === undefined
+
+const templateOn = ({ bound, node }: Replica, { assignments }: Draft): Template | undefined =>
+  assignments.get(node.name)?.templates[templateKey(bound)]
 
 /** Some workload has a service, or has left one that was asked for its sake. */
 const isAsked = ({ workloads, targetGroups }: Snapshot): boolean =>
@@ -116,10 +111,6 @@ const isServable = (node: Node): boolean => node.phase === 'ready' && !isLeaving
 function toldOf(report: Report | undefined, { bound, node }: Replica): ReportedReplica | undefined {
   if (report === undefined || report.bootId !== node.bootId) return undefined
   return report.replicas.find((own) => own.id === bound.id)
-}
-
-function portOf(workload: Snapshot['workloads'][number] | undefined): string | undefined {
-  return workload?.spec.service?.port ?? workload?.spec.ports[0]?.name
 }
 
 /** The port of an address like `10.0.0.7:20113`; reports are untrusted. */
@@ -233,24 +224,21 @@ const staysIn = ({ balanced, node }: Entry): boolean =>
  */
 export function balanceMoments(snapshot: Snapshot, draft: Draft): readonly number[] {
   if (!isAsked(snapshot)) return []
-  const specs = new Map(snapshot.workloads.map((own) => [own.uid, own.spec]))
   const { nowMs } = snapshot
-  return [...replicasByUid(draft)].flatMap(([uid, group]) =>
-    group.flatMap(({ bound, node }) => {
-      const { balanced, readySinceMs } = bound
-      if (balanced === undefined || !isAlive(node)) return []
-      const sinceMs = balanced.leavingSinceMs ?? balanced.sinceMs
-      const isComing = specs.get(uid)?.service !== undefined && readySinceMs === undefined
-      if (balanced.leavingSinceMs === undefined && !isComing) return []
-      const everyMs = LIMITS.balancerLookMs
-      const rounds = Math.floor((nowMs - sinceMs) / everyMs) + 1
-      const last = balanced.leavingSinceMs
-      return [
-        sinceMs + rounds * everyMs,
-        ...(last === undefined ? [] : [lastMomentMs(bound, node, last)]),
-      ]
-    }),
-  )
+  return [...replicasByUid(draft).values()].flat().flatMap(({ bound, node }) => {
+    const { balanced, readySinceMs } = bound
+    if (balanced === undefined || !isAlive(node)) return []
+    const sinceMs = balanced.leavingSinceMs ?? balanced.sinceMs
+    const isComing = readySinceMs === undefined
+    if (balanced.leavingSinceMs === undefined && !isComing) return []
+    const everyMs = LIMITS.balancerLookMs
+    const rounds = Math.floor((nowMs - sinceMs) / everyMs) + 1
+    const last = balanced.leavingSinceMs
+    return [
+      sinceMs + rounds * everyMs,
+      ...(last === undefined ? [] : [lastMomentMs(bound, node, last)]),
+    ]
+  })
 }
 
 /** Why the workload's target group could not be asked, if so. */
@@ -259,11 +247,12 @@ export function troubleOf({ spec }: WorkloadItem, { targetGroups }: Snapshot): R
   return targetGroups?.find((own) => own.targetGroupArn === arn)?.error
 }
 
-const targetGroupsOn = remembered(({ replicas }: Assignment): readonly string[] =>
-  replicas.flatMap(({ balanced }) => balanced?.targetGroupArn ?? []),
-)
+const targetGroupsOn = remembered(({ templates, replicas }: Assignment): readonly string[] => [
+  ...Object.values(templates).flatMap(({ service }) => service?.targetGroupArn ?? []),
+  ...replicas.flatMap(({ balanced }) => balanced?.targetGroupArn ?? []),
+])
 
-/** Target groups that are to be asked: those that specs name, and those that replicas are in. */
+/** Target groups to ask: those that specs name, and those that replicas are in or are to be in. */
 export function targetGroupsIn({
   workloads,
   assignments,

@@ -4,6 +4,7 @@
 import { must } from '#shared/base/assert.ts'
 import type { BoundReplica } from '#shared/model/assignment.ts'
 import type { TargetHealth } from '#shared/model/service.ts'
+import { targetGroupsIn } from '#shared/planner/service.ts'
 import { changeReport, machineOf, reported } from './told.ts'
 import type { World } from './world.ts'
 
@@ -21,28 +22,32 @@ export const serviceVerbs: Readonly<Record<string, Verb>> = {
     }
     changeReport(world, node, { replicas: [...others, up] })
   },
-  /** What its target group lists: `targets web/1-1=healthy`; `targets unreachable`. */
+  /** What its target groups list: `targets web/1-1=healthy`; `targets unreachable`. */
   targets: (world, words) => {
     const [first] = words
+    const arns = targetGroupsIn(world)
     if (first === 'unreachable') {
-      world.targetGroups = [
-        { targetGroupArn: GROUP, error: { code: 'Unreachable', text: 'it does not answer' } },
-      ]
+      const error = { code: 'Unreachable', text: 'it does not answer' }
+      world.targetGroups = arns.map((targetGroupArn) => ({ targetGroupArn, error }))
       return
     }
-    const targets = words.map((word): TargetHealth => {
+    const told = words.map((word): TargetHealth & { readonly targetGroupArn: string } => {
       const [id = '', state = ''] = word.split('=')
       const { node, bound } = boundTo(world, id)
       const { instanceId } = machineOf(world, node)
-      const port = must(bound.balanced, `the target of ${id}`).port
-      return { instanceId, port, state: state as TargetHealth['state'] }
+      const { targetGroupArn, port } = must(bound.balanced, `the target of ${id}`)
+      return { targetGroupArn, instanceId, port, state: state as TargetHealth['state'] }
     })
-    world.targetGroups = [{ targetGroupArn: GROUP, targets }]
+    world.targetGroups = arns.map((targetGroupArn) => ({
+      targetGroupArn,
+      targets: told.filter((own) => own.targetGroupArn === targetGroupArn),
+    }))
   },
 }
 
-/** The only one in a scenario; a colon in a line is YAML's. */
-export const GROUP = 'arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/1'
+/** Of a target group, by its name: a colon in a line is YAML's. */
+export const targetGroupNamed = (name: string): string =>
+  `arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/${name}/1`
 
 type Bound = { readonly node: string; readonly arn: string; readonly bound: BoundReplica }
 

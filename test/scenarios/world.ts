@@ -25,7 +25,7 @@ import type { Snapshot } from '#shared/planner/snapshot.ts'
 import { dataVerbs } from './data-verbs.ts'
 import { emptyWorld, nextPass, START_MS } from './empty-world.ts'
 import { keepRevision, rolloutVerbs } from './rollout-verbs.ts'
-import { GROUP, serviceVerbs } from './service-verbs.ts'
+import { serviceVerbs, targetGroupNamed } from './service-verbs.ts'
 import { scaleVerbs } from './scale-verbs.ts'
 import { changeReport, documentOf, machineOf, reported } from './told.ts'
 
@@ -55,7 +55,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   },
   workload: (world, [name = '', ...rest]) => {
     const { behind, ...told } = documentOf(rest)
-    const service = behind === undefined ? {} : { service: { targetGroupArn: GROUP } }
+    const targetGroupArn = targetGroupNamed(String(behind))
+    const service = behind === undefined ? {} : { service: { targetGroupArn } }
     const document = { command: ['serve'], ...service, ...told }
     const spec = workloadSpecSchema.parse(document)
     const old = world.workloads.find((own) => own.name === name)

@@ -12,21 +12,22 @@ import { isFetching, type Assignment, type BoundReplica } from '../../model/assi
 import type { Report, ReportedReplica } from '../../model/report.ts'
 import type { Action } from '../actions.ts'
 import type { NodeFacts } from '../facts.ts'
-import type { Services, Serving } from '../service.ts'
+import { hasServices, type Serving, type ServingOf } from '../service.ts'
 
 export function takeInReport(
   facts: NodeFacts,
-  services: Services,
+  servingOf: ServingOf,
   nowMs: number,
 ): readonly Action[] {
   const { node, report, assignment } = facts
   if (assignment === undefined || node.phase === 'terminating') return []
   const isLost = node.lostSinceMs !== undefined
-  const isBalanced = hasService(assignment, services)
+  const isBalanced = hasServices(assignment)
+  const on = { node, assignment }
   if (report === undefined && !isLost && !isBalanced) return []
   const { turned, gone, fetched } =
     report === undefined || isLost || isBalanced
-      ? newsOf({ assignment, report, isLost, servingOf: (own) => services.servingOf(own, node) })
+      ? newsOf({ assignment, report, isLost, servingOf: (own) => servingOf(own, on) })
       : newsIn(assignment, report)
   const stamps = turned.map(({ id, ready }) => stamp(node.name, id, ready ? nowMs : undefined))
   const whole = fetched.map((replica): Action => {
@@ -56,9 +57,6 @@ type Told = {
   /** Undefined of those without a service; absent: none has one. */
   readonly servingOf?: (bound: BoundReplica) => Serving | undefined
 }
-
-const hasService = ({ replicas }: Assignment, { serviceOf }: Services): boolean =>
-  replicas.some((own) => serviceOf(own) !== undefined)
 
 function newsOf(told: Told): News {
   const { assignment, report, isLost } = told

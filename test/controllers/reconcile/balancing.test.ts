@@ -9,8 +9,10 @@ import { askBalancers, tellBalancers } from '#shared/controllers/reconcile/balan
 import type { ReconcilePorts } from '#shared/controllers/reconcile/settings.ts'
 import { draftOf } from '#shared/planner/fold.ts'
 import type { Snapshot } from '#shared/planner/snapshot.ts'
-import { GROUP } from '../../scenarios/service-verbs.ts'
+import { targetGroupNamed } from '../../scenarios/service-verbs.ts'
 import { newWorld, tell } from '../../scenarios/world.ts'
+
+const GROUP = targetGroupNamed('lb')
 
 /** A replica on `n1`, as reconcile has written that it is registered, or is leaving. */
 function worldOf(leavingSinceMs?: number): Snapshot {

@@ -65,12 +65,13 @@ export function availableIn(
   workload: WorkloadItem,
 ): ReadonlySet<string> {
   const soakMs = workload.spec.rollout.minReadySeconds * 1000
-  const found = runningIn(scan, pass, workload.uid).filter(({ bound, node }) => {
+  const found = runningIn(scan, pass, workload.uid).filter((own) => {
+    const { bound, node } = own
     const report = scan.report(node.machine?.arn ?? '')
     const told = report?.replicas.find((own) => own.id === bound.id)
     const saysReady = told?.ready === true && told.phase === 'ready'
     if (report !== undefined && !saysReady) return false
-    if (!servesIn({ bound, node }, workload.spec, pass)) return false
+    if (!servesIn(own, pass)) return false
     if (bound.readySinceMs === undefined) return saysReady && soakMs === 0
     return scan.atMs + CLOCK_SLACK_MS - bound.readySinceMs >= soakMs
   })
@@ -78,11 +79,8 @@ export function availableIn(
 }
 
 /** Healthy to its load balancer, if it has one; what nobody could tell is as it was. */
-function servesIn(
-  { bound, node }: Pick<ScannedReplica, 'bound' | 'node'>,
-  { service }: WorkloadSpec,
-  pass: OpenPass,
-): boolean {
+function servesIn({ bound, node, template }: ScannedReplica, pass: OpenPass): boolean {
+  const service = template?.service
   if (service === undefined) return true
   const { balanced, readySinceMs } = bound
   if (balanced === undefined || balanced.leavingSinceMs !== undefined) return false

@@ -10,7 +10,7 @@ const RULE = 'services'
 const GROUP = 'arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/web/1'
 const TARGET = { instanceId: 'i-1', port: 20_001 }
 const said = (text: RegExp): object => ({ rule: RULE, text: expect.stringMatching(text) })
-const WEB = { ports: [{ name: 'http' }] }
+const WEB = { ports: [{ name: 'http' }], service: { targetGroupArn: GROUP } }
 const templates = { [`u-web/${versionOf(webTemplate(WEB))}`]: webTemplate(WEB) }
 
 const balanced = (more: object = {}): BoundReplica => ({
@@ -21,7 +21,7 @@ const balanced = (more: object = {}): BoundReplica => ({
 
 /** `web` of one replica stands behind a load balancer. */
 function behind(): Hand {
-  const hand = herd({ workload: { ...WEB, replicas: 1, service: { targetGroupArn: GROUP } } })
+  const hand = herd({ workload: { ...WEB, replicas: 1 } })
   hand.process('i-1', { template: webTemplate(WEB), version: versionOf(webTemplate(WEB)) })
   const [process] = hand.processes.get('i-1') ?? []
   if (process !== undefined) hand.processes.set('i-1', [{ ...process, ports: { http: 20_001 } }])
@@ -78,6 +78,22 @@ it('is caught when who is told to stop is still registered, or drains', () => {
   hand.targets.length = 0
   list(hand, 'unused')
   expect(stop(hand)).toBeUndefined()
+})
+
+it('is caught when who is told to run leaves a load balancer, and listens where it did', () => {
+  const leaving = (hand: Hand): unknown => {
+    const own = balanced({ leavingSinceMs: START_MS })
+    const body = { generation: 1 + Number(hand.table.size), templates, replicas: [own] }
+    return hand.commit(hand.pass(), ...assignment(body))
+  }
+  const stays = behind()
+  bind(stays, balanced())
+  expect(leaving(stays)).toMatchObject(said(/is to run, and to leave web\/1 i-1:20001/))
+  const moves = behind()
+  bind(moves, balanced())
+  const [process] = moves.processes.get('i-1') ?? []
+  if (process !== undefined) moves.processes.set('i-1', [{ ...process, ports: { http: 20_002 } }])
+  expect(leaving(moves)).toBeUndefined()
 })
 
 it('excuses who has no time left', () => {

@@ -1,6 +1,6 @@
 /**
- * Services: nobody stands behind a load balancer whom no assignment names there, and who is told to
- * stop has left it before.
+ * Services: nobody stands behind a load balancer whom no assignment names there, who is told to
+ * stop has left it before, and who is told to run leaves none but to be registered at another port.
  *
  * Judged by who is registered in truth, whatever a listing said. A stop need not wait for those
  * who have no time left: their node's drain or EC2 is about to end them, or they have been leaving
@@ -79,6 +79,19 @@ export function makeServices({ truth, books }: Knowledge): Rule {
     const text = `${replicaId} was told to stop, and is ${target.state} as ${key}`
     return { rule: RULE, text }
   }
+  /** Where it listens as before. */
+  const judgeLeaving = (
+    { arn }: Assignment,
+    { id, order, balanced }: BoundReplica,
+    before: BoundReplica | undefined,
+  ): Breach | undefined => {
+    const isNew = before?.balanced !== undefined && before.balanced.leavingSinceMs === undefined
+    if (!isNew || order !== 'run' || balanced?.leavingSinceMs === undefined) return undefined
+    const process = truth.processes(idOf(arn)).find((own) => own.replicaId === id)
+    if (!Object.values(process?.ports ?? {}).includes(balanced.port)) return undefined
+    const key = keyOf(balanced.targetGroupArn, idOf(arn), balanced.port)
+    return { rule: RULE, text: `${id} is to run, and to leave ${key}, where it listens` }
+  }
   const isShortOfTime = (
     { template }: TrueProcess,
     node: Node | undefined,
@@ -94,11 +107,17 @@ export function makeServices({ truth, books }: Knowledge): Rule {
     see: {
       write: ({ by, changes }) => {
         if (by.role !== 'reconcile') return undefined
-        for (const { before, after } of changes.filter(isBody).map(bodyChange)) {
+        const bodies = changes.filter(isBody).map(bodyChange)
+        for (const { before, after } of bodies) {
           for (const own of before?.replicas ?? []) unname(before as Assignment, own)
           for (const own of after?.replicas ?? []) name(after as Assignment, own)
         }
-        return undefined
+        return firstOf(bodies, ({ before, after }) => {
+          const old = new Map(before?.replicas.map((own) => [own.id, own]))
+          return firstOf(after?.replicas ?? [], (own) =>
+            judgeLeaving(after as Assignment, own, old.get(own.id)),
+          )
+        })
       },
       balance: (seen) => {
         if (seen.by.role !== 'reconcile') {
@@ -154,10 +173,10 @@ function apart({ truth, books }: Pick<Knowledge, 'truth' | 'books'>): string[] {
 }
 
 /** Where it should be registered. */
-function targetOf({ deletedAtMs, spec }: WorkloadItem, own: RunningNow): string | undefined {
-  const { service } = spec
+function targetOf({ deletedAtMs }: WorkloadItem, own: RunningNow): string | undefined {
+  const { service, ports } = own.template
   if (service === undefined || deletedAtMs !== undefined || own.stopping) return undefined
-  const port = own.ports[service.port ?? spec.ports[0]?.name ?? '']
+  const port = own.ports[service.port ?? ports[0]?.name ?? '']
   return port === undefined ? undefined : keyOf(service.targetGroupArn, own.instanceId, port)
 }
 

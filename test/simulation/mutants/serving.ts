@@ -30,6 +30,13 @@ export const SERVING_MUTANTS: readonly Mutant[] = [
       by: `if (deregister.length < 0) await`,
     },
   }),
+  mutant('another target group, and all leave the old one', 'services', {
+    [planner('service')]: {
+      replace: `const hasMoved = port !== undefined && port !== balanced.port`,
+      by: `const wanted = snapshot.workloads.find(({ uid }) => uid === bound.uid)?.spec.service
+      const hasMoved = wanted?.targetGroupArn !== balanced.targetGroupArn`,
+    },
+  }),
   mutant('ready is whom the agent calls ready', 'services', {
     [planner('observe/readiness')]: {
       replace: `  if (serving === undefined || serving === 'yes') return true`,
