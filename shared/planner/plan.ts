@@ -30,6 +30,7 @@ import { retest, suspectsOf } from './retest.ts'
 import { retire } from './retire.ts'
 import { setCourses, type Courses } from './rollout.ts'
 import { balance, balanceMoments } from './service.ts'
+import { scaleNotices } from './scaling/notices.ts'
 import { scaled } from './scaling/scaled.ts'
 import type { Snapshot } from './snapshot.ts'
 import { poolStatuses, workloadStatuses } from './status.ts'
@@ -175,7 +176,7 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
     teamStatuses: teams,
     endedStatuses: endedStatuses(snapshot, { workload: workloads, pool: pools, team: teams }),
     brakes: brakes.changed(),
-    notices: brakes.notices(),
+    notices: [...brakes.notices(), ...scaleNotices(snapshot)],
     repackRefusals: repacked.refusals,
     ...(next === undefined ? {} : { nextAtMs: next }),
   }
