@@ -6,6 +6,7 @@ import type { Item } from '#shared/store/store.ts'
 import {
   assignment,
   herd,
+  node,
   ready,
   replica,
   START_MS,
@@ -125,5 +126,24 @@ describe('a roll-out', () => {
     expect(leave(stops)).toBeUndefined()
     expect(leave([])).toBeUndefined()
     expect(leave([fresh(4)])).toMatchObject(said(/4 of web were tried/))
+  })
+
+  it('lets another be tried in place of one whose node goes', () => {
+    const tryOn = (drained: boolean) => {
+      const hand = rolling()
+      hand.instance('i-2')
+      const facts = { name: 'n2', instanceId: 'i-2' }
+      hand.put('reconcile', node({ ...facts, launchId: 'l-2' }))
+      const by = hand.pass()
+      const templates = { [`u-web/${NEW}`]: webTemplate({ resources: TINY, env: ENV }) }
+      hand.commit(by, ...assignment({ ...facts, templates, replicas: [1, 2, 3].map(fresh) }))
+      hand.over(by)
+      const next = hand.pass()
+      const drain = { reason: 'Unhealthy', text: '', sinceMs: START_MS, generation: 1 }
+      if (drained) hand.commit(next, node({ ...facts, launchId: 'l-2', drain } as never))
+      return bind(hand, next, { replicas: [...[1, 2, 3, 4].map(old), fresh(4)], generation: 3 })
+    }
+    expect(tryOn(true)).toBeUndefined()
+    expect(tryOn(false)).toMatchObject(said(/tried/))
   })
 })

@@ -48,10 +48,8 @@ export function makeRollouts({ passes }: Knowledge): Rule {
     touched.get(`${uid}/${version}`)?.ids.delete(id)
   }
   /** However often it is tried again, and whatever is forgotten on the way. */
-  const tooManyTouched = (
-    workload: WorkloadItem,
-    { scan, pass, done: own }: Facts,
-  ): string | undefined => {
+  const tooManyTouched = (workload: WorkloadItem, facts: Facts): string | undefined => {
+    const { scan, pass, done: own } = facts
     const { name, uid } = workload
     const version = onTrialIn(workload, scan)
     const rollout = rolloutIn(scan, name, uid)
@@ -67,6 +65,9 @@ export function makeRollouts({ passes }: Knowledge): Rule {
     known.most = Math.max(known.most, breakerOf(workload))
     touched.set(key, known)
     for (const id of available) known.ids.delete(id)
+    // Whose node goes is replaced before it is told to stop.
+    const staying = new Set(stayingIn(facts, uid).map(({ bound }) => bound.id))
+    for (const { bound } of scan.replicasOf(uid)) if (!staying.has(bound.id)) forget(bound)
     if (known.ids.size <= known.most) return undefined
     const count = String(known.ids.size)
     return `${count} of ${name} were tried at version ${version}, of ${String(known.most)}`
