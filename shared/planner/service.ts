@@ -8,12 +8,7 @@
  * lost, and a listing may lag behind. Which target group that is belongs to a replica's version:
  * another one comes with a roll-out, and nobody leaves where it is before who takes over serves.
  */
-import {
-  targetKey,
-  type Balanced,
-  type Target,
-  type TargetState,
-} from '../model/service.ts'
+import { targetKey, type Balanced, type Target, type TargetState } from '../model/service.ts'
 import { remembered } from '../base/remembered.ts'
 import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
