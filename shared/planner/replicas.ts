@@ -11,6 +11,7 @@ import { countOf, type Resources } from '../model/quantities.ts'
 import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
+import type { Template } from '../model/version.ts'
 import type { WorkloadSpec } from '../model/workload.ts'
 import type { Draft } from './fold.ts'
 import { weightOf } from './revision.ts'
@@ -149,10 +150,18 @@ export function isAvailable(replica: Replica, spec: WorkloadSpec, nowMs: number)
   return nowMs - readySinceMs >= spec.rollout.minReadySeconds * 1000
 }
 
-/** What the replica takes of its node: as it was bound, whatever its spec says by now. */
-export function needOfBound({ bound, node }: Replica, { assignments }: Draft): Resources {
-  const template = assignments.get(node.name)?.templates[templateKey(bound)]
+/** What the replica takes of its node. */
+export function needOfBound(replica: Replica, draft: Draft): Resources {
+  const template = templateOfBound(replica, draft)
   return template === undefined ? NOTHING_NEEDED : weightOf(template).need
+}
+
+/** What it was bound as, whatever its spec says by now. */
+export function templateOfBound(
+  { bound, node }: Replica,
+  { assignments }: Draft,
+): Template | undefined {
+  return assignments.get(node.name)?.templates[templateKey(bound)]
 }
 
 const NOTHING_NEEDED: Resources = { cpuMilli: 0, memoryMib: 0, gpuMilli: 0, diskMib: 0 }

@@ -16,11 +16,10 @@ import type { Node } from '../model/node.ts'
 import type { Report, ReportedReplica } from '../model/report.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Reason } from '../model/status.ts'
-import type { Template } from '../model/version.ts'
 import type { Action } from './actions.ts'
 import { reportsByArn } from './facts.ts'
 import type { Draft } from './fold.ts'
-import { isAlive, isLeaving, replicasByUid, type Replica } from './replicas.ts'
+import { isAlive, isLeaving, replicasByUid, templateOfBound, type Replica } from './replicas.ts'
 import type { Snapshot, TargetGroupView } from './snapshot.ts'
 
 /** Whether a replica that its agent calls ready serves there; `unknown` while nobody could tell. */
@@ -74,7 +73,7 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
   return [...replicasByUid(draft).values()].flat().flatMap((own): readonly Action[] => {
     const { bound, node } = own
     const { balanced } = bound
-    const template = templateOn(own, draft)
+    const template = templateOfBound(own, draft)
     if (balanced?.leavingSinceMs !== undefined) {
       return hasLeft(own, { balanced, views, nowMs }) ? [release(own)] : []
     }
@@ -94,10 +93,7 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
 
 const isLive = ({ deletedAtMs }: WorkloadItem): boolean => deletedAtMs === undefined
 
-const templateOn = ({ bound, node }: Replica, { assignments }: Draft): Template | undefined =>
-  assignments.get(node.name)?.templates[templateKey(bound)]
-
-/** Some workload has a service, or has left one that was asked for its sake. */
+/** Some workload has a service, or had one behind which some replica still stands. */
 const isAsked = ({ workloads, targetGroups }: Snapshot): boolean =>
   targetGroups !== undefined || workloads.some(({ spec }) => spec.service !== undefined)
 
