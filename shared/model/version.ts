@@ -33,6 +33,11 @@ export function versionOf(template: Template): string {
     ...{ cpu: parseMilli(cpu), memory: parseMib(memory), gpu: parseMilli(gpu) },
     ...(disk === undefined ? {} : { disk: parseMib(disk) }),
   }
-  const said = { ...template, resources: { ...template.resources, ...counted } }
+  const { service, ports } = template
+  const said = {
+    ...template,
+    resources: { ...template.resources, ...counted },
+    ...(service === undefined ? {} : { service: { port: ports[0]?.name, ...service } }),
+  }
   return hash('sha256', canonicalJson(said)).slice(0, 12)
 }

@@ -6,9 +6,15 @@
  * nothing is open any more, and only then does its agent hear of the stop. Each step is written
  * before it is done, and done again in each pass until the balancer tells of it: an answer may be
  * lost, and a listing may lag behind. Which target group that is belongs to a replica's version:
- * another one comes with a roll-out, and nobody leaves where it is before who takes over serves.
+ * another one comes with a roll-out, and whoever runs stays where it is until it is stopped.
  */
-import { targetKey, type Balanced, type Target, type TargetState } from '../model/service.ts'
+import {
+  targetKey,
+  type Balanced,
+  type Service,
+  type Target,
+  type TargetState,
+} from '../model/service.ts'
 import { remembered } from '../base/remembered.ts'
 import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
@@ -77,15 +83,15 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
     if (balanced?.leavingSinceMs !== undefined) {
       return hasLeft(own, { balanced, views, nowMs }) ? [release(own)] : []
     }
+    if (template?.service === undefined) return []
     const told = toldOf(reports.get(node.machine?.arn ?? ''), own)
-    const port = portIn(told, template?.service?.port ?? template?.ports[0]?.name)
+    const port = portIn(told, template.service.port ?? template.ports[0]?.name)
     if (balanced !== undefined) {
       const hasMoved = port !== undefined && port !== balanced.port
       return hasMoved ? [deregister(own)] : []
     }
     const isUp = bound.order === 'run' && isServable(node) && told?.ready === true
-    if (template?.service === undefined || port === undefined) return []
-    if (!isUp || !live.has(bound.uid)) return []
+    if (port === undefined || !isUp || !live.has(bound.uid)) return []
     const { targetGroupArn } = template.service
     return [register(own, { targetGroupArn, port }, nowMs)]
   })
@@ -232,10 +238,17 @@ export function balanceMoments(snapshot: Snapshot, draft: Draft): readonly numbe
   })
 }
 
-/** Why the workload's target group could not be asked, if so. */
-export function troubleOf({ spec }: WorkloadItem, { targetGroups }: Snapshot): Reason | undefined {
-  const arn = spec.service?.targetGroupArn
-  return targetGroups?.find((own) => own.targetGroupArn === arn)?.error
+/** Why a target group could not be asked that replicas are in, or are to be in; if so. */
+export function troubleOf(
+  service: Service | undefined,
+  replicas: readonly Replica[],
+  { targetGroups }: Snapshot,
+): Reason | undefined {
+  const arns = [service, ...replicas.map(({ bound }) => bound.balanced)].map(
+    (own) => own?.targetGroupArn,
+  )
+  return targetGroups?.find((own) => own.error !== undefined && arns.includes(own.targetGroupArn))
+    ?.error
 }
 
 const targetGroupsOn = remembered(({ templates, replicas }: Assignment): readonly string[] => [

@@ -96,9 +96,10 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
   const { context, mine, told, old, scaling } = own
   const running = runningOf(mine)
   const { version } = context.targets.get(workload.uid) ?? revisionOf(workload.spec)
+  const course = context.courses.get(workload.uid) ?? plainCourse(workload)
   const facts: Facts = {
     workload,
-    course: context.courses.get(workload.uid) ?? plainCourse(workload),
+    course,
     group: mine,
     running,
     available: availableOf(running, workload.spec, context.snapshot.nowMs),
@@ -109,7 +110,7 @@ function workloadStatus(workload: WorkloadItem, own: Mine): WorkloadStatus {
     failures: failuresOf(mine, old?.failures, context.snapshot.nowMs),
     circle: circleText(context.circles.get(workload.name)),
     data: context.digests.get(workload.uid) ?? [],
-    trouble: troubleOf(workload, context.snapshot),
+    trouble: troubleOf(course.active.template.service, mine, context.snapshot),
     scaling,
   }
   if (old === undefined) return statusOf(facts, old, context.snapshot.nowMs)
@@ -139,7 +140,7 @@ type Facts = {
   readonly circle: string | undefined
   /** What its data holds, where that is known. */
   readonly data: NonNullable<WorkloadStatus['data']>
-  /** Why its load balancer could not be asked. */
+  /** Why a load balancer of it could not be asked. */
   readonly trouble: Reason | undefined
   /** What autoscaling has said last. */
   readonly scaling: ScaleTarget | undefined

@@ -135,6 +135,17 @@ describe('a version', () => {
     )
   })
 
+  it('does not change by naming the port that a service has anyway', () => {
+    const of = (port: object): string =>
+      versionFor({
+        image: 'web:1',
+        ports: [{ name: 'http' }, { name: 'grpc' }],
+        service: { targetGroupArn: groupNamed('blue'), ...port },
+      })
+    expect(of({ port: 'http' })).toBe(of({}))
+    expect(of({ port: 'grpc' })).not.toBe(of({}))
+  })
+
   it('counts quantities, however they are written', () => {
     const of = (resources: Document): string => versionFor({ image: 'web:1', resources })
     fc.assert(

@@ -14,11 +14,12 @@ export function scaleNotices(snapshot: Snapshot): readonly Notice[] {
   const scalable = workloads.filter((own) => own.spec.scale !== undefined)
   if (scalable.length === 0) return []
   const statuses = new Map(workloadStatuses.map((own) => [own.uid, own]))
-  const saidOf = new Map(targets.map((own) => [own.uid, own]))
+  const targetByUid = new Map(targets.map((own) => [own.uid, own]))
   return scalable.flatMap(({ uid, name, spec: { replicas = 0 }, deletedAtMs }): Notice[] => {
     const before = statuses.get(uid)?.desired
     if (before === undefined || before === replicas || deletedAtMs !== undefined) return []
-    const text = `from ${String(before)} to ${String(replicas)}${whyOf(saidOf.get(uid), replicas)}`
+    const why = whyOf(targetByUid.get(uid), replicas)
+    const text = `from ${String(before)} to ${String(replicas)}${why}`
     return [{ object: `workload/${name}`, reason: { code: 'Scaled', text } }]
   })
 }

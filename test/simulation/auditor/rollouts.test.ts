@@ -144,6 +144,6 @@ describe('a roll-out', () => {
       return bind(hand, next, { replicas: [...[1, 2, 3, 4].map(old), fresh(4)], generation: 3 })
     }
     expect(tryOn(true)).toBeUndefined()
-    expect(tryOn(false)).toMatchObject(said(/tried/))
+    expect(tryOn(false)).toMatchObject(said(/4 of web are tried/))
   })
 })
