@@ -65,12 +65,14 @@ function newsOf(told: Told): News {
   const gone: string[] = []
   const fetched: string[] = []
   for (const bound of assignment.replicas) {
-    const { id, order, readySinceMs } = bound
+    const { id, order, readySinceMs, balanced } = bound
     const own = reported.get(id)
     const isUp = !isLost && isCalledReady(bound, own, report)
     if (isFetching(bound) && hasData(bound, own, report)) fetched.push(id)
     const ready = isUp && serves(bound, told.servingOf?.(bound))
-    if (order === 'stop' && hasLetGo(told, own)) gone.push(id)
+    // What has ended by itself leaves its load balancer all the same, and is forgotten after that.
+    const hasLeft = order === 'stop' && balanced === undefined
+    if (hasLeft && hasLetGo(told, own)) gone.push(id)
     else if (ready !== (readySinceMs !== undefined)) turned.push({ id, ready })
   }
   return { turned, gone, fetched }
