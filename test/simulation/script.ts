@@ -343,7 +343,9 @@ const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
   'bad-version': (world, { key, name, atMs }) => {
     const { chance } = world
     const good = workloadOf(world, name, Math.round(atMs / 1000))
-    const temper = chance.pick(`temper ${key}`, ['sick', 'crash', 'no-start'])
+    const isLookedAt = good['health'] !== undefined || good['service'] !== undefined
+    const tempers = isLookedAt ? ['sick', 'crash', 'no-start'] : ['crash', 'no-start']
+    const temper = chance.pick(`temper ${key}`, tempers)
     const dataless = chance.of(`no data ${key}`) < 0.5 ? withoutItsData(good) : undefined
     const bad = dataless ?? { ...good, env: { ...(good['env'] as object), BAD: temper } }
     const mendedMs = atMs + chance.int(`mended ${key}`, { min: 2, max: 40 }) * MINUTE_MS
