@@ -16,6 +16,8 @@ export type FaultKnobs = {
   readonly conflict: number
   /** A call that takes seconds where it should take milliseconds. */
   readonly slow: number
+  /** A scan of which some partitions are read when it begins, and the others when it ends. */
+  readonly tornScan: number
   /** A batch of wakes that is handed to a second pass while the first one runs. */
   readonly redelivered: number
   /** A batch of the stream that is delivered twice. */
@@ -87,6 +89,7 @@ const CALM: FaultKnobs = {
   answerLost: 0,
   conflict: 0,
   slow: 0,
+  tornScan: 0,
   redelivered: 0,
   batchTwice: 0,
   eventLost: 0,
@@ -136,6 +139,7 @@ const ORDINARY: FaultKnobs = {
   answerLost: 0.0002,
   conflict: 0.0002,
   slow: 0.0005,
+  tornScan: 0.02,
   redelivered: 0.002,
   batchTwice: 0.002,
   eventLost: 0.002,
@@ -184,6 +188,7 @@ const HEAVY: FaultKnobs = {
   answerLost: 0.004,
   conflict: 0.003,
   slow: 0.006,
+  tornScan: 0.1,
   redelivered: 0.02,
   batchTwice: 0.05,
   eventLost: 0.05,

@@ -4,6 +4,7 @@
  * Nothing is made up here. What a call does is what the memory table, queue or EC2 does; this file
  * says how long calls take, what their failures look like, and who hears of them.
  */
+import { byKey, inOrder } from '#shared/base/order.ts'
 import { FleetError } from '#shared/cloud/fleet-error.ts'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
 import type { Balancer } from '#shared/cloud/balancer.ts'
@@ -19,7 +20,7 @@ import { QueueError } from '#shared/cloud/queue-error.ts'
 import type { Queue, WakeBody } from '#shared/cloud/queue.ts'
 import { delayedWakeSeconds, wakeBucket } from '#shared/cloud/wake-timing.ts'
 import type { MemoryStore } from '#shared/store/memory-store.ts'
-import { StoreError, type Change, type Store, type Write } from '#shared/store/store.ts'
+import { StoreError, type Change, type Item, type Store, type Write } from '#shared/store/store.ts'
 import type { Balancers } from './balancer.ts'
 import type { Calls, CallSpec, Invocation } from './calls.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -40,6 +41,8 @@ export type Backends = {
   readonly takeChanges: () => readonly Change[]
   /** Agents' beats are written when somebody is about to read them. */
   readonly refreshBeats: () => void
+  /** Which partitions a scan reads when it begins; undefined: it reads all of them at once. */
+  readonly tear: (scan: string) => ((pk: string) => boolean) | undefined
   /** Something was put into a queue. */
   readonly onSend: () => void
 }
@@ -59,6 +62,7 @@ const LATENCY = {
   read: { min: 1, max: 6 },
   write: { min: 3, max: 15 },
   scan: { min: 8, max: 40 },
+  tornScan: { min: 100, max: 3_000 },
   send: { min: 3, max: 30 },
   launch: { min: 600, max: 2_500 },
   ec2: { min: 120, max: 800 },
@@ -172,7 +176,7 @@ function table(store: Store, port: string, call: Caller): Store {
 
 /** The main table: who reads all of it and who changes it is told. */
 function mainTable(backends: Backends, by: Invocation, call: Caller): Store {
-  const { store, scheduler, see, takeChanges, refreshBeats } = backends
+  const { store, scheduler, see, takeChanges, refreshBeats, tear } = backends
   const told = <T>(writes: readonly Write[], made: Promise<T>): Promise<T> => {
     const changes = takeChanges()
     if (changes.length > 0) {
@@ -182,12 +186,6 @@ function mainTable(backends: Backends, by: Invocation, call: Caller): Store {
   }
   const tellingStore: Store = {
     ...store,
-    scan: async () => {
-      refreshBeats()
-      const items = await store.scan()
-      see({ kind: 'scan', atMs: scheduler.now(), by, items })
-      return items
-    },
     write: (write) => told([write], store.write(write)),
     update: (key, fields, when) => {
       const made = store.update(key, fields, when)
@@ -196,7 +194,40 @@ function mainTable(backends: Backends, by: Invocation, call: Caller): Store {
     },
     transact: (writes, token) => told(writes, store.transact(writes, token)),
   }
-  return table(tellingStore, 'store', call)
+  const readAll = (): Promise<readonly Item[]> => {
+    refreshBeats()
+    return store.scan()
+  }
+  return {
+    ...table(tellingStore, 'store', call),
+    scan: () => {
+      const isEarly = tear(`${by.label}.${String(by.calls)}`)
+      const early = isEarly === undefined ? undefined : readAll()
+      const act = async (): Promise<readonly Item[]> => {
+        const items = joined(await readAll(), await early, isEarly)
+        see({ kind: 'scan', atMs: scheduler.now(), by, items })
+        return items
+      }
+      const takes = isEarly === undefined ? 'scan' : 'tornScan'
+      return call('store', { method: 'scan', takes, act })
+    },
+  }
+}
+
+/** Of one reading some partitions and of another one the others, in the order of a scan. */
+function joined(
+  late: readonly Item[],
+  early: readonly Item[] = [],
+  isEarly: (pk: string) => boolean = () => false,
+): readonly Item[] {
+  const own = early.filter(({ pk }) => isEarly(pk))
+  if (own.length === 0) return late
+  return [...own, ...late.filter(({ pk }) => !isEarly(pk))].sort(
+    inOrder(
+      byKey((item) => item.pk),
+      byKey((item) => item.sk),
+    ),
+  )
 }
 
 /** SQS stamps what it receives by its own clock; the sender stamps what it writes by its own. */

@@ -281,6 +281,10 @@ function makeBackends(
     refreshBeats: () => {
       if (!isOut()) for (const machine of late.machines.values()) refreshBeat(machine)
     },
+    tear: (scan) => {
+      if (!faults.strikes('tornScan', scan)) return undefined
+      return (pk) => chance.of(`${scan} reads ${pk} early`) < 0.5
+    },
     onSend: () => {
       late.sources?.onSend()
     },
