@@ -7,6 +7,7 @@
 import type { Ec2Instance, Ec2Offering } from '#shared/cloud/memory-ec2/types.ts'
 import { TAGS } from '#shared/model/launch.ts'
 import { LIMITS } from '#shared/model/limits.ts'
+import { metricLabel } from '#shared/model/metric.ts'
 import { agentKeys } from '#shared/protocol/agent-keys.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item, Key } from '#shared/store/store.ts'
@@ -18,7 +19,7 @@ import type { ApiRequest, People } from './people.ts'
 import type { Backends } from './ports.ts'
 import type { Happening, Step } from './script.ts'
 import type { Caller, Role } from './traffic.ts'
-import { METRIC } from './scaled.ts'
+import { METRIC, queueOf } from './scaled.ts'
 import { setFinding } from './watch.ts'
 
 export type Stage = {
@@ -64,7 +65,8 @@ const acts: Acts = {
   scale: ({ people }, { name, replicas }) => {
     people.ask({ method: 'POST', path: `/v1/workloads/${name}/scale`, body: { replicas } })
   },
-  push: ({ people }, { name, value }) => {
+  push: ({ people, backends }, { name, value }) => {
+    backends.metrics.set(metricLabel(queueOf(name)), value)
     const path = `/v1/workloads/${name}/metrics/${METRIC}`
     people.ask({ method: 'POST', path, body: { value } })
   },

@@ -4,6 +4,7 @@
  * Nothing is made up here. What a call does is what the memory table, queue or EC2 does; this file
  * says how long calls take, what their failures look like, and who hears of them.
  */
+import { describeError } from '#shared/base/errors.ts'
 import { byKey, inOrder } from '#shared/base/order.ts'
 import { FleetError } from '#shared/cloud/fleet-error.ts'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
@@ -12,7 +13,9 @@ import type { Target } from '#shared/model/service.ts'
 import type { Bus } from '#shared/cloud/bus.ts'
 import type { Clock } from '#shared/cloud/clock.ts'
 import type { Fleet } from '#shared/cloud/fleet.ts'
+import { unread, type MetricSource } from '#shared/cloud/metric-source.ts'
 import type { MemoryEc2 } from '#shared/cloud/memory-ec2.ts'
+import type { MemoryMetricSource } from '#shared/cloud/memory-metric-source.ts'
 import type { MemoryQueue } from '#shared/cloud/memory-queue.ts'
 import { PricesError } from '#shared/cloud/prices-error.ts'
 import type { Prices } from '#shared/cloud/prices.ts'
@@ -36,6 +39,7 @@ export type Backends = {
   readonly fleet: Fleet
   readonly balancer: Balancers
   readonly prices: Prices
+  readonly metrics: MemoryMetricSource
   readonly see: (seen: Seen) => void
   /** What the main table's stream has told since it was last asked. */
   readonly takeChanges: () => readonly Change[]
@@ -55,6 +59,7 @@ export type Ports = {
   readonly balancer: Balancer
   readonly bus: Bus
   readonly prices: Prices
+  readonly metrics: MetricSource
   readonly clock: Clock
 }
 
@@ -124,6 +129,17 @@ export function makePorts(backends: Backends, invocation: Invocation): Ports {
         }),
       zones: () =>
         call('prices', { method: 'zones', takes: 'ec2', act: () => backends.prices.zones() }),
+    },
+    metrics: {
+      // As the adapters: what goes wrong is an answer.
+      read: async (metric) => {
+        const act = () => backends.metrics.read(metric)
+        try {
+          return await call('metrics', { method: 'read', takes: 'ec2', act })
+        } catch (error) {
+          return unread('Unreachable', describeError(error))
+        }
+      },
     },
     clock: {
       now,

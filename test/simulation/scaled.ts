@@ -1,10 +1,11 @@
 /**
  * Scaled workloads of a world: their number follows from a value that wanders, and that somebody
- * pushes, or forgets to.
+ * pushes, or forgets to. Some look at a queue as well, in which as much waits.
  *
  * They are workloads like the world's others, with `scale` for a number. A name is scaled in all
  * its lives; its template changes.
  */
+import type { MetricOf } from '#shared/model/metric.ts'
 import type { Chance } from './chance.ts'
 import type { Document, Step } from './script.ts'
 import { momentsOf } from './weather.ts'
@@ -15,16 +16,23 @@ export const METRIC = 'load'
 /** What one replica is to bear. */
 const TARGET = 10
 
+/** The queue of that name, where it is looked at. */
+export const queueOf = (name: string): MetricOf<'sqs'> => ({
+  ...{ type: 'sqs', target: TARGET, activation: 0 },
+  queueUrl: `https://sqs.us-east-1.amazonaws.com/123456789012/${name}`,
+})
+
 export function scaledOf(chance: Chance, like: Document): Document {
   const { replicas: _, dependsOn: __, ...rest } = like
   const pick = <T>(what: string, list: readonly T[]): T => chance.pick(`${like.name} ${what}`, list)
   const min = pick('least', [0, 1, 1, 2])
   const down = pick('window', [0, 60, 300])
+  const more = chance.of(`${like.name} looks at a queue`) < 0.4 ? [queueOf(like.name)] : []
   return {
     ...rest,
     scale: {
       ...{ min, max: min + pick('more', [1, 4, 7]), cooldownSeconds: pick('cool', [0, 120]) },
-      metrics: [{ type: 'pushed', name: METRIC, target: TARGET, maxAgeSeconds: 600 }],
+      metrics: [{ type: 'pushed', name: METRIC, target: TARGET, maxAgeSeconds: 600 }, ...more],
       behavior: { scaleDown: { stabilizationWindowSeconds: down } },
     },
   }

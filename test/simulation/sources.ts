@@ -9,7 +9,6 @@
 import { silentLogger } from '#shared/base/log.ts'
 import type { MemoryChannel, MemoryMessage } from '#shared/cloud/memory-queue.ts'
 import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
-import { makeMemoryMetricSource } from '#shared/cloud/memory-metric-source.ts'
 import { autoscale } from '#shared/controllers/autoscale.ts'
 import { judgeChanges, judgePending } from '#shared/controllers/burn-in.ts'
 import { takeInEc2Event } from '#shared/controllers/interruption.ts'
@@ -342,12 +341,11 @@ function startSchedules(setup: SourcesSetup, pollFifo: () => void): void {
       work: (ports) => judgePending(judgePorts(ports)),
     })
   })
-  const metrics = makeMemoryMetricSource()
   every(LIMITS.scaleEveryMs, (n) => {
     if (!scales() || faults.strikes('eventLost', `look ${n}`)) return
     invocations.run({
       ...{ role: 'autoscale', timeoutMs: LIMITS.scaleEveryMs },
-      work: ({ store, clock }) => autoscale({ store, clock, metrics, log: silentLogger }),
+      work: ({ store, metrics, clock }) => autoscale({ store, metrics, clock, log: silentLogger }),
     })
   })
   every(MARKET_EVERY_MS, () => {

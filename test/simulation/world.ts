@@ -9,6 +9,7 @@ import { must } from '#shared/base/assert.ts'
 import { makeMemoryEc2, type MemoryEc2 } from '#shared/cloud/memory-ec2.ts'
 import type { Ec2Event, Ec2Instance, Ec2Offering } from '#shared/cloud/memory-ec2/types.ts'
 import { makeMemoryFleet } from '#shared/cloud/memory-fleet.ts'
+import { makeMemoryMetricSource } from '#shared/cloud/memory-metric-source.ts'
 import { makeMemoryPrices } from '#shared/cloud/memory-prices.ts'
 import { makeMemoryQueue } from '#shared/cloud/memory-queue.ts'
 import { snapshotSettings } from '#shared/controllers/reconcile/reconcile.ts'
@@ -272,6 +273,7 @@ function makeBackends(
       isUnlisted: (instanceId) => late.stage?.unlisted.has(instanceId) === true,
     }),
     prices: makeMemoryPrices(ec2),
+    metrics: makeMemoryMetricSource(),
     balancer: makeBalancers({ scheduler, chance, faults, machines: late.machines }),
     takeChanges: () => {
       const taken = pending

@@ -28,6 +28,7 @@ const PORTS: Readonly<Record<string, string>> = {
   'shared/cloud/queue.ts': 'queue',
   'shared/cloud/bus.ts': 'bus',
   'shared/cloud/prices.ts': 'prices',
+  'shared/cloud/metric-source.ts': 'metrics',
 }
 
 /** All sites, in order of file and line. */

@@ -5,7 +5,7 @@
  * the controllers which only trouble opens are walked as well.
  */
 import type { ToldWorld } from '../case.ts'
-import { METRIC } from '../scaled.ts'
+import { METRIC, queueOf } from '../scaled.ts'
 import type { Document, Happening, Step } from '../script.ts'
 import { TARGET_GROUPS } from '../serving.ts'
 
@@ -31,7 +31,10 @@ const at = (seconds: number, happening: Happening): Step => ({
 
 const ask = (seconds: number, document: Document): Step => at(seconds, { kind: 'apply', document })
 
-const FLOW = { min: 1, max: 3, metrics: [{ type: 'pushed', name: METRIC, target: 10 }] }
+const FLOW = {
+  ...{ min: 1, max: 3 },
+  metrics: [{ type: 'pushed', name: METRIC, target: 10 }, queueOf('flow')],
+}
 
 /** Twelve minutes. */
 export const TOUR: ToldWorld = {
