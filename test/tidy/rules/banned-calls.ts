@@ -18,14 +18,20 @@ const MEMBERS: Readonly<Record<string, string>> = {
   'Date.now': CLOCK,
   'performance.now': CLOCK,
   'Math.random': 'take Ids (shared/cloud/ids.ts) or a seed',
-  'crypto.subtle': "use the synchronous createHash of 'node:crypto'",
   'process.env': 'take an Environment (shared/base/environment.ts)',
+  'AbortSignal.timeout': CLOCK,
+  '*.hrtime': CLOCK,
+  '*.subtle': "use the synchronous createHash of 'node:crypto'",
   '*.randomUUID': 'take Ids (shared/cloud/ids.ts)',
+  '*.getRandomValues': 'take Ids (shared/cloud/ids.ts) or a seed',
   '*.localeCompare': 'use byText (shared/base/order.ts)',
+  '*.toLocaleString': 'use byText, or a text of your own: locales differ from machine to machine',
 }
 
 const NAMES: Readonly<Record<string, string>> = {
   randomUUID: 'take Ids (shared/cloud/ids.ts)',
+  randomBytes: 'take Ids (shared/cloud/ids.ts) or a seed',
+  getRandomValues: 'take Ids (shared/cloud/ids.ts) or a seed',
   setTimeout: CLOCK,
   setInterval: CLOCK,
   setImmediate: CLOCK,
@@ -50,6 +56,7 @@ export function bannedCallFaults(source: Source): readonly Fault[] {
 function sayNode(node: ts.Node): Pick<Fault, 'text' | 'mend'> | undefined {
   if (ts.isPropertyAccessExpression(node)) return sayMember(node)
   if (isBareNewDate(node)) return { text: 'new Date() reads the clock', mend: CLOCK }
+  if (isCallOfDate(node)) return { text: 'Date() reads the clock', mend: CLOCK }
   if (ts.isStringLiteral(node) && TIMER_MODULES.includes(node.text)) {
     return { text: node.text, mend: CLOCK }
   }
@@ -94,6 +101,10 @@ function isOnlyAName(node: ts.Identifier): boolean {
     ts.isPropertyDeclaration(parent) ||
     ts.isParameter(parent)
   return named && parent.name === node
+}
+
+function isCallOfDate(node: ts.Node): boolean {
+  return ts.isCallExpression(node) && node.expression.getText() === 'Date'
 }
 
 function isBareNewDate(node: ts.Node): boolean {
