@@ -137,7 +137,9 @@ function planSmall(options: SimOptions, chance: Chance): HerdPlan {
   const unscaled = [...own, ...(world.withTeams ? NEIGHBOURS : []), ...world.gangs]
   const names = [...unscaled, ...world.scaled]
   const script = [
-    ...poolSteps(world),
+    ...poolsOf(world).map((document, i): Step => {
+      return { atMs: 1_000 + i * 300, kind: 'apply', document }
+    }),
     ...(world.withTeams ? teamsOf(chance) : []).map((document): Step => {
       return { atMs: 1_500, kind: 'apply', document }
     }),
@@ -170,7 +172,7 @@ type SmallWorld = {
   readonly workloads: number
 }
 
-function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
+function poolsOf({ chance, withGpus, withTeams }: SmallWorld): readonly Document[] {
   const isLimited = chance.of('limit') < (withTeams ? 0.7 : 0.3)
   const cpu = chance.int('cpus', withTeams ? { min: 4, max: 14 } : { min: 8, max: 40 })
   const limit = isLimited ? { limits: { cpu } } : {}
@@ -200,8 +202,20 @@ function poolSteps({ chance, withGpus, withTeams }: SmallWorld): Step[] {
     },
     ...(chance.of('headroom gpu') < 0.15 ? { headroom: { gpu: 1 } } : {}),
   }
-  const pools = [general, tainted, ...(withGpus ? [gpu] : [])]
-  return pools.map((document, i) => ({ atMs: 1_000 + i * 300, kind: 'apply', document }))
+  return [general, tainted, ...(withGpus ? [gpu] : [])]
+}
+
+/** A pool as somebody has it from now on: another limit, machines that may grow old, other types. */
+function anotherLife(chance: Chance, pool: Document, key: string): Document {
+  const cpu = chance.int(`limit ${key}`, { min: 4, max: 40 })
+  const limit = chance.of(`limited ${key}`) < 0.5 ? { limits: { cpu } } : {}
+  const hours = chance.pick(`expiry ${key}`, [undefined, 5, 12])
+  const age = hours === undefined ? {} : { expireAfterSeconds: hours * 3_600 }
+  const { limits: _, ...rest } = pool
+  const { families } = pool['instances'] as { families: string[] }
+  const kept = families.filter((own) => chance.of(`${own} ${key}`) < 0.7)
+  const instances = { families: kept.length === 0 ? families : kept }
+  return { ...rest, ...limit, ...age, instances }
 }
 
 /** Room that a pool keeps free: not more than its limit might let in. */
@@ -306,6 +320,7 @@ const PEOPLE_PER_DAY = {
   garbage: 1,
   huge: 1,
   'new-pool': 1,
+  'pool-life': 2,
   quota: 3,
   disband: 0.5,
   host: 8,
@@ -360,6 +375,11 @@ const deeds: Omit<Deeds, keyof typeof teamDeeds> = {
       { atMs, kind: 'rollout', name, action: 'pause' },
       { atMs: onMs, kind: 'rollout', name, action: 'resume' },
     ]
+  },
+  'pool-life': (world, { key, atMs }) => {
+    const { chance } = world
+    const pool = chance.pick(`pool ${key}`, poolsOf(world))
+    return [{ atMs, kind: 'apply', document: anotherLife(chance, pool, key) }]
   },
   undo: (_, { name, atMs }) => [{ atMs, kind: 'rollout', name, action: 'undo' }],
   /** A busy hour of a team's CI: version upon version, and now and then an earlier one again. */
