@@ -205,7 +205,7 @@ function poolsOf({ chance, withGpus, withTeams }: SmallWorld): readonly Document
   return [general, tainted, ...(withGpus ? [gpu] : [])]
 }
 
-/** A pool as somebody has it from now on: another limit, machines that may grow old, other types. */
+/** A pool as somebody has it from now on: another limit, an age at which to end, fewer types. */
 function anotherLife(chance: Chance, pool: Document, key: string): Document {
   const cpu = chance.int(`limit ${key}`, { min: 4, max: 40 })
   const limit = chance.of(`limited ${key}`) < 0.5 ? { limits: { cpu } } : {}
