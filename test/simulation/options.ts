@@ -225,7 +225,7 @@ const HEAVY: FaultKnobs = {
   processCrashesPerDay: 12,
   findingsPerDay: 8,
   fetchFails: 0.1,
-  sourceChanged: 0.02,
+  sourceChanged: 0.05,
   reportLate: 0.01,
   outagesPerDay: 1.5,
 }
