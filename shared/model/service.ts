@@ -22,6 +22,15 @@ export const serviceSchema = z.strictObject({
 })
 export type Service = z.infer<typeof serviceSchema>
 
+type Listening = {
+  readonly service?: Service | undefined
+  readonly ports: readonly { readonly name: string }[]
+}
+
+/** The name of the port that a load balancer sends to; without a word of it, the first. */
+export const servicePort = ({ service, ports }: Listening): string | undefined =>
+  service?.port ?? ports[0]?.name
+
 /** What a bound replica is to a load balancer; reconcile's stamps. */
 export const balancedSchema = z.object({
   targetGroupArn: z.string(),

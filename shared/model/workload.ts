@@ -11,7 +11,7 @@ import { gangDeadlineSchema, gangSchema, refuseContradictions } from './gang.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
 import { notYet } from './not-yet.ts'
-import { serviceSchema } from './service.ts'
+import { servicePort, serviceSchema } from './service.ts'
 import {
   countOrPercent,
   cpuQuantity,
@@ -276,7 +276,7 @@ export const workloadSpecSchema = z
         input: port,
       })
     }
-    const served = spec.service?.port ?? spec.ports[0]?.name
+    const served = servicePort(spec)
     if (spec.service !== undefined && !spec.ports.some((own) => own.name === served)) {
       const names = spec.ports.map((own) => own.name).join(', ')
       context.addIssue({

@@ -9,6 +9,7 @@
  * another one comes with a roll-out, and whoever runs stays where it is until it is stopped.
  */
 import {
+  servicePort,
   targetKey,
   type Balanced,
   type Service,
@@ -49,12 +50,12 @@ export function openServing({ targetGroups }: Pick<Snapshot, 'targetGroups'>): S
   }
 }
 
-const isBehindOne = (bound: BoundReplica, { templates }: Pick<Assignment, 'templates'>): boolean =>
+const isBehindOne = (bound: BoundReplica, { templates }: Assignment): boolean =>
   bound.balanced !== undefined || templates[templateKey(bound)]?.service !== undefined
 
 /** Some replica of it stands behind a load balancer, or is to. */
 export function hasServices(assignment: Assignment): boolean {
-  return assignment.replicas.some((own) => isBehindOne(own, assignment))
+  return targetGroupsOn(assignment).length > 0
 }
 
 type Views = ReadonlyMap<string, ReadonlyMap<string, TargetState>>
@@ -85,7 +86,7 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
     }
     if (template?.service === undefined) return []
     const told = toldOf(reports.get(node.machine?.arn ?? ''), own)
-    const port = portIn(told, template.service.port ?? template.ports[0]?.name)
+    const port = portIn(told, servicePort(template))
     if (balanced !== undefined) {
       const hasMoved = port !== undefined && port !== balanced.port
       return hasMoved ? [deregister(own)] : []
@@ -244,11 +245,10 @@ export function troubleOf(
   replicas: readonly Replica[],
   { targetGroups }: Snapshot,
 ): Reason | undefined {
-  const arns = [service, ...replicas.map(({ bound }) => bound.balanced)].map(
-    (own) => own?.targetGroupArn,
-  )
-  return targetGroups?.find((own) => own.error !== undefined && arns.includes(own.targetGroupArn))
-    ?.error
+  const isIts = (arn: string): boolean =>
+    service?.targetGroupArn === arn ||
+    replicas.some(({ bound }) => bound.balanced?.targetGroupArn === arn)
+  return targetGroups?.find((own) => own.error !== undefined && isIts(own.targetGroupArn))?.error
 }
 
 const targetGroupsOn = remembered(({ templates, replicas }: Assignment): readonly string[] => [

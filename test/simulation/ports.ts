@@ -218,13 +218,14 @@ function mainTable(backends: Backends, by: Invocation, call: Caller): Store {
     ...table(tellingStore, 'store', call),
     scan: () => {
       const isEarly = tear(`${by.label}.${String(by.calls)}`)
-      const early = isEarly === undefined ? undefined : readAll()
+      const torn = isEarly === undefined ? undefined : { isEarly, early: readAll() }
       const act = async (): Promise<readonly Item[]> => {
-        const items = joined(await readAll(), await early, isEarly)
+        const late = await readAll()
+        const items = torn === undefined ? late : joined(await torn.early, late, torn.isEarly)
         see({ kind: 'scan', atMs: scheduler.now(), by, items })
         return items
       }
-      const takes = isEarly === undefined ? 'scan' : 'tornScan'
+      const takes = torn === undefined ? 'scan' : 'tornScan'
       return call('store', { method: 'scan', takes, act })
     },
   }
@@ -232,12 +233,11 @@ function mainTable(backends: Backends, by: Invocation, call: Caller): Store {
 
 /** Of one reading some partitions and of another one the others, in the order of a scan. */
 function joined(
+  early: readonly Item[],
   late: readonly Item[],
-  early: readonly Item[] = [],
-  isEarly: (pk: string) => boolean = () => false,
+  isEarly: (pk: string) => boolean,
 ): readonly Item[] {
   const own = early.filter(({ pk }) => isEarly(pk))
-  if (own.length === 0) return late
   return [...own, ...late.filter(({ pk }) => !isEarly(pk))].sort(
     inOrder(
       byKey((item) => item.pk),

@@ -65,13 +65,13 @@ export function availableIn(
   workload: WorkloadItem,
 ): ReadonlySet<string> {
   const soakMs = workload.spec.rollout.minReadySeconds * 1000
-  const found = runningIn(scan, pass, workload.uid).filter((own) => {
-    const { bound, node } = own
+  const found = runningIn(scan, pass, workload.uid).filter((replica) => {
+    const { bound, node } = replica
     const report = scan.report(node.machine?.arn ?? '')
     const told = report?.replicas.find((own) => own.id === bound.id)
     const saysReady = told?.ready === true && told.phase === 'ready'
     if (report !== undefined && !saysReady) return false
-    if (!servesIn(own, pass)) return false
+    if (!servesIn(replica, pass)) return false
     if (bound.readySinceMs === undefined) return saysReady && soakMs === 0
     return scan.atMs + CLOCK_SLACK_MS - bound.readySinceMs >= soakMs
   })
