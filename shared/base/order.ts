@@ -35,11 +35,16 @@ export function inOrder<T>(...compares: readonly Compare<T>[]): Compare<T> {
 /** Groups values by key, keeping the order in which keys first appear. */
 export function groupBy<T, K>(values: Iterable<T>, key: (value: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>()
+  // Most lists come with like beside like.
+  let last: { readonly key: K; readonly group: T[] } | undefined
   for (const value of values) {
     const own = key(value)
-    const group = groups.get(own)
-    if (group === undefined) groups.set(own, [value])
-    else group.push(value)
+    if (last === undefined || last.key !== own) {
+      const group = groups.get(own) ?? []
+      if (group.length === 0) groups.set(own, group)
+      last = { key: own, group }
+    }
+    last.group.push(value)
   }
   return groups
 }

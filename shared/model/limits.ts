@@ -47,8 +47,9 @@ export const LIMITS = {
   // Load balancers
   /** A listing may not tell for so long of what was registered or deregistered. */
   targetsLagMs: 2_000,
-  /** How often one is asked while replicas come or go. */
+  /** How often one is asked while replicas come or go; less often when that takes long. */
   balancerLookMs: 2_000,
+  balancerLookDoublings: 3,
   /** Longer than ELB's own deregistration delay of 300 s. */
   deregisterMostMs: 330_000,
   /** Before its grace time begins, a replica whose time is short leaves its load balancer. */

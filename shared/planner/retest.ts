@@ -17,7 +17,7 @@ import type { WorkloadStatus } from '../model/status.ts'
 import type { Action, NodeChanges } from './actions.ts'
 import type { NodeFacts } from './facts.ts'
 import type { Draft } from './fold.ts'
-import { blame, evidenceOf } from './observe/blame.ts'
+import { blame, evidenceOf, failsAgain } from './observe/blame.ts'
 import { beginTest } from './observe/orders.ts'
 import { isLeaving } from './replicas.ts'
 
@@ -197,13 +197,13 @@ export function suspectsOf(
 ): ReadonlySet<string> {
   if (!statuses.some(({ failures = [] }) => failures.length > 0)) return new Set()
   const herd = [...nodes.values()].map((node) => ({ node, assignment: assignments.get(node.name) }))
-  const blamed = blame(evidenceOf(herd, statuses)).filter(
-    ({ node, sinceMs, lastMs, blame: own }) => {
-      const passedAtMs = nodes.get(node)?.burnIn?.admittedAtMs ?? Infinity
-      const isSoon = sinceMs >= passedAtMs && lastMs <= passedAtMs + LIMITS.suspicionMs
-      return own.code === 'BadNode' && isSoon
-    },
-  )
+  const evidence = evidenceOf(herd, statuses)
+  if (!failsAgain(evidence)) return new Set()
+  const blamed = blame(evidence).filter(({ node, sinceMs, lastMs, blame: own }) => {
+    const passedAtMs = nodes.get(node)?.burnIn?.admittedAtMs ?? Infinity
+    const isSoon = sinceMs >= passedAtMs && lastMs <= passedAtMs + LIMITS.suspicionMs
+    return own.code === 'BadNode' && isSoon
+  })
   const counts = new Map<string, number>()
   for (const { node, count } of blamed) counts.set(node, (counts.get(node) ?? 0) + count)
   return new Set([...counts].flatMap(([node, count]) => (count >= FAILURES_LEAST ? node : [])))

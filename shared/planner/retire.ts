@@ -20,9 +20,6 @@ export type RetireContext = {
   readonly blocked: ReadonlySet<string>
 }
 
-/** How long EC2 gets to act on a termination before it is asked again. */
-export const TERMINATE_AGAIN_MS = 15_000
-
 export function retire(context: RetireContext): readonly Action[] {
   return context.facts.flatMap((facts) => retireOne(facts, context))
 }
@@ -41,11 +38,23 @@ function retireOne(facts: NodeFacts, { nowMs, used, blocked }: RetireContext): r
   return leaveEmpty(facts, nowMs, used)
 }
 
-function askAgain({ name, terminating }: Node, nowMs: number): readonly Action[] {
-  if (nowMs - (terminating?.lastTryMs ?? 0) < TERMINATE_AGAIN_MS) return []
+function askAgain(node: Node, nowMs: number): readonly Action[] {
+  if (nowMs < terminateAgainAtMs(node)) return []
   const reason = { code: 'StillThere', text: 'EC2 has not ended it yet' }
-  return [{ kind: 'terminate', node: name, reason }]
+  return [{ kind: 'terminate', node: node.name, reason }]
 }
+
+/**
+ * When EC2 is asked again to end it. The first answer may have been lost, so soon; then it just
+ * takes its time, minutes with a large machine, and the pauses double.
+ */
+export function terminateAgainAtMs({ terminating, phaseSinceMs }: Node): number {
+  const { sinceMs = phaseSinceMs, lastTryMs = sinceMs } = terminating ?? {}
+  const { least, most } = TERMINATE_PAUSE_MS
+  return lastTryMs + Math.min(most, Math.max(least, lastTryMs - sinceMs))
+}
+
+const TERMINATE_PAUSE_MS = { least: 15_000, most: LIMITS.tickMs }
 
 function endQuarantine({ node, pool }: NodeFacts, nowMs: number): readonly Action[] {
   if (node.drain !== undefined) return [terminate(node, node.drain.reason, node.drain.text)]

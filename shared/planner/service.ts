@@ -17,6 +17,7 @@ import {
   type TargetState,
 } from '../model/service.ts'
 import { remembered } from '../base/remembered.ts'
+import { nextRoundMs } from '../base/rounds.ts'
 import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
 import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
@@ -216,27 +217,26 @@ function entryOf({ bound, node }: Replica): readonly Entry[] {
 const staysIn = ({ balanced, node }: Entry): boolean =>
   balanced.leavingSinceMs === undefined && isAlive(node)
 
-/**
- * When to ask the balancers again: while somebody comes or goes, at moments of its own, so that
- * passes do not found a chain each.
- */
+/** When to ask the balancers again: while somebody comes or goes. */
 export function balanceMoments(snapshot: Snapshot, draft: Draft): readonly number[] {
   if (!isAsked(snapshot)) return []
   const { nowMs } = snapshot
+  const lookMs = (sinceMs: number): number => nextRoundMs(nowMs, lookEveryMs(nowMs - sinceMs))
   return [...replicasByUid(draft).values()].flat().flatMap(({ bound, node }) => {
     const { balanced, readySinceMs } = bound
     if (balanced === undefined || !isAlive(node)) return []
-    const sinceMs = balanced.leavingSinceMs ?? balanced.sinceMs
-    const isComing = readySinceMs === undefined
-    if (balanced.leavingSinceMs === undefined && !isComing) return []
-    const everyMs = LIMITS.balancerLookMs
-    const rounds = Math.floor((nowMs - sinceMs) / everyMs) + 1
-    const last = balanced.leavingSinceMs
-    return [
-      sinceMs + rounds * everyMs,
-      ...(last === undefined ? [] : [lastMomentMs(bound, node, last)]),
-    ]
+    const { sinceMs, leavingSinceMs } = balanced
+    if (leavingSinceMs !== undefined)
+      return [lookMs(leavingSinceMs), lastMomentMs(bound, node, leavingSinceMs)]
+    return readySinceMs === undefined ? [lookMs(sinceMs)] : []
   })
+}
+
+/** About a tenth of what has been waited already, so that no wait grows by much more than that. */
+function lookEveryMs(waitedMs: number): number {
+  const { balancerLookMs, balancerLookDoublings } = LIMITS
+  const doublings = Math.floor(Math.log2(Math.max(1, waitedMs / (10 * balancerLookMs))))
+  return balancerLookMs * 2 ** Math.min(doublings, balancerLookDoublings)
 }
 
 /** Why a target group could not be asked that replicas are in, or are to be in; if so. */

@@ -14,5 +14,5 @@ export const LOOKING: {
   readonly budget: GenerateBudget & SearchBudget
 } = {
   solver: () => Promise.resolve(loaded),
-  budget: { roundsMax: 4, nodesMax: 2_000, trialNodesMax: 200, guessesMax: 100 },
+  budget: { roundsMax: 2, nodesMax: 300, trialNodesMax: 200, guessesMax: 100 },
 }

@@ -20,7 +20,7 @@ import type { SeenOf, Violation } from './traffic.ts'
  * as much as ten passes; one that is only read from the back costs one, and where places are short
  * there is most to choose.
  */
-const EVERY = { unknown: 300, shortFromBack: 20 } as const
+const EVERY = { unknown: 1_000, shortFromBack: 60 } as const
 
 export type SamePlan = { see(scan: SeenOf<'scan'>): Violation | undefined }
 

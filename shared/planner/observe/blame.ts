@@ -7,6 +7,7 @@
  * A node that is to blame is tested again (`retest.ts`); a version, nothing acts on yet.
  */
 import { groupBy } from '../../base/order.ts'
+import { remembered } from '../../base/remembered.ts'
 import { templateKey, type Assignment } from '../../model/assignment.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
@@ -53,15 +54,16 @@ export function evidenceOf(
   return { failed, fine: failed.length === 0 ? [] : herd.flatMap(fineOn) }
 }
 
-/** Each version once that has a ready replica there. */
 function fineOn({ node, assignment }: Host): readonly Fine[] {
-  if (!isAlive(node) || assignment === undefined) return []
-  const ready = assignment.replicas.filter(
-    (own) => own.order === 'run' && own.readySinceMs !== undefined,
-  )
-  const byVersion = new Map(ready.map((own) => [templateKey(own), own]))
-  return [...byVersion.values()].map(({ uid, version }) => ({ uid, version, node: node.name }))
+  return isAlive(node) && assignment !== undefined ? readyIn(assignment) : []
 }
+
+/** Each version once that has a ready replica there. */
+const readyIn = remembered(({ node, replicas }: Assignment): readonly Fine[] => {
+  const ready = replicas.filter((own) => own.order === 'run' && own.readySinceMs !== undefined)
+  const byVersion = new Map(ready.map((own) => [templateKey(own), own]))
+  return [...byVersion.values()].map(({ uid, version }) => ({ uid, version, node }))
+})
 
 type Pair = Omit<Blamed, 'blame'>
 
@@ -71,6 +73,13 @@ export function blame({ failed, fine }: Evidence): readonly Blamed[] {
   const book = openBook(pairs, fine)
   return pairs.map((pair) => ({ ...pair, blame: verdictOn(pair, book) }))
 }
+
+/** True where some version fails again and again on some node: no node is to blame before. */
+export function failsAgain({ failed }: Evidence): boolean {
+  return pairsOf(failed).some(isAgain)
+}
+
+const isAgain = ({ count }: Pair): boolean => count >= LIMITS.crashLoopRestarts
 
 function pairsOf(failed: readonly Failed[]): readonly Pair[] {
   return [...groupBy(failed, (own) => `${templateKey(own)}@${own.node}`).values()].flatMap(
@@ -110,7 +119,7 @@ function openBook(pairs: readonly Pair[], fine: readonly Fine[]): Book {
   const well = fine.filter(isFine)
   const wellOn = setsOf(well, templateKey, (own) => own.node)
   const wellAt = setsOf(well, (own) => own.node, templateKey)
-  const again = pairs.filter((own) => own.count >= LIMITS.crashLoopRestarts)
+  const again = pairs.filter(isAgain)
   const failsAgain = setsOf(again, templateKey, (own) => own.node)
   // Who fails again and again in most places has no word against any of them.
   const accusing = again.filter((own) => {
@@ -180,7 +189,7 @@ const rules: readonly Rule[] = [
   {
     code: 'BadNode',
     when: (pair, book) =>
-      pair.count >= LIMITS.crashLoopRestarts &&
+      isAgain(pair) &&
       book.fineOn(templateKey(pair)).size >= LIMITS.blameNodesLeast &&
       book.fineAt(pair.node).size === 0,
     text: (pair, book) =>

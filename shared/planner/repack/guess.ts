@@ -33,6 +33,8 @@ export type Guess = {
    * that is there, Infinity where it has no place that is known.
    */
   costWithout(retire: readonly Node[]): number
+  /** True where nothing would have to be bought. */
+  hasRoomFor(retire: readonly Node[]): boolean
   /**
    * Who would have to move aside so that all of the node's work finds room; undefined where all
    * of it has room already, or one alone does not make enough.
@@ -111,6 +113,10 @@ export function openGuess(context: GuessContext): Guess {
       const work = workOf(retire)
       if (work === undefined) return Infinity
       return cheapest(open(context.sortsFor(retire)), countsOf(rehoused(retire, work).over))
+    },
+    hasRoomFor: (retire) => {
+      const work = workOf(retire)
+      return work !== undefined && rehoused(retire, work).over.length === 0
     },
     asideFor: (node, mayShift) => {
       const work = workOf([node])

@@ -118,9 +118,10 @@ function wastefulOf({ open, herd }: HuntContext): readonly Wasteful[] {
 
 /** What a node's going brings for each move; 0 where it is not worth them, or needs a purchase. */
 function scoreOf(state: State, node: Node): number {
-  const alone = guessed(state, [node])
-  const { launchUsdPerHour, moves } = alone.deal
-  return launchUsdPerHour > 0 || !isWorth(state, alone) ? 0 : alone.gain / (moves + 1)
+  state.guessesLeft -= 1
+  if (!state.guess.hasRoomFor([node])) return 0
+  const alone = groupOf(state, [node], 0)
+  return isWorth(state, alone) ? alone.gain / (alone.deal.moves + 1) : 0
 }
 
 /** The best of the leads, which stand in order of what they promised when last guessed. */
@@ -237,10 +238,12 @@ function bestJoined(state: State, retire: readonly Node[]): Group | undefined {
 
 function guessed(state: State, retire: readonly Node[]): Group {
   state.guessesLeft -= 1
-  const { snapshot } = state.herd
-  const launchUsdPerHour = state.guess.costWithout(retire)
+  return groupOf(state, retire, state.guess.costWithout(retire))
+}
+
+function groupOf(state: State, retire: readonly Node[], launchUsdPerHour: number): Group {
   const deal = { ...dealOf(state, { retire, shift: [] }), launchUsdPerHour }
-  return { deal, gain: gainOf(deal, snapshot) }
+  return { deal, gain: gainOf(deal, state.herd.snapshot) }
 }
 
 /** Who adds nothing to the gain stays where it is. */

@@ -4,6 +4,7 @@
  * Every duration the planner waits for ends at a stamp plus a limit; this collects those ends, so
  * that nothing waits for the minute's tick. A moment too many costs one pass that decides nothing.
  */
+import { nextRoundMs } from '../../base/rounds.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Node } from '../../model/node.ts'
 import type { PoolSpec } from '../../model/pool.ts'
@@ -20,7 +21,7 @@ import { borrowsAgainAtMs, forgivenAtMs } from '../quota/cool-down.ts'
 import { forgottenAtMs as loanForgottenAtMs } from '../quota/loans.ts'
 import { NO_REPLICAS, replicasByUid, runningOf } from '../replicas.ts'
 import { rolloutMoments } from '../rollout/moments.ts'
-import { drainOverdueAtMs, TERMINATE_AGAIN_MS } from '../retire.ts'
+import { drainOverdueAtMs, terminateAgainAtMs } from '../retire.ts'
 import { mustBeat } from '../observe/silence.ts'
 import type { Snapshot } from '../snapshot.ts'
 
@@ -80,9 +81,7 @@ function nodeMoments(
     moments.push(retryAtMs ?? deadlineMs + 1)
     if (reboot !== undefined) moments.push(rebootAgainAtMs(reboot, snapshot.settings))
   }
-  if (node.phase === 'terminating') {
-    moments.push((node.terminating?.lastTryMs ?? 0) + TERMINATE_AGAIN_MS)
-  }
+  if (node.phase === 'terminating') moments.push(terminateAgainAtMs(node))
   if (node.phase === 'quarantined') {
     moments.push(node.phaseSinceMs + (pool?.burnIn.quarantineSeconds ?? 0) * 1000)
   }
@@ -97,20 +96,15 @@ function nodeMoments(
 }
 
 /**
- * While a node is silent its neighbours are asked again twice a tick, at moments of its own: were
- * they counted from now, each pass would found a chain of its own. A node that has missed two beats
- * is about to fall silent.
+ * While a node is silent its neighbours are asked again twice a tick. A node that has missed two
+ * beats is about to fall silent.
  */
 function silenceMoments(
   node: Node,
   beat: Beat | undefined,
   { nowMs, pass, settings }: Snapshot,
 ): readonly number[] {
-  const everyMs = LIMITS.tickMs / 2
-  if (node.silentSinceMs !== undefined) {
-    const rounds = Math.floor((nowMs - node.silentSinceMs) / everyMs) + 1
-    return [node.silentSinceMs + rounds * everyMs]
-  }
+  if (node.silentSinceMs !== undefined) return [nextRoundMs(nowMs, LIMITS.tickMs / 2)]
   const { machine } = node
   if (machine === undefined || !mustBeat(node)) return []
   const heardMs = Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)

@@ -314,9 +314,9 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('terminating is taken back', 'terminating is never taken back', {
     [planner('retire')]: {
-      replace: `  return [{ kind: 'terminate', node: name, reason }]`,
+      replace: `  return [{ kind: 'terminate', node: node.name, reason }]`,
       by: `  const changes = { terminating: undefined, drain: undefined }
-  return [{ kind: 'advance', node: name, to: 'ready', changes, reason }]`,
+  return [{ kind: 'advance', node: node.name, to: 'ready', changes, reason }]`,
     },
   }),
   mutant('empty without its generation', 'empty before the end', {
