@@ -11,6 +11,7 @@ import { templateOf, versionOf } from '#shared/model/version.ts'
 import { keys } from '#shared/store/keys.ts'
 import { launchItemOf, nodeOf, poolOf, workloadOf } from './auditor/items.ts'
 import { launchIdOf } from './auditor/launch-log.ts'
+import type { RuleName } from './auditor/rules.ts'
 import type { CallHooks } from './calls.ts'
 import { happen } from './happen.ts'
 import { wake } from './machine.ts'
@@ -257,7 +258,7 @@ async function converge(facts: Convergence): Promise<number | undefined> {
     if (unsettled.length > 0) wholeAtMs = atMs + LOOK_MS
     else if (atMs >= endMs + TOLD_MS) break
   }
-  const fault = (rule: string, texts: readonly string[]): void => {
+  const fault = (rule: RuleName, texts: readonly string[]): void => {
     blame({ rule, text: texts.slice(0, 6).join('\n  '), atMs: scheduler.now() })
   }
   if (unsettled.length > 0) {

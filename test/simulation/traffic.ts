@@ -14,6 +14,7 @@ import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import type { Template } from '#shared/model/version.ts'
 import type { GpuShare } from '#shared/model/assignment.ts'
 import type { Change, Item, Key, Write } from '#shared/store/store.ts'
+import type { RuleName } from './auditor/rules.ts'
 
 export type Role =
   | 'reconcile'
@@ -152,9 +153,8 @@ export type Truth = {
   readonly bootDeadlineMs: number
 }
 
-/** A broken rule. `rule` starts with the number it has in DESIGN §5, or with a word of §6. */
 export type Violation = {
-  readonly rule: string
+  readonly rule: RuleName
   readonly text: string
   readonly atMs: number
 }

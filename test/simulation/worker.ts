@@ -3,13 +3,14 @@
  */
 import { parentPort } from 'node:worker_threads'
 import { makeAuditor } from './auditor/auditor.ts'
+import type { RuleName } from './auditor/rules.ts'
 import type { SimOptions } from './options.ts'
 import { describeViolation, runWorld, type Outcome } from './run.ts'
 
 /** An outcome small enough to be handed between threads. */
 export type Summary = Omit<Outcome, 'struck' | 'violation'> & {
   readonly struck: Readonly<Record<string, number>>
-  readonly rule?: string
+  readonly rule?: RuleName
   readonly story?: string
   readonly tookMs: number
 }

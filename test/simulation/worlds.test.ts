@@ -54,7 +54,9 @@ function toyAuditor(truth: Truth): Auditor {
         return before !== undefined && replicas(before) !== replicas(after)
       })
       const isBad = scaled && truth.lastDisturbanceAtMs() > 0
-      return isBad ? { rule: 'toy', text: 'scaled in bad weather', atMs: truth.nowMs() } : undefined
+      return isBad
+        ? { rule: '3 ledger', text: 'scaled in bad weather', atMs: truth.nowMs() }
+        : undefined
     },
     full: () => undefined,
     unsettled: () => [],
@@ -68,7 +70,7 @@ describe('the shrinker', () => {
     const before = planHerd(options).script.length
     const found = await shrink({ options, makeAuditor: toyAuditor, tell: () => undefined })
     const script = found?.world.plan.script ?? []
-    expect(found?.outcome.violation?.rule).toBe('toy')
+    expect(found?.outcome.violation?.rule).toBe('3 ledger')
     expect(before).toBeGreaterThan(12)
     expect(script.length).toBeLessThan(6)
     expect(script.some((own) => own.kind === 'scale' || own.kind === 'apply')).toBe(true)

@@ -128,10 +128,12 @@ function set<T>(shelf: Map<string, T>, name: string, value: T | undefined): void
   else shelf.set(name, value)
 }
 
+const SHELVES = ['nodes', 'bodies', 'heads', 'launches', 'workloads', 'pools', 'teams'] as const
+
 function compare(shelves: Shelves, items: readonly Item[]): Breach | undefined {
   const fresh = makeShelves()
   for (const item of items) fresh.put(item, item)
-  for (const shelf of ['nodes', 'bodies', 'heads', 'launches'] as const) {
+  for (const shelf of SHELVES) {
     const [kept, found]: [ReadonlyMap<string, unknown>, ReadonlyMap<string, unknown>] = [
       shelves[shelf],
       fresh[shelf],

@@ -47,7 +47,7 @@ export function makeBrakes({ truth, books, passes }: Knowledge, log: LaunchLog):
   const isReleased = makeIsReleased(truth)
   const condemn = ({ scopes, pool, ...entry }: Condemned): Breach | undefined => {
     const released = isReleased(pool, entry.atMs)
-    const found = scopes.map((scope) => {
+    const found = scopes.map((scope): Breach | undefined => {
       const recent = (entries.get(scope) ?? []).filter(
         (own) => entry.atMs - own.atMs < WINDOW_MS && own.node !== entry.node,
       )

@@ -120,7 +120,10 @@ const rolloutIn = (scan: Scan, name: string, uid: string) => {
 }
 
 /** A version that has failed takes the place of none. */
-function wrongStop({ id, uid, workload, version, stopReason }: BoundReplica, scan: Scan) {
+function wrongStop(
+  { id, uid, workload, version, stopReason }: BoundReplica,
+  scan: Scan,
+): Breach | undefined {
   const rollout = rolloutIn(scan, workload, uid)
   const item = scan.workload(workload)
   const isStanding = item !== undefined && rollout?.active === versionWanted(item)

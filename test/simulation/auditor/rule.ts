@@ -7,8 +7,9 @@
 import type { Seen, SeenOf, Truth } from '../traffic.ts'
 import type { Books } from './books.ts'
 import type { Passes } from './passes.ts'
+import type { RuleName } from './rules.ts'
 
-export type Breach = { readonly rule: string; readonly text: string }
+export type Breach = { readonly rule: RuleName; readonly text: string }
 
 type Hears = { readonly [K in Seen['kind']]?: (seen: SeenOf<K>) => Breach | undefined }
 

@@ -1,6 +1,6 @@
 /**
  * `npm run sim:mutants`: for each rule, drover broken on purpose must be caught, within so many
- * seeds. A mutant that lives is a hole in the net: exit 1.
+ * seeds. A mutant that lives is a hole in the net, and so is a rule that catches none: exit 1.
  *
  * `--only NAME` tries one, `--seeds N` gives each that many. The world that caught a mutant last
  * (`seeds.json`) is tried first, before all from seed 1 on; `--remember` keeps those that did now.
@@ -8,6 +8,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { RULES } from '../auditor/rules.ts'
 import { DEFAULTS, type SimOptions } from '../options.ts'
 import { runPool } from '#bench/measure/pool.ts'
 import { planHerd, type Document } from '../script.ts'
@@ -63,11 +64,13 @@ await Promise.all(Array.from({ length: availableParallelism() }, tryOneAfterTheO
 progressBar(1, 'done')
 const alive = [...found.values()].filter((own) => own === undefined).length
 if (values.remember) remember()
+const idle = values.only === undefined ? rulesThatCaughtNone() : []
+if (idle.length > 0) say(`no mutant was caught by: ${idle.join(', ')}`)
 say(
   `${String(mutants.length - alive)} of ${String(mutants.length)} mutants caught, ` +
     `each within ${String(seeds)} seeds of ${String(days)} days`,
 )
-if (alive > 0) process.exitCode = 1
+if (alive > 0 || idle.length > 0) process.exitCode = 1
 
 async function tryOneAfterTheOther(): Promise<void> {
   for (let mutant = mutants[begun]; mutant !== undefined; mutant = mutants[begun]) {
@@ -77,6 +80,11 @@ async function tryOneAfterTheOther(): Promise<void> {
     found.set(mutant, again ?? (await hunt(mutant, FROM_THE_FIRST)))
     tell()
   }
+}
+
+function rulesThatCaughtNone(): readonly string[] {
+  const caught = new Set([...found.values()].map((own) => own?.rule))
+  return RULES.filter((own) => !caught.has(own))
 }
 
 /** As far as they are known, in their order. */
