@@ -114,6 +114,7 @@ export const brakeSchema = z.object({
       atMs: z.int(),
       zone: z.string().optional(),
       instanceType: z.string().optional(),
+      imageId: z.string().optional(),
       reason: z.string(),
     }),
   ),

@@ -2,9 +2,9 @@
  * Brakes: how much of the herd may be condemned in ten minutes.
  *
  * A bad image, a bad zone or a bug of drover's own can make every node look bad at once. So at most
- * a fifth of a pool, a zone or an instance type (and always one node) is given up in any sliding
- * window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what a
- * person ordered and what stands empty is not counted. A machine that fails its burn-in carries
+ * a fifth of a pool, a zone, an instance type or an image (and always one node) is given up in any
+ * sliding window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what
+ * a person ordered and what stands empty is not counted. A machine that fails its burn-in carries
  * nothing, so it is let go at once; there brakes slow the buying instead (`brake/`). What goes for
  * its health does not count when machines are lost: one that dies meanwhile is to be believed.
  */
@@ -51,12 +51,14 @@ export type BrakeBook = {
 }
 
 type Entry = Brake['condemned'][number] & { readonly pool: string }
-type Scope = (entry: Pick<Entry, 'pool' | 'zone' | 'instanceType'>) => string | undefined
+type Place = Pick<Entry, 'pool' | 'zone' | 'instanceType' | 'imageId'>
+type Scope = (entry: Place) => string | undefined
 
 const SCOPES: readonly Scope[] = [
   (own) => `pool ${own.pool}`,
   (own) => (own.zone === undefined ? undefined : `zone ${own.zone}`),
   (own) => (own.instanceType === undefined ? undefined : `type ${own.instanceType}`),
+  (own) => (own.imageId === undefined ? undefined : `image ${own.imageId}`),
 ]
 
 export function openBrakes(snapshot: Snapshot): BrakeBook {
@@ -131,7 +133,7 @@ function standingIn({ brakes, nowMs }: Snapshot): readonly Entry[] {
   )
 }
 
-/** Whether one more may go beside those that are booked: of its pool, its zone and its type. */
+/** Whether one more may go beside those that are booked, in each scope. */
 function openScopes({ nodes }: Snapshot): (entry: Entry, booked: readonly Entry[]) => boolean {
   let sizes: ReadonlyMap<string, number> | undefined
   return (entry, booked) =>
@@ -175,10 +177,10 @@ function sizesOf(herd: readonly ReturnType<typeof entryOf>[]): ReadonlyMap<strin
   return sizes
 }
 
-function entryOf(node: Node): Pick<Entry, 'pool' | 'zone' | 'instanceType'> {
-  const { pool, machine } = node
+function entryOf({ pool, machine }: Node): Place {
   if (machine === undefined) return { pool }
-  return { pool, zone: machine.zone, instanceType: machine.instanceType }
+  const { zone, instanceType, imageId } = machine
+  return { pool, zone, instanceType, ...(imageId === undefined ? {} : { imageId }) }
 }
 
 /** The reason under which is booked what is lost. */

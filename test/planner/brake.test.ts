@@ -47,6 +47,19 @@ it('counts one that was kept after all, and is given up again, from the second t
   expect(giveUp(world, 'n2')).toBe(world.nowMs + 8 * MINUTE_MS)
 })
 
+it('lets one machine of an image go, however many pools have it', () => {
+  const world = newWorld()
+  const places = ['m7a.large us-east-1a', 'c7a.large us-east-1b', 'r7a.large us-east-1c']
+  places.forEach((place, i) => {
+    const pool = `pool-${String(i)}`
+    tell(world, `pool ${pool} launch.ami=${i === 2 ? 'ami-2' : 'ami-1'}`)
+    tell(world, `node n${String(i)} ${pool} ${place} spot ready`)
+  })
+  expect(giveUp(world, 'n0')).toBeUndefined()
+  expect(giveUp(world, 'n1')).toBe(world.nowMs + LIMITS.brakeWindowMs)
+  expect(giveUp(world, 'n2')).toBeUndefined()
+})
+
 it('counts what goes for its health against health alone', () => {
   const world = three()
   const [first, second] = world.nodes

@@ -17,7 +17,7 @@ import { happen } from './happen.ts'
 import { wake } from './machine.ts'
 import type { SimOptions } from './options.ts'
 import { makeSamePlan } from './same-plan.ts'
-import { LIVENESS_MAX_MS, planHerd, type HerdPlan } from './script.ts'
+import { LIVENESS_MAX_MS, planHerd, TESTS_MAX_MS, type HerdPlan } from './script.ts'
 import { isMissing, mended } from './serving.ts'
 import { makeTracer } from './trace.ts'
 import type { Auditor, Seen, SeenOf, Truth, Violation } from './traffic.ts'
@@ -250,9 +250,12 @@ async function converge(facts: Convergence): Promise<number | undefined> {
   const { scheduler } = world
   let unsettled: readonly string[] = []
   let wholeAtMs = endMs + LOOK_MS
-  for (let atMs = endMs + LOOK_MS; atMs <= endMs + LIVENESS_MAX_MS; atMs += LOOK_MS) {
+  let testsMs = 0
+  const lastMs = (): number => endMs + LIVENESS_MAX_MS + Math.min(testsMs, TESTS_MAX_MS)
+  for (let atMs = endMs + LOOK_MS; atMs <= lastMs(); atMs += LOOK_MS) {
     if (!(await run(atMs))) return undefined
     unsettled = auditor.unsettled()
+    if (isRetesting(world)) testsMs += LOOK_MS
     if (world.stage.people.isAsking())
       unsettled = [...unsettled, 'a person still asks for something']
     if (unsettled.length > 0) wholeAtMs = atMs + LOOK_MS
@@ -281,7 +284,7 @@ async function converge(facts: Convergence): Promise<number | undefined> {
     still.every((text) => ENDING.test(text) || IDLE.test(text) || isOfRepack(text))
   for (let atMs = scheduler.now(); still.length > 0 && mayPass(); still = auditor.unsettled()) {
     atMs += LOOK_MS
-    if (atMs > endMs + LIVENESS_MAX_MS || !(await run(atMs))) break
+    if (atMs > lastMs() || !(await run(atMs))) break
   }
   if (still.length > 0) fault('10 convergence', ['the herd was whole and is no more:', ...still])
   else if (!mayBuy && stats.needed > before) {

@@ -4,6 +4,7 @@
  * The list is made before the world starts, so it can be printed, cut shorter and told again. A
  * step says what kind of machine it means, not which one: that is drawn when it happens.
  */
+import { LIMITS } from '#shared/model/limits.ts'
 import type { Noun } from '#shared/model/names.ts'
 import type { QuotaPolicyName } from '#shared/model/quota-policy.ts'
 import { makeChance, type Chance } from './chance.ts'
@@ -93,6 +94,8 @@ export type Script = readonly Step[]
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
+const BURN_IN_MOST_SECONDS = 180
+const GRACE_MOST_SECONDS = 60
 export const DAY_MS = 86_400_000
 
 export type HerdPlan = {
@@ -197,7 +200,7 @@ function poolsOf({ chance, withGpus, withTeams }: SmallWorld): readonly Document
     taints: [{ key: 'gpu' }],
     burnIn: {
       checks: chance.of('deep') < 0.3 ? ['gpu-deep'] : ['cpu', 'gpu-memory'],
-      ...{ timeoutSeconds: 180, quarantineSeconds: 600 },
+      ...{ timeoutSeconds: BURN_IN_MOST_SECONDS, quarantineSeconds: 600 },
       ...tested,
     },
     ...(chance.of('headroom gpu') < 0.15 ? { headroom: { gpu: 1 } } : {}),
@@ -291,7 +294,7 @@ function workloadOf(world: SmallWorld, name: string, life: number): Document {
     },
     availability: { ...floor, ...reliable },
     ...health,
-    terminationGraceSeconds: pick('grace', [2, 10, 30, 60]),
+    terminationGraceSeconds: pick('grace', [2, 10, 30, GRACE_MOST_SECONDS]),
   }
   // It may come upon itself, or upon one that depends on it.
   const others = Array.from({ length: world.workloads }, (_, i) => `w${String(i + 1)}`)
@@ -462,5 +465,17 @@ function deedsOf(world: SmallWorld, what: keyof Deeds, deed: Deed): Step[] {
   return { ...deeds, ...teamDeeds }[what](world, deed)
 }
 
-/** Long enough for everything that a fault may have left behind to be over. */
-export const LIVENESS_MAX_MS = 3 * HOUR_MS
+/**
+ * Within so long after the last fault the herd must be whole: the ten minutes and deadlines of
+ * DESIGN's rule 10, of a boot, a burn-in, a drain and the longest grace, and as long as EC2 may not
+ * be asked again for what it had no capacity for.
+ */
+export const LIVENESS_MAX_MS =
+  10 * MINUTE_MS +
+  LIMITS.bootDeadlineMs +
+  BURN_IN_MOST_SECONDS * 1000 +
+  LIMITS.drainDefaultMs +
+  GRACE_MOST_SECONDS * 1000 +
+  LIMITS.shortageMaxMs
+/** Time in which machines in service are tested again does not count, up to this. */
+export const TESTS_MAX_MS = 2 * HOUR_MS

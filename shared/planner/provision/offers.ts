@@ -212,7 +212,8 @@ function whyNotPool(demand: Asks, pool: PoolItem, snapshot: Snapshot): Reason {
       types.some((type) => type.name === own.instanceType),
   )
   if (sold.length === 0) {
-    return { code: 'NoZone', text: `pool ${pool.name} sells nothing in the zones asked for` }
+    const where = zones === undefined && pool.spec.zones === undefined ? 'here' : 'in those zones'
+    return { code: 'NoZone', text: `EC2 sells none of pool ${pool.name}'s types ${where}` }
   }
   const other = snapshot.shortages.find(
     (own) =>

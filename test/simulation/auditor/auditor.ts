@@ -43,6 +43,7 @@ import { makeSeenInTime } from './seen-in-time.ts'
 import { makeServices } from './services.ts'
 import { makeSightings } from './sightings.ts'
 import { makeSilence } from './silence.ts'
+import { makeTopology } from './topology.ts'
 import { makeWriters } from './writers.ts'
 
 /** Decisions kept for whoever asks what led to a violation. */
@@ -96,6 +97,7 @@ function makeRules(knowledge: Knowledge, { liars, sightings }: Witnesses): reado
     makeWriters(knowledge),
     makeLaunches(knowledge, log),
     makeAdmission(knowledge),
+    makeTopology(knowledge),
     makeProcesses(knowledge),
     makeKnownHardware(knowledge),
     makeMending(knowledge),

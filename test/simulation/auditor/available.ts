@@ -34,6 +34,17 @@ export function reliableFloorOf({ availability }: WorkloadSpec, desired: number)
   return Math.min(desired, least)
 }
 
+/** Replicas that must be on on-demand machines. */
+export function baseOf(workload: WorkloadItem): number {
+  const { spot, onDemandBase, onDemandPercent } = workload.spec.capacity
+  const desired = desiredOf(workload)
+  // One that takes no spot at all is judged where it is bound.
+  if (spot === 'never') return 0
+  const share = Math.ceil((onDemandPercent * desired) / 100)
+  const reliable = reliableFloorOf(workload.spec, desired)
+  return Math.min(desired, Math.max(onDemandBase, share, reliable))
+}
+
 export function desiredOf({ deletedAtMs, spec }: WorkloadItem): number {
   return deletedAtMs === undefined ? (spec.replicas ?? 0) : 0
 }

@@ -1,6 +1,6 @@
 /**
- * Brakes: at most a fifth of a pool, a zone or a type, and always one node, is given up in any
- * sliding ten minutes.
+ * Brakes: at most a fifth of a pool, a zone, a type or an image, and always one node, is given up
+ * in any sliding ten minutes.
  *
  * Judged by what was done to nodes, not by drover's own books. A node is given up when it is
  * written lost, when it is ended before it ever carried anything (it did not boot, its burn-in
@@ -92,9 +92,9 @@ export function makeBrakes({ truth, books, passes }: Knowledge, log: LaunchLog):
     if (instance === undefined || books.nodeOfInstance(id) !== undefined) return undefined
     if (instance.state !== 'pending' && instance.state !== 'running') return undefined
     if (log.knows(launchIdOf(instance.tags))) return undefined
-    const { zone, instanceType: type, tags } = instance
+    const { zone, instanceType: type, imageId: image, tags } = instance
     const pool = tags[TAGS.pool] ?? ''
-    const scopes = scopeNames({ pool, zone, type })
+    const scopes = scopeNames({ pool, zone, type, image })
     const atMs = passes.of(by)?.taken?.startedAtMs ?? truth.nowMs()
     return condemn({ node: id, pool, scopes, why: 'swept', atMs })
   }

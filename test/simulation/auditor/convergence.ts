@@ -12,7 +12,7 @@ import type { WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Truth } from '../traffic.ts'
-import { desiredOf } from './available.ts'
+import { baseOf, desiredOf } from './available.ts'
 import { makeBuyable, zonesOpenTo, type Buyable } from './buyable.ts'
 import { dependenciesOf, neededOf, waitsForOthers } from './dependencies.ts'
 import { statusOf, versionsStanding } from './items.ts'
@@ -30,6 +30,10 @@ const OF_THE_MARKET: ReadonlySet<string> = new Set([
   'VcpuLimitExceeded',
   // The zone it is tied to may be sold out.
   'Topology',
+  // Its pool may have lost the types that would do.
+  'NoZone',
+  'NoMatchingType',
+  'TooLarge',
 ])
 
 /** What is said besides of a gang that finds no room for all of it, or did not in time. */
@@ -139,12 +143,13 @@ const GANG_DEADLINE_LEAST_MS = 600_000
 /**
  * Only the plainest gangs: all of it may be in one place, and its deadline leaves time to come up.
  */
-function isJudgedGang({ spec }: WorkloadItem): boolean {
+function isJudgedGang(workload: WorkloadItem): boolean {
+  const { spec } = workload
   const { spread, affinity, antiAffinity } = spec.placement
   return (
     (spread ?? affinity ?? antiAffinity) === undefined &&
     spec.availability.minAvailable === undefined &&
-    spec.capacity.onDemandBase === 0 &&
+    baseOf(workload) === 0 &&
     gangDeadlineMs(spec) >= GANG_DEADLINE_LEAST_MS
   )
 }

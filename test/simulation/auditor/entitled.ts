@@ -11,7 +11,7 @@ import type { Node } from '#shared/model/node.ts'
 import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
 import type { WorkloadStatus } from '#shared/model/status.ts'
 import { keys } from '#shared/store/keys.ts'
-import { desiredOf, floorOf } from './available.ts'
+import { baseOf, desiredOf, floorOf } from './available.ts'
 import { statusOf, versionWanted } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
 import { quotasInUse } from './quotas-in-use.ts'
@@ -116,7 +116,7 @@ function isPlain(workload: WorkloadItem): boolean {
   return (
     (spread ?? affinity ?? antiAffinity) === undefined &&
     spec.availability.minAvailable === undefined &&
-    spec.capacity.onDemandBase === 0 &&
+    baseOf(workload) === 0 &&
     needOf(spec).gpuMilli === 0 &&
     !isGang(workload)
   )

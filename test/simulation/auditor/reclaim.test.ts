@@ -127,6 +127,9 @@ describe('7 quota', () => {
     // Another version may be of another size.
     indexWaits(hand, { team: 'blue' }, 'undone to')
     expect(hand.auditor.unsettled()).toEqual([])
+    // The borrower is on a spot machine.
+    indexWaits(hand, { team: 'blue', availability: { minReliable: 1 } })
+    expect(hand.auditor.unsettled()).toEqual([])
     indexWaits(hand, { team: 'blue' })
     hand.put('admin-api', team('red', '1'))
     expect(hand.auditor.unsettled()).toEqual([])

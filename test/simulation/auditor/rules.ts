@@ -33,6 +33,7 @@ export const RULES = [
   'gone',
   'intent before effect',
   'one writer',
+  'placement',
   'rejected hardware stays out',
   'repack',
   'revisions',

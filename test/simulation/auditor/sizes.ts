@@ -1,5 +1,5 @@
 /**
- * How large each pool, zone and type of the herd was at most in the last ten minutes.
+ * How large each pool, zone, type and image of the herd was at most in the last ten minutes.
  *
  * A brake's share is of the herd as a pass saw it, which may have shrunk since; the largest size in
  * the window is the reading that never blames a pass for what came after it.
@@ -41,18 +41,25 @@ export function makeSizes(nodes: Iterable<Node>): Sizes {
   }
 }
 
-export type Placed = { readonly pool: string; readonly zone?: string; readonly type?: string }
+export type Placed = {
+  readonly pool: string
+  readonly zone?: string
+  readonly type?: string
+  readonly image?: string | undefined
+}
 
 export function scopesOf({ pool, machine }: Node): string[] {
   if (machine === undefined) return scopeNames({ pool })
-  return scopeNames({ pool, zone: machine.zone, type: machine.instanceType })
+  const { zone, instanceType: type, imageId: image } = machine
+  return scopeNames({ pool, zone, type, image })
 }
 
-/** `pool p`, `zone z`, `type t`: what a brake is counted over. */
-export function scopeNames({ pool, zone, type }: Placed): string[] {
+/** `pool p`, `zone z`, `type t`, `image i`: what a brake is counted over. */
+export function scopeNames({ pool, zone, type, image }: Placed): string[] {
   return [
     `pool ${pool}`,
     ...(zone === undefined ? [] : [`zone ${zone}`]),
     ...(type === undefined ? [] : [`type ${type}`]),
+    ...(image === undefined ? [] : [`image ${image}`]),
   ]
 }

@@ -2,8 +2,9 @@
  * `npm run sim:mutants`: for each rule, drover broken on purpose must be caught, within so many
  * seeds. A mutant that lives is a hole in the net, and so is a rule that catches none: exit 1.
  *
- * `--only NAME` tries one, `--seeds N` gives each that many. The world that caught a mutant last
- * (`seeds.json`) is tried first, before all from seed 1 on; `--remember` keeps those that did now.
+ * `--only NAME` tries one, `--rule NAME` asks that rule alone, `--seeds N` gives each that many. The
+ * world that caught a mutant last (`seeds.json`) is tried first, before all from seed 1 on;
+ * `--remember` keeps those that did now.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -20,6 +21,7 @@ import { MUTANTS } from './mutants.ts'
 /** By what a mutant breaks: a document without which nothing can show it. */
 const NEEDS: Readonly<Record<string, (document: Document) => boolean>> = {
   gang: ({ gang }) => gang !== undefined,
+  placement: ({ placement }) => placement !== undefined,
   services: ({ service }) => service !== undefined,
   data: ({ data }) => data !== undefined,
   scaling: ({ scale }) => scale !== undefined,
@@ -32,6 +34,7 @@ const CAUGHT_CHARS = 30
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
+    rule: { type: 'string' },
     seeds: { type: 'string', default: '240' },
     days: { type: 'string', default: '0.5' },
     story: { type: 'boolean', default: false },
@@ -130,7 +133,8 @@ async function hunt(mutant: Mutant, among: readonly number[]): Promise<Summary |
     isEnough: () => caught.length > 0,
     onAnswer: (answer) => {
       if ('broken' in answer) throw new Error(`${mutant.name}: ${answer.broken.text}`)
-      if (answer.summary.rule !== undefined) caught.push(answer.summary)
+      const { rule } = answer.summary
+      if (rule !== undefined && (values.rule ?? rule) === rule) caught.push(answer.summary)
     },
   })
   return caught[0]

@@ -20,6 +20,18 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('taints do not matter', '1', {
     [planner('demand')]: { replace: `  return taint === undefined ?`, by: `  return true ?` },
   }),
+  mutant('two that are to be apart share a node', 'placement', {
+    [planner('place/topology')]: {
+      replace: `Math.min(room, 1 - countIn(board, rule, node))`,
+      by: `Math.min(room, 2 - countIn(board, rule, node))`,
+    },
+  }),
+  mutant('company is anywhere', 'placement', {
+    [planner('place/topology')]: {
+      replace: `  return counts === undefined || counts.size === 0 ||`,
+      by: `  return true ||`,
+    },
+  }),
   mutant('a check that was not reported has passed', '1', {
     'shared/controllers/judge.ts': {
       replace: `  if (run.state !== 'finished') return no('the burn-in is still running')`,
@@ -258,6 +270,22 @@ export const MUTANTS: readonly Mutant[] = [
       by: `  throw result.error`,
     },
   }),
+  inOrdinaryWeather('one that fits nowhere fails the pass', '11', {
+    [planner('provision/offers')]: {
+      replace: `  return pools.map(({ pool, taint }) => {
+    if`,
+      by: `  if (pools.length > 0) throw new Error('no machine holds it')
+  return pools.map(({ pool, taint }) => {
+    if`,
+    },
+  }),
+  inOrdinaryWeather('the clock itself is a reason', '10', {
+    [planner('retest')]: {
+      replace: `  if (isOverdue === (overdueSinceMs !== undefined)) return []`,
+      by: `  if (Math.floor(nowMs / 1000) % 8 === 0) return [note(node, {}, 'again')]
+  if (isOverdue === (overdueSinceMs !== undefined)) return []`,
+    },
+  }),
   mutant('no brakes', '12', {
     [planner('brake')]: {
       replace: `if (!isAllowed(entry, [...before, ...fresh])) return false`,
@@ -315,8 +343,13 @@ export const MUTANTS: readonly Mutant[] = [
   mutant('terminating is taken back', 'terminating is never taken back', {
     [planner('retire')]: {
       replace: `  return [{ kind: 'terminate', node: node.name, reason }]`,
-      by: `  const changes = { terminating: undefined, drain: undefined }
-  return [{ kind: 'advance', node: node.name, to: 'ready', changes, reason }]`,
+      by: `  return [{ kind: 'advance', node: node.name, to: 'draining', changes: {}, reason }]`,
+    },
+  }),
+  mutant('a machine ends while its work still stops', 'empty before the end', {
+    [planner('retire')]: {
+      replace: `  if (isEmpty(facts)) {`,
+      by: `  if ((facts.assignment?.replicas ?? []).every((own) => own.order === 'stop')) {`,
     },
   }),
   mutant('empty without its generation', 'empty before the end', {
