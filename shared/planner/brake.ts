@@ -1,12 +1,13 @@
 /**
  * Brakes: how much of the herd may be condemned in ten minutes.
  *
- * A bad image, a bad zone or a bug of drover's own can make every node look bad at once. So at most
- * a fifth of a pool, a zone, an instance type or an image (and always one node) is given up in any
- * sliding window; the rest waits for its turn. A brake slows, never latches. What EC2 announced, what
- * a person ordered and what stands empty is not counted. A machine that fails its burn-in carries
- * nothing, so it is let go at once; there brakes slow the buying instead (`brake/`). What goes for
- * its health does not count when machines are lost: one that dies meanwhile is to be believed.
+ * A bad image, a bad zone or a bug of drover's own can make every node look bad at once. So at
+ * most a fifth of a pool, a zone, an instance type or an image (and always one node) is given up
+ * in any sliding window; the rest waits for its turn. A brake slows, never latches. What EC2
+ * announced, what a person ordered and what stands empty is not counted. A machine that fails its
+ * burn-in carries nothing, so it is let go at once; there brakes slow the buying instead
+ * (`brake/`). What goes for its health does not count when machines are lost: one that dies
+ * meanwhile is to be believed.
  */
 import { sameJson } from '../base/equal.ts'
 import { groupBy } from '../base/order.ts'

@@ -2,8 +2,8 @@
  * `npm run sim:mutants`: for each rule, drover broken on purpose must be caught, within so many
  * seeds. A mutant that lives is a hole in the net, and so is a rule that catches none: exit 1.
  *
- * `--only NAME` tries one, `--rule NAME` asks that rule alone, `--seeds N` gives each that many. The
- * world that caught a mutant last (`seeds.json`) is tried first, before all from seed 1 on;
+ * `--only NAME` tries one, `--rule NAME` asks that rule alone, `--seeds N` gives each that many.
+ * The world that caught a mutant last (`seeds.json`) is tried first, before all from seed 1 on;
  * `--remember` keeps those that did now.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
