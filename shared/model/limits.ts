@@ -344,9 +344,10 @@ export const LIMITS = {
   signalHours: 1,
   beatDays: 1,
   /**
-   * The node's own item carries the outcome on; the verdict itself may go once nobody re-reads it.
+   * The node's own item carries the outcome on, and history tells people: longer than any attempt
+   * may take is enough, for every pass reads what machines that are gone have left behind.
    */
-  verdictDays: 30,
+  verdictDays: 1,
   /** Hardware that fails now and then shows over weeks. */
   burnInRecordDays: 60,
   eventTextMaxChars: 500,

@@ -1,10 +1,11 @@
 /**
  * One read of the whole table, looked into only when a judgement asks for it.
  *
- * Most passes decide nothing that needs their snapshot, so a scan is kept as it came and sorted
- * into partitions at the first question.
+ * Most passes decide nothing that needs their snapshot, so a scan is kept as it came, and each
+ * partition is picked out of it when it is first asked for.
  */
 import { groupBy } from '#shared/base/order.ts'
+import { onceFor } from '#shared/base/remembered.ts'
 import { templateKey, type Assignment, type BoundReplica } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
 import type { Report } from '#shared/model/report.ts'
@@ -47,11 +48,13 @@ type Scanned = {
 }
 
 export function makeScan({ atMs, items, policy }: Scanned): Scan {
-  let partitions: Map<string, readonly Item[]> | undefined
   let replicas: Map<string, ScannedReplica[]> | undefined
-  const partition = (pk: string): readonly Item[] => {
-    partitions ??= groupBy(items, (item) => item.pk)
-    return partitions.get(pk) ?? []
+  const partition = onceFor((pk: string) => items.filter((item) => item.pk === pk))
+  let ofMachines: Map<string, Item> | undefined
+  /** What an agent writes is alone in its partition. */
+  const toldBy = ({ pk }: Key): Item | undefined => {
+    ofMachines ??= new Map(items.map((item) => [item.pk, item]))
+    return ofMachines.get(pk)
   }
   let byName: Map<string, Node> | undefined
   const nodesByName = (): Map<string, Node> => {
@@ -77,8 +80,8 @@ export function makeScan({ atMs, items, policy }: Scanned): Scan {
       policy,
       teams: partition(keys.spec('team', '').pk).flatMap((item) => teamOf(item) ?? []),
     }),
-    report: (arn) => reportOf(get(keys.report(arn))),
-    beatAtMs: (arn) => beatOf(get(keys.beat(arn)))?.atMs,
+    report: (arn) => reportOf(toldBy(keys.report(arn))),
+    beatAtMs: (arn) => beatOf(toldBy(keys.beat(arn)))?.atMs,
     bodies: () => bodiesIn(items),
     replicasOf: (uid) => {
       replicas ??= groupBy(allReplicas(items, nodesByName()), ({ bound }) => bound.uid)
