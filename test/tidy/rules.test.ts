@@ -35,6 +35,7 @@ describe('imports', () => {
       '1: imports #shared/store/b.ts; shared/planner may import catalog, model, base',
       '2: imports ../cloud/c.ts; shared/planner may import catalog, model, base',
     ])
+    expect(imports('shared/controllers/a.ts', '../solver/highs.ts')).toHaveLength(1)
   })
 
   it('may not bring a package or the outside into a pure layer', () => {
