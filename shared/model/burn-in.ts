@@ -292,7 +292,7 @@ export const burnInSchema = z.strictObject({
   quarantineSeconds: z
     .int()
     .min(0)
-    .max(604_800)
+    .max(LIMITS.quarantineSecondsMax)
     .default(3_600)
     .describe('how long a failed machine is kept for inspection'),
   onFailure: z

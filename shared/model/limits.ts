@@ -148,6 +148,9 @@ export const LIMITS = {
   claimsPerLaunch: 50,
   overridesPerLaunch: 60,
   bootDeadlineMs: 300_000,
+  /** EC2 is asked again to end a machine: at first after so long, then less often. */
+  terminateAgainFirstMs: 15_000,
+  terminateAgainMaxMs: 60_000,
   shortageFirstMs: 180_000,
   shortageMaxMs: 3_600_000,
 
@@ -344,10 +347,11 @@ export const LIMITS = {
   signalHours: 1,
   beatDays: 1,
   /**
-   * The node's own item carries the outcome on, and history tells people: longer than any attempt
-   * may take is enough, for every pass reads what machines that are gone have left behind.
+   * The node's own item carries the outcome on, and history tells people; but as long as a machine
+   * may stand in quarantine, its agent must not talk its way out by another story.
    */
-  verdictDays: 1,
+  verdictDays: 8,
+  quarantineSecondsMax: 604_800,
   /** Hardware that fails now and then shows over weeks. */
   burnInRecordDays: 60,
   eventTextMaxChars: 500,
@@ -391,6 +395,10 @@ assert(
 assert(
   LIMITS.scaleWindowSecondsMax * 1000 < LIMITS.scaleHistoryMax * LIMITS.scaleEveryMs,
   "a window's recommendations are all remembered",
+)
+assert(
+  LIMITS.quarantineSecondsMax < LIMITS.verdictDays * 86_400,
+  'the verdict on a machine in quarantine is there as long as the machine',
 )
 assert(LIMITS.coverageGapMs === 2 * LIMITS.tickMs, 'coverage ends after two missed ticks')
 assert(

@@ -37,6 +37,8 @@ export const balancedSchema = z.object({
   /** Where it listens on its node. */
   port: z.int().min(1).max(65_535),
   sinceMs: z.int(),
+  /** It was ready before, and is not since then. */
+  unreadySinceMs: z.int().optional(),
   /** To be deregistered since then: told to stop or not, it serves on until that is done. */
   leavingSinceMs: z.int().optional(),
 })

@@ -178,10 +178,12 @@ function sizesOf(herd: readonly ReturnType<typeof entryOf>[]): ReadonlyMap<strin
   return sizes
 }
 
-function entryOf({ pool, machine }: Node): Place {
+function entryOf({ pool, machine, adoptedAtMs }: Node): Place {
   if (machine === undefined) return { pool }
   const { zone, instanceType, imageId } = machine
-  return { pool, zone, instanceType, ...(imageId === undefined ? {} : { imageId }) }
+  // Of those that no launch of ours knows EC2's name of the image is known, and not what was asked.
+  const isKnown = imageId !== undefined && adoptedAtMs === undefined
+  return { pool, zone, instanceType, ...(isKnown ? { imageId } : {}) }
 }
 
 /** The reason under which is booked what is lost. */

@@ -15,6 +15,7 @@ import {
   type Assignment,
   type BoundReplica,
 } from '../model/assignment.ts'
+import type { Balanced } from '../model/service.ts'
 import type { Node } from '../model/node.ts'
 import type { Template } from '../model/version.ts'
 import type { Action, ActionKind, NodeChanges } from './actions.ts'
@@ -170,9 +171,12 @@ const folds = {
     )
   },
   stamp: (edit, { node, replica, readySinceMs }) => {
-    changeReplica(edit, { node, replica }, ({ readySinceMs: _old, ...own }) =>
-      readySinceMs === undefined ? own : { ...own, readySinceMs },
-    )
+    const unreadySinceMs = readySinceMs === undefined ? edit.nowMs : undefined
+    changeReplica(edit, { node, replica }, ({ readySinceMs: _, balanced, ...own }) => ({
+      ...own,
+      ...(readySinceMs === undefined ? {} : { readySinceMs }),
+      ...(balanced === undefined ? {} : { balanced: withUnready(balanced, unreadySinceMs) }),
+    }))
   },
   fail: (edit, { node, replica, failures }) => {
     changeReplica(edit, { node, replica }, (own) => ({ ...own, failures }))
@@ -230,6 +234,13 @@ const folds = {
   },
   sweep: () => undefined,
 } satisfies Folds
+
+function withUnready(
+  { unreadySinceMs: _, ...own }: Balanced,
+  unreadySinceMs: number | undefined,
+): Balanced {
+  return unreadySinceMs === undefined ? own : { ...own, unreadySinceMs }
+}
 
 /** From a load balancer, if it has one and is not leaving it already. */
 function leavingFrom(own: BoundReplica, nowMs: number): BoundReplica {

@@ -50,11 +50,10 @@ function askAgain(node: Node, nowMs: number): readonly Action[] {
  */
 export function terminateAgainAtMs({ terminating, phaseSinceMs }: Node): number {
   const { sinceMs = phaseSinceMs, lastTryMs = sinceMs } = terminating ?? {}
-  const { least, most } = TERMINATE_PAUSE_MS
-  return lastTryMs + Math.min(most, Math.max(least, lastTryMs - sinceMs))
+  const { terminateAgainFirstMs, terminateAgainMaxMs } = LIMITS
+  const pauseMs = Math.max(terminateAgainFirstMs, lastTryMs - sinceMs)
+  return lastTryMs + Math.min(terminateAgainMaxMs, pauseMs)
 }
-
-const TERMINATE_PAUSE_MS = { least: 15_000, most: LIMITS.tickMs }
 
 function endQuarantine({ node, pool }: NodeFacts, nowMs: number): readonly Action[] {
   if (node.drain !== undefined) return [terminate(node, node.drain.reason, node.drain.text)]

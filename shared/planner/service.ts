@@ -225,10 +225,10 @@ export function balanceMoments(snapshot: Snapshot, draft: Draft): readonly numbe
   return [...replicasByUid(draft).values()].flat().flatMap(({ bound, node }) => {
     const { balanced, readySinceMs } = bound
     if (balanced === undefined || !isAlive(node)) return []
-    const { sinceMs, leavingSinceMs } = balanced
+    const { sinceMs, unreadySinceMs = sinceMs, leavingSinceMs } = balanced
     if (leavingSinceMs !== undefined)
       return [lookMs(leavingSinceMs), lastMomentMs(bound, node, leavingSinceMs)]
-    return readySinceMs === undefined ? [lookMs(sinceMs)] : []
+    return readySinceMs === undefined ? [lookMs(unreadySinceMs)] : []
   })
 }
 

@@ -282,9 +282,10 @@ async function converge(facts: Convergence): Promise<number | undefined> {
     isRepacking(world) ||
     isRetesting(world) ||
     still.every((text) => ENDING.test(text) || IDLE.test(text) || isOfRepack(text))
+  const lastAgainMs = scheduler.now() + LIVENESS_MAX_MS
   for (let atMs = scheduler.now(); still.length > 0 && mayPass(); still = auditor.unsettled()) {
     atMs += LOOK_MS
-    if (atMs > lastMs() || !(await run(atMs))) break
+    if (atMs > lastAgainMs || !(await run(atMs))) break
   }
   if (still.length > 0) fault('10 convergence', ['the herd was whole and is no more:', ...still])
   else if (!mayBuy && stats.needed > before) {
@@ -311,7 +312,7 @@ function isRepacking({ truth }: World): boolean {
 function isRetesting({ truth }: World): boolean {
   return truth.partition(keys.node('').pk).some((own) => {
     const node = nodeOf(own)
-    const isAgain = node?.phase === 'testing' && (node.burnIn?.attempt ?? 1) > 1
+    const isAgain = node?.phase === 'testing' && node.burnIn?.served === true
     return isAgain || node?.drain?.reason === 'CertificateAge'
   })
 }

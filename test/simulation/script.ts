@@ -94,7 +94,7 @@ export type Script = readonly Step[]
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
-const BURN_IN_MOST_SECONDS = 180
+const BURN_IN_MOST_SECONDS = LIMITS.burnInTimeoutSeconds
 const GRACE_MOST_SECONDS = 60
 export const DAY_MS = 86_400_000
 
@@ -200,7 +200,7 @@ function poolsOf({ chance, withGpus, withTeams }: SmallWorld): readonly Document
     taints: [{ key: 'gpu' }],
     burnIn: {
       checks: chance.of('deep') < 0.3 ? ['gpu-deep'] : ['cpu', 'gpu-memory'],
-      ...{ timeoutSeconds: BURN_IN_MOST_SECONDS, quarantineSeconds: 600 },
+      ...{ timeoutSeconds: 180, quarantineSeconds: 600 },
       ...tested,
     },
     ...(chance.of('headroom gpu') < 0.15 ? { headroom: { gpu: 1 } } : {}),

@@ -92,9 +92,9 @@ export function makeBrakes({ truth, books, passes }: Knowledge, log: LaunchLog):
     if (instance === undefined || books.nodeOfInstance(id) !== undefined) return undefined
     if (instance.state !== 'pending' && instance.state !== 'running') return undefined
     if (log.knows(launchIdOf(instance.tags))) return undefined
-    const { zone, instanceType: type, imageId: image, tags } = instance
+    const { zone, instanceType: type, tags } = instance
     const pool = tags[TAGS.pool] ?? ''
-    const scopes = scopeNames({ pool, zone, type, image })
+    const scopes = scopeNames({ pool, zone, type })
     const atMs = passes.of(by)?.taken?.startedAtMs ?? truth.nowMs()
     return condemn({ node: id, pool, scopes, why: 'swept', atMs })
   }

@@ -48,9 +48,11 @@ export type Placed = {
   readonly image?: string | undefined
 }
 
-export function scopesOf({ pool, machine }: Node): string[] {
+export function scopesOf({ pool, machine, adoptedAtMs }: Node): string[] {
   if (machine === undefined) return scopeNames({ pool })
-  const { zone, instanceType: type, imageId: image } = machine
+  const { zone, instanceType: type, imageId } = machine
+  // What was asked for is counted, and of strays only EC2 tells an image, by another name.
+  const image = adoptedAtMs === undefined ? imageId : undefined
   return scopeNames({ pool, zone, type, image })
 }
 

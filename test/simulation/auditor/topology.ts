@@ -21,11 +21,11 @@ export function makeTopology({ books, passes }: Knowledge): Rule {
   /** By the pass's label: ids of those that it bound. */
   const added = new Map<string, Set<string>>()
 
-  /** Everybody of the group who stays where it is. */
-  const stayingOf = (names: ReadonlySet<string>): readonly Placed[] =>
+  /** Everybody of the group, but those whose node goes. */
+  const boundOf = (names: ReadonlySet<string>, goes: (node: Node) => boolean): readonly Placed[] =>
     [...books.bodies.values()].flatMap((body) => {
       const node = books.nodes.get(body.node)
-      if (node === undefined || isLeaving(node)) return []
+      if (node === undefined || goes(node)) return []
       return body.replicas
         .filter((own) => own.order === 'run' && names.has(own.workload))
         .map((bound) => ({ bound, node }))
@@ -38,10 +38,12 @@ export function makeTopology({ books, passes }: Knowledge): Rule {
         .workloads()
         .filter((own) => isSame(rule, topologyOf(own, kind)))
         .map((own) => own.name)
-      const all = stayingOf(new Set(names))
+      const all = boundOf(new Set(names), kind === 'antiAffinity' ? mayGo : isLeaving)
       const mine = all.filter(({ bound }) => fresh.has(bound.id) && bound.uid === workload.uid)
-      const others = all.filter(({ bound }) => !fresh.has(bound.id))
-      const text = kind === 'antiAffinity' ? crowdIn(mine, all, rule) : strayIn(mine, others, rule)
+      const before = all.filter(({ bound }) => !fresh.has(bound.id))
+      // Where nobody was before, the first that came says where.
+      const company = before.length > 0 ? before : all.slice(0, 1)
+      const text = kind === 'antiAffinity' ? crowdIn(mine, all, rule) : strayIn(mine, company, rule)
       return text === undefined ? undefined : ({ rule: RULE, text } satisfies Breach)
     })
   return {
@@ -94,27 +96,28 @@ function crowdIn(
 /** One of those that came who is not where the others are. */
 function strayIn(
   mine: readonly Placed[],
-  others: readonly Placed[],
+  company: readonly Placed[],
   rule: Topology,
 ): string | undefined {
-  const domains = new Set(
-    (others.length > 0 ? others : mine.slice(0, 1)).map((own) => domainOf(own, rule)),
-  )
+  const domains = new Set(company.map((own) => domainOf(own, rule)))
   const stray = mine.find((own) => !domains.has(domainOf(own, rule)))
   if (stray === undefined) return undefined
   const told = [...domains].join(', ')
   return `${stray.bound.id} is in ${rule.by} ${domainOf(stray, rule)}, and the others in ${told}`
 }
 
-/** Who carries the node's work is sought elsewhere. */
-function isLeaving({
-  phase,
-  drain,
-  interruption,
-  rebalanceAtMs,
-  lostSinceMs,
-  repack,
-}: Node): boolean {
-  if (phase === 'draining' || phase === 'terminating' || repack !== undefined) return true
-  return [drain, interruption, rebalanceAtMs, lostSinceMs].some((own) => own !== undefined)
+/** It is no company any more. */
+function isLeaving({ phase, drain, lostSinceMs }: Node): boolean {
+  return (
+    phase === 'draining' ||
+    phase === 'terminating' ||
+    drain !== undefined ||
+    lostSinceMs !== undefined
+  )
+}
+
+/** Who carries its work may be sought elsewhere already. */
+function mayGo(node: Node): boolean {
+  const { interruption, rebalanceAtMs, repack } = node
+  return isLeaving(node) || [interruption, rebalanceAtMs, repack].some((own) => own !== undefined)
 }

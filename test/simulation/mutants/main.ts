@@ -49,6 +49,8 @@ const FROM_THE_FIRST = Array.from({ length: seeds }, (_, i) => i + 1)
 const mutants = MUTANTS.filter(
   ({ name }) => values.only === undefined || name.includes(values.only),
 )
+if (values.rule !== undefined && !RULES.some((own) => own === values.rule))
+  misuse(`no rule is named ${values.rule}; they are: ${RULES.join(', ')}`)
 if (mutants.length === 0) misuse(`no mutant is named like ${String(values.only)}`)
 
 const SEEDS = new URL('seeds.json', import.meta.url)
@@ -67,7 +69,8 @@ await Promise.all(Array.from({ length: availableParallelism() }, tryOneAfterTheO
 progressBar(1, 'done')
 const alive = [...found.values()].filter((own) => own === undefined).length
 if (values.remember) remember()
-const idle = values.only === undefined ? rulesThatCaughtNone() : []
+const isAll = values.only === undefined && values.rule === undefined
+const idle = isAll ? rulesThatCaughtNone() : []
 if (idle.length > 0) say(`no mutant was caught by: ${idle.join(', ')}`)
 say(
   `${String(mutants.length - alive)} of ${String(mutants.length)} mutants caught, ` +

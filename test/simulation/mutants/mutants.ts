@@ -286,6 +286,12 @@ export const MUTANTS: readonly Mutant[] = [
   if (isOverdue === (overdueSinceMs !== undefined)) return []`,
     },
   }),
+  mutant('a bad image is no reason to brake', '12', {
+    [planner('brake')]: {
+      replace: `(own.imageId === undefined ? undefined :`,
+      by: `(own.imageId !== 'none' ? undefined :`,
+    },
+  }),
   mutant('no brakes', '12', {
     [planner('brake')]: {
       replace: `if (!isAllowed(entry, [...before, ...fresh])) return false`,
@@ -370,8 +376,8 @@ export const MUTANTS: readonly Mutant[] = [
   }),
   mutant('a stop is taken back', 'generations', {
     [planner('fold')]: {
-      replace: `readySinceMs === undefined ? own : { ...own, readySinceMs },`,
-      by: `readySinceMs === undefined ? { ...own, order: 'run' } : { ...own, readySinceMs },`,
+      replace: `...(readySinceMs === undefined ? {} : { readySinceMs }),`,
+      by: `...(readySinceMs === undefined ? { order: 'run' as const } : { readySinceMs }),`,
     },
   }),
   mutant('a verdict becomes milder', 'verdicts', {
