@@ -308,12 +308,15 @@ function isRepacking({ truth }: World): boolean {
   return truth.partition(keys.node('').pk).some((own) => nodeOf(own)?.repack !== undefined)
 }
 
+/** Why a machine is emptied that stays: its age, what its agent found, or a person's word. */
+const FOR_A_TEST: ReadonlySet<string> = new Set(['CertificateAge', 'Retest'])
+
 /** A machine in service is tested again, or emptied for it, and others stand in for it. */
 function isRetesting({ truth }: World): boolean {
   return truth.partition(keys.node('').pk).some((own) => {
     const node = nodeOf(own)
     const isAgain = node?.phase === 'testing' && node.burnIn?.served === true
-    return isAgain || node?.drain?.reason === 'CertificateAge'
+    return isAgain || FOR_A_TEST.has(node?.drain?.reason ?? '')
   })
 }
 
