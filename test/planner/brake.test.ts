@@ -60,6 +60,17 @@ it('lets one machine of an image go, however many pools have it', () => {
   expect(giveUp(world, 'n2')).toBeUndefined()
 })
 
+it('counts no stray by its image, of which EC2 knows another name than the herd', () => {
+  const world = newWorld()
+  tell(world, 'pool one launch.ami=ami-1')
+  tell(world, 'pool two launch.ami=ami-1')
+  tell(world, 'node n1 one m7a.large us-east-1a spot ready')
+  tell(world, 'node n2 two c7a.large us-east-1b spot ready')
+  world.nodes = world.nodes.map((own) => ({ ...own, adoptedAtMs: world.nowMs }))
+  expect(giveUp(world, 'n1')).toBeUndefined()
+  expect(giveUp(world, 'n2')).toBeUndefined()
+})
+
 it('counts what goes for its health against health alone', () => {
   const world = three()
   const [first, second] = world.nodes

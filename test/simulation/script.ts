@@ -94,7 +94,6 @@ export type Script = readonly Step[]
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
-const BURN_IN_MOST_SECONDS = LIMITS.burnInTimeoutSeconds
 const GRACE_MOST_SECONDS = 60
 export const DAY_MS = 86_400_000
 
@@ -473,7 +472,7 @@ function deedsOf(world: SmallWorld, what: keyof Deeds, deed: Deed): Step[] {
 export const LIVENESS_MAX_MS =
   10 * MINUTE_MS +
   LIMITS.bootDeadlineMs +
-  BURN_IN_MOST_SECONDS * 1000 +
+  LIMITS.burnInTimeoutSeconds * 1000 +
   LIMITS.drainDefaultMs +
   GRACE_MOST_SECONDS * 1000 +
   LIMITS.shortageMaxMs

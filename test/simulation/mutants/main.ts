@@ -21,7 +21,6 @@ import { MUTANTS } from './mutants.ts'
 /** By what a mutant breaks: a document without which nothing can show it. */
 const NEEDS: Readonly<Record<string, (document: Document) => boolean>> = {
   gang: ({ gang }) => gang !== undefined,
-  placement: ({ placement }) => placement !== undefined,
   services: ({ service }) => service !== undefined,
   data: ({ data }) => data !== undefined,
   scaling: ({ scale }) => scale !== undefined,
