@@ -17,7 +17,7 @@ export const gangSchema = z
         .describe('who starts anew when a replica is lost'),
     }),
   ])
-  .meta({ id: 'Gang', description: 'true, false, or {restart: all|member}' })
+  .meta({ id: 'Gang', description: 'true, false, or {restart: all|member}; true is all' })
 
 export const gangDeadlineSchema = z.int().min(1).max(604_800)
 

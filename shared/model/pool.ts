@@ -63,9 +63,17 @@ export const repackSchema = z.strictObject({
     .max(86_400)
     .default(LIMITS.emptyNodeAfterMs / 1000)
     .describe('how long a node is left alone before'),
-  minSaving: countOrPercent.default('5%').describe('smaller savings are not worth a move'),
+  minSaving: countOrPercent
+    .default('5%')
+    .describe('a share of what the emptied machines cost, or so many whole USD an hour'),
   budgets: z
-    .array(z.strictObject({ nodes: countOrPercent }))
+    .array(
+      z.strictObject({
+        nodes: countOrPercent.describe(
+          'so many, or a share of the pool, rounded up; the least of all budgets counts',
+        ),
+      }),
+    )
     .default([{ nodes: '10%' }])
     .describe('how many nodes may be on the move at once'),
 })

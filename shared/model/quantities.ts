@@ -95,13 +95,13 @@ export const gpuQuantity = z
   )
   .meta({ id: 'GpuQuantity', description: 'whole devices (2) or a part of one (500m)' })
 
-/** A count or a share of the replicas: `2` or `"25%"`. */
+/** A count or a share: `2` or `"25%"`; of what, the field says. */
 export const countOrPercent = z
   .union([
     z.int().min(0),
     z.string().regex(/^(100|\d{1,2})%$/, { error: 'must be a count, or 0% to 100%' }),
   ])
-  .meta({ id: 'CountOrPercent', description: 'a count (2) or a share of the replicas (25%)' })
+  .meta({ id: 'CountOrPercent', description: 'a count (2) or a share (25%)' })
 
 export type CountOrPercent = number | string
 

@@ -58,7 +58,10 @@ const topologySchema = z
     z.enum(['zone', 'node']),
     z.strictObject({ by: z.enum(['zone', 'node']), group: nameSchema }),
   ])
-  .meta({ id: 'Topology', description: 'zone, node, or {by: zone, group: NAME}' })
+  .meta({
+    id: 'Topology',
+    description: 'zone, node, or {by: zone|node, group: NAME} where several workloads share it',
+  })
 
 export const placementSchema = z.strictObject({
   pools: z

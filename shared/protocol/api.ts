@@ -163,6 +163,7 @@ export const workloadObjectSchema = z
     ...identity,
     spec: specAnswer('WorkloadSpec'),
     status: workloadStatusAnswerSchema,
+    warnings: warningsSchema,
   })
   .meta({ id: 'WorkloadObject' })
 
@@ -281,7 +282,9 @@ export const replicaAnswerSchema = z
     version: z.string(),
     node: z.string().optional().meta({ description: 'absent while it waits' }),
     phase: z.string().meta({
-      description: 'waiting, assigned, starting, running, ready, stopping, gone, failed',
+      description:
+        'waiting, assigned, fetching, starting, running, ready, deregistering, stopping, gone, ' +
+        'failed',
     }),
     ready: z.boolean(),
     restarts: z.int(),

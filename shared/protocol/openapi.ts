@@ -148,6 +148,7 @@ const jsonContent = (schema: JsonObject): JsonObject => ({ 'application/json': {
 
 const PROBLEMS = {
   400: 'malformed: the JSON, a query parameter or If-Match',
+  403: 'the caller is none of the principals of the team',
   404: 'no such object or path',
   409: 'a lost race, or the object is in no state for it',
   412: 'the generation is not the one in If-Match',

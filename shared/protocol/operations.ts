@@ -57,6 +57,8 @@ const OBJECTS = {
 function specOperations(noun: Noun): readonly Operation[] {
   const [kind, plural, { object }] = [KIND_OF[noun], PLURAL_OF[noun], OBJECTS[noun]]
   const path = `/v1/${plural}/{name}`
+  /** A team's principals alone write its workloads. */
+  const notPrincipal = noun === 'workload' ? [403] : []
   return [
     {
       id: `list${kind}s`,
@@ -83,7 +85,7 @@ function specOperations(noun: Noun): readonly Operation[] {
       headers: [ifMatch],
       body: { schema: `${kind}Document`, required: true },
       answers: { 200: object, 201: object },
-      problems: [400, 409, 412, 413, 415, 422],
+      problems: [400, ...notPrincipal, 409, 412, 413, 415, 422],
     },
     {
       id: `delete${kind}`,
@@ -92,7 +94,7 @@ function specOperations(noun: Noun): readonly Operation[] {
       summary: `Deletes a ${noun}`,
       headers: [ifMatch],
       answers: { 202: object },
-      problems: [400, 404, 409, 412],
+      problems: [400, ...notPrincipal, 404, 409, 412],
     },
   ]
 }
@@ -105,7 +107,7 @@ const workloadVerbs: readonly Operation[] = [
     summary: 'Sets how many replicas should run; 409 where the workload has scale',
     body: { schema: api.scaleRequestSchema, required: true },
     answers: { 200: api.workloadObjectSchema },
-    problems: [400, 404, 409, 413, 415, 422],
+    problems: [400, 403, 404, 409, 413, 415, 422],
   },
   {
     id: 'pushMetric',
@@ -114,7 +116,7 @@ const workloadVerbs: readonly Operation[] = [
     summary: 'Says what a metric of type pushed is now, for the workload to be scaled by',
     body: { schema: pushRequestSchema, required: true },
     answers: { 200: pushAnswerSchema },
-    problems: [400, 404, 413, 415, 422],
+    problems: [400, 403, 404, 413, 415, 422],
   },
   {
     id: 'rolloutWorkload',
@@ -123,7 +125,7 @@ const workloadVerbs: readonly Operation[] = [
     summary: 'Pauses or resumes a roll-out, or goes back to an earlier version',
     body: { schema: api.rolloutRequestSchema, required: true },
     answers: { 200: api.workloadObjectSchema },
-    problems: [400, 404, 409, 413, 415, 422],
+    problems: [400, 403, 404, 409, 413, 415, 422],
   },
   {
     id: 'explainWorkload',

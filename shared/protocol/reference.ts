@@ -43,6 +43,7 @@ export function buildReference(): string {
   ].join('\n')
   const metrics = 'What `scale.metrics` of a workload may list: objects with these fields.'
   const kinds = [
+    `## Types\n\n| type | how it is written |\n|---|---|\n${typeRows().join('\n')}`,
     sectionOf('Metrics', kindRows({ noun: 'workload', union: 'Metric', by: 'type' }), metrics),
     sectionOf('Checks', kindRows({ noun: 'pool', union: 'Check', by: 'check' }), checks),
   ]
@@ -55,6 +56,18 @@ function sectionOf(title: string, rows: readonly ReferenceRow[], text?: string):
     (row) => `| \`${row.field}\` | ${row.type} | ${row.default} | ${row.meaning} |`,
   )
   return [`## ${title}`, '', ...(text === undefined ? [] : [text, '']), ...head, ...told].join('\n')
+}
+
+/** What a type is that has a name of its own and no fields to tell of. */
+function typeRows(): readonly string[] {
+  const definitions = Object.entries(Object.assign({}, ...NOUNS.map(definitionsOf)) as Definitions)
+  return definitions
+    .flatMap(([name, { description, properties, oneOf }]) =>
+      description === undefined || (properties ?? oneOf) !== undefined
+        ? []
+        : `| ${named(name)} | ${cell(description)} |`,
+    )
+    .sort()
 }
 
 type Union = { readonly noun: Noun; readonly union: string; readonly by: 'type' | 'check' }
@@ -100,11 +113,16 @@ function fieldsOf(schema: Schema, { prefix, definitions }: Place): ReferenceRow[
       default: needed ? 'needed' : defaultOf(resolved),
       meaning: cell(resolved.description ?? ''),
     }
-    const inner = resolved.type === 'array' ? (resolved.items ?? {}) : resolved
+    const inner = resolved.type === 'array' ? itemsOf(resolved, definitions) : resolved
     const dot = resolved.type === 'array' ? `${field}[].` : `${field}.`
     return [row, ...fieldsOf(inner, { prefix: dot, definitions })]
   })
 }
+
+const itemsOf = ({ items = {} }: Schema, definitions: Definitions): Schema => ({
+  ...definitions[refName(items)],
+  ...items,
+})
 
 const refName = ({ $ref }: Schema): string => $ref?.replace('#/$defs/', '') ?? ''
 
