@@ -10,6 +10,7 @@ import { z } from 'zod'
 import { describeError } from '#shared/base/errors.ts'
 import { measureLimitSchema, measureNameSchema } from '#shared/model/burn-in.ts'
 import { breachesOf } from '#shared/model/measures.ts'
+import { amountSchema } from '#shared/model/quantities.ts'
 import { verdictNameSchema, worst, type VerdictName } from '#shared/model/verdict.ts'
 import { found, type Finding } from './finding.ts'
 
@@ -26,7 +27,7 @@ export type Ended = {
 
 const saidSchema = z.object({
   verdict: verdictNameSchema.optional(),
-  measures: z.record(measureNameSchema, z.number()).default({}),
+  measures: z.record(measureNameSchema, amountSchema).default({}),
   limits: z.record(measureNameSchema, measureLimitSchema).default({}),
   text: z.string().optional(),
 })

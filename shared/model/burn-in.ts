@@ -14,6 +14,7 @@ import { frozen } from '../base/frozen.ts'
 import { onceFor, remembered } from '../base/remembered.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema } from './names.ts'
+import { amountSchema } from './quantities.ts'
 
 export const measureNameSchema = z
   .string()
@@ -22,8 +23,8 @@ export const measureNameSchema = z
 
 export const measureLimitSchema = z
   .strictObject({
-    min: z.number().optional().describe('less is too little'),
-    max: z.number().optional().describe('more is too much'),
+    min: amountSchema.optional().describe('less is too little'),
+    max: amountSchema.optional().describe('more is too much'),
     otherwise: z
       .enum(['WARN', 'FAIL'])
       .default('FAIL')

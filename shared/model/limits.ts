@@ -297,8 +297,8 @@ export const LIMITS = {
 
   // Scaling
   metricsPerWorkload: 10,
-  /** A number beyond this is a mistake, and arithmetic with it no longer exact. */
-  metricValueMax: 1e15,
+  /** A number beyond this is a mistake, and neither arithmetic nor the table keeps it exact. */
+  amountMax: 1e15,
   /** CloudWatch's own. */
   metricDimensionsMax: 30,
   /** As Kubernetes': a longer memory says little of what is needed now. */

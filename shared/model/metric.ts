@@ -9,10 +9,11 @@ import { z } from 'zod'
 import { canonicalJson } from '../base/equal.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema } from './names.ts'
+import { amountSchema } from './quantities.ts'
 
 const seconds = (max: number): z.ZodInt => z.int().min(1).max(max)
 
-const amount = z.number().min(0).max(LIMITS.metricValueMax)
+const amount = amountSchema.min(0)
 const share = amount
   .refine((own) => own > 0, { error: 'must be more than 0' })
   .describe('so much of it one replica is to bear')

@@ -6,7 +6,13 @@ import { burnInSchema } from './burn-in.ts'
 import { LIMITS } from './limits.ts'
 import { nameSchema, TEAM_TAINT_KEY } from './names.ts'
 import { notYet } from './not-yet.ts'
-import { countOrPercent, cpuQuantity, gpuQuantity, memoryQuantity } from './quantities.ts'
+import {
+  amountSchema,
+  countOrPercent,
+  cpuQuantity,
+  gpuQuantity,
+  memoryQuantity,
+} from './quantities.ts'
 
 export const taintSchema = z.strictObject({
   key: z
@@ -82,7 +88,7 @@ export const limitsSchema = z.strictObject({
   cpu: cpuQuantity.optional().describe('CPUs of all its machines together'),
   memory: memoryQuantity.optional().describe('memory of all its machines together'),
   gpu: gpuQuantity.optional().describe('GPUs of all its machines together'),
-  costPerHour: z.number().min(0).optional().describe('USD an hour of all its machines together'),
+  costPerHour: amountSchema.min(0).optional().describe('USD an hour of all its machines together'),
 })
 
 /** In pieces of one GPU, or else one CPU, or else 1 GiB, each on one machine. */
@@ -145,7 +151,7 @@ export const poolSpecSchema = z
     capacityReservation: notYet(z.string(), 'an EC2 capacity reservation to launch into'),
     /** USD an hour for one machine, by instance type; beats the market's price. */
     priceOverrides: z
-      .record(z.string(), z.number().min(0))
+      .record(z.string(), amountSchema.min(0))
       .default({})
       .describe("USD an hour by instance type, instead of the market's"),
     launch: launchSchema.prefault({}).describe('how machines are launched'),

@@ -6,6 +6,7 @@
  * Source: Kubernetes' resource.Quantity (binary and decimal suffixes).
  */
 import { z } from 'zod'
+import { LIMITS } from './limits.ts'
 
 /** A request, a capacity or a sum of either, in whole units. */
 export type Resources = {
@@ -94,6 +95,9 @@ export const gpuQuantity = z
     { error: 'must be whole devices, like 2, or a part of one, like 500m' },
   )
   .meta({ id: 'GpuQuantity', description: 'whole devices (2) or a part of one (500m)' })
+
+/** A number that a person or a program may name. */
+export const amountSchema = z.number().min(-LIMITS.amountMax).max(LIMITS.amountMax)
 
 /** A count or a share: `2` or `"25%"`; of what, the field says. */
 export const countOrPercent = z

@@ -6,6 +6,7 @@
  */
 import { z } from 'zod'
 import { measureLimitSchema, measureNameSchema } from './burn-in.ts'
+import { amountSchema } from './quantities.ts'
 
 export const verdictNameSchema = z.enum(['PASS', 'WARN', 'FAIL', 'UNKNOWN', 'INFRA'])
 export type VerdictName = z.infer<typeof verdictNameSchema>
@@ -28,7 +29,7 @@ export const checkResultSchema = z.object({
   name: z.string().max(63),
   verdict: verdictNameSchema,
   /** Numbers with their unit last in the key: `writeMibPerSecond`. */
-  measures: z.record(z.string().max(63), z.number()).default({}),
+  measures: z.record(z.string().max(63), amountSchema).default({}),
   text: z.string().max(500).default(''),
   /** How long it ran, by the agent's clock. */
   durationMs: z.int().min(0).optional(),

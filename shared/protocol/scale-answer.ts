@@ -43,7 +43,7 @@ export const pushRequestSchema = z
     value: z
       .number()
       .min(0)
-      .max(LIMITS.metricValueMax)
+      .max(LIMITS.amountMax)
       .describe('what it is now, in all: a total that the replicas share'),
   })
   .meta({ id: 'PushRequest' })

@@ -25,7 +25,7 @@ import type { WorkloadStatus } from '../../model/status.ts'
 import type { Action, PlannedLaunch } from '../../planner/actions.ts'
 import { dealInstances, type Dealing } from '../../planner/provision/deal.ts'
 import type { Draft } from '../../planner/fold.ts'
-import { rememberShortages, SPOT_INTERRUPTION } from '../../planner/provision/shortage.ts'
+import { isShortOf, rememberShortages, SPOT_INTERRUPTION } from '../../planner/provision/shortage.ts'
 import type { Snapshot } from '../../planner/snapshot.ts'
 import type { Write } from '../../store/store.ts'
 import type { LaunchSettings } from '../launch-settings.ts'
@@ -205,12 +205,12 @@ type Memory = {
 function forgottenShortages(
   instances: readonly LaunchedInstance[],
   { capacityType, snapshot, shortages }: Memory,
-): readonly Pick<Shortage, 'instanceType' | 'zone' | 'capacityType'>[] {
+): readonly Place[] {
   return snapshot.shortages.filter(
     (known) =>
       known.code !== SPOT_INTERRUPTION &&
-      instances.some((own) => isAt(known, own, capacityType)) &&
-      !shortages.some((fresh) => isAt(fresh, known, capacityType)),
+      instances.some((own) => isShortOf(known, { ...own, capacityType })) &&
+      !shortages.some((fresh) => isSamePlace(fresh, known)),
   )
 }
 
@@ -233,17 +233,10 @@ function shortagesOf(
   return rememberShortages(everywhere, memory)
 }
 
-function isAt(
-  short: { instanceType: string; zone: string; capacityType: string },
-  own: { instanceType: string; zone: string },
-  capacityType: string,
-): boolean {
-  return (
-    short.capacityType === capacityType &&
-    short.instanceType === own.instanceType &&
-    short.zone === own.zone
-  )
-}
+type Place = Pick<Shortage, 'instanceType' | 'zone' | 'capacityType'>
+
+const isSamePlace = (a: Place, b: Place): boolean =>
+  a.instanceType === b.instanceType && a.zone === b.zone && a.capacityType === b.capacityType
 
 function textOf(dealing: Dealing, errors: readonly LaunchError[]): string {
   const got = `${String(dealing.nodes.length)} machines`

@@ -18,7 +18,7 @@ import { allocatableDiskMib } from '../../catalog/allocatable.ts'
 import { deviceFit } from '../place/devices.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { poolsWithoutContainers } from './pool-runtimes.ts'
-import { isClosed } from './shortage.ts'
+import { isClosed, isShortOf, isShortOfType } from './shortage.ts'
 import { priceOf } from './prices.ts'
 
 export type Offer = {
@@ -72,12 +72,7 @@ export function offersOf(snapshot: Snapshot): readonly Offer[] {
   const without = poolsWithoutContainers(snapshot)
   const short = shortages.filter((own) => isClosed(own, nowMs))
   const isShort = ({ type, zone, capacityType }: Offer): boolean =>
-    short.some(
-      (own) =>
-        own.capacityType === capacityType &&
-        (own.instanceType === '*' || own.instanceType === type.name) &&
-        (own.zone === '*' || own.zone === zone),
-    )
+    short.some((own) => isShortOf(own, { instanceType: type.name, zone, capacityType }))
   return pools
     .filter((own) => own.deletedAtMs === undefined)
     .flatMap((pool) => offersOfPool(catalog)(pool, offerings))
@@ -219,7 +214,7 @@ function whyNotPool(demand: Asks, pool: PoolItem, snapshot: Snapshot): Reason {
     (own) =>
       isClosed(own, snapshot.nowMs) &&
       own.code !== 'InsufficientInstanceCapacity' &&
-      (own.instanceType === '*' || types.some((type) => type.name === own.instanceType)),
+      types.some((type) => isShortOfType(own, type.name)),
   )
   if (other !== undefined) {
     return { code: other.code, text: `EC2 refuses pool ${pool.name}: ${other.text}` }

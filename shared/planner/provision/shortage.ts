@@ -2,8 +2,10 @@
  * Remembers where EC2 had nothing to sell, and for how long nobody should ask again.
  *
  * Each failure at a place doubles the wait, up to an hour, and a success forgets it. An error about
- * a quota is no fact about one place: it holds for the whole way of buying.
+ * a quota is no fact about one place: it holds for the whole class of types, or for the whole way
+ * of buying.
  */
+import { quotaClassOf } from '../../catalog/quota-class.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Shortage } from '../../model/facts.ts'
 import type { CapacityType } from '../../model/machine.ts'
@@ -23,13 +25,17 @@ export function isClosed({ code, untilMs }: Shortage, nowMs: number): boolean {
   return code !== SPOT_INTERRUPTION && untilMs > nowMs
 }
 
-/** Codes that speak of the account's quota for a capacity type. (research: serverless §4d) */
-const QUOTA: ReadonlySet<string> = new Set([
+/** Codes that speak of the account's quota for a class of types. (research: serverless §4d) */
+const CLASS_QUOTA: ReadonlySet<string> = new Set([
   'MaxSpotInstanceCountExceeded',
   'VcpuLimitExceeded',
+])
+/** Codes that speak of its quota for a capacity type. */
+const QUOTA: ReadonlySet<string> = new Set([
   'MaxFleetCountExceeded',
   'MaxSpotFleetRequestCountExceeded',
 ])
+const CLASS = 'class:'
 const SUBNET_FULL = 'InsufficientFreeAddressesInSubnet'
 
 /** The place that a failure speaks of; undefined when it names none and is no quota. */
@@ -38,9 +44,36 @@ export function placeOfFailure(
 ): { instanceType: string; zone: string } | undefined {
   if (QUOTA.has(failure.code)) return { instanceType: '*', zone: '*' }
   const { instanceType, zone } = failure
+  if (CLASS_QUOTA.has(failure.code)) {
+    const types = instanceType === undefined ? '*' : `${CLASS}${quotaClassOf(instanceType)}`
+    return { instanceType: types, zone: '*' }
+  }
   if (failure.code === SUBNET_FULL && zone !== undefined) return { instanceType: '*', zone }
   if (instanceType === undefined || zone === undefined) return undefined
   return { instanceType, zone }
+}
+
+type Offered = Pick<Shortage, 'instanceType' | 'zone' | 'capacityType'>
+
+/** True where the shortage speaks of what is offered there. */
+export function isShortOf(
+  short: Offered,
+  { instanceType, zone, capacityType }: Offered,
+): boolean {
+  return (
+    short.capacityType === capacityType &&
+    (short.zone === '*' || short.zone === zone) &&
+    isShortOfType(short, instanceType)
+  )
+}
+
+/** True where it speaks of the type, wherever and however that is bought. */
+export function isShortOfType(
+  { instanceType }: Pick<Shortage, 'instanceType'>,
+  type: string,
+): boolean {
+  if (instanceType === '*' || instanceType === type) return true
+  return instanceType.startsWith(CLASS) && instanceType.slice(CLASS.length) === quotaClassOf(type)
 }
 
 export type Remembering = {

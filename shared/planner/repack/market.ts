@@ -10,6 +10,7 @@ import type { Offering } from '../../model/machine.ts'
 import type { Node } from '../../model/node.ts'
 import type { RepackLaunch, RepackReason } from '../../model/repack.ts'
 import { offeringKey } from '../provision/prices.ts'
+import { isShortOf } from '../provision/shortage.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { isForMoney } from './herd.ts'
 
@@ -22,12 +23,7 @@ export function calmOf(snapshot: Snapshot, risk: number): Allows {
   const loud = shortages.filter((own) => nowMs < own.untilMs + LIMITS.repackQuietMs)
   return (own) =>
     (own.capacityType === 'on-demand' || (own.interruptionBucket ?? 0) <= risk) &&
-    !loud.some(
-      (short) =>
-        short.capacityType === own.capacityType &&
-        (short.instanceType === '*' || short.instanceType === own.instanceType) &&
-        (short.zone === '*' || short.zone === own.zone),
-    )
+    !loud.some((short) => isShortOf(short, own))
 }
 
 export type Risk = (leaving: Leaving) => number

@@ -2,10 +2,9 @@
  * DynamoDB's typed JSON and plain JSON, both ways, for the places that meet the wire itself: the
  * stream's records and the little engine of local mode. The document client does the rest.
  *
- * Only the types of plain JSON exist here; a set or a blob in the table was not written by drover.
+ * Only the types of plain JSON exist here; a set or a blob was not written by drover, but may stand
+ * in what a machine wrote. It is read as null, and the item's schema judges it.
  */
-import { StoreError } from '../store.ts'
-
 /** One value on the wire: an object with one field that names its type. */
 export type WireValue = {
   readonly S?: string | undefined
@@ -24,12 +23,7 @@ export function fromWire(value: WireValue): unknown {
   if (value.NULL === true) return null
   if (value.L !== undefined) return value.L.map(fromWire)
   if (value.M !== undefined) return fieldsFromWire(value.M)
-  throw new StoreError({
-    code: 'UnknownAttributeType',
-    text: 'an attribute is of a type that drover never writes',
-    seen: Object.keys(value),
-    next: 'find out who else writes to the table',
-  })
+  return null
 }
 
 export function fieldsFromWire(fields: WireFields): Record<string, unknown> {

@@ -16,7 +16,11 @@ export type TableBinding = {
   readonly sleep: (ms: number) => Promise<void>
 }
 
-/** Plain values in and out; what is undefined is left out, as JSON does. */
+/**
+ * Plain values in and out; what is undefined is left out, as JSON does. Machines write items of
+ * their own, so a number that is none of drover's must not keep a whole page from being read: it
+ * comes as the nearest that there is, and the item's schema judges it.
+ */
 export function makeDynamoClient(config: DynamoDBClientConfig = {}): DynamoDBDocumentClient {
   const client = new DynamoDBClient({
     retryMode: 'standard',
@@ -29,5 +33,8 @@ export function makeDynamoClient(config: DynamoDBClientConfig = {}): DynamoDBDoc
     },
     ...config,
   })
-  return DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } })
+  return DynamoDBDocumentClient.from(client, {
+    marshallOptions: { removeUndefinedValues: true },
+    unmarshallOptions: { wrapNumbers: Number },
+  })
 }

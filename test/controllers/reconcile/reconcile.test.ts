@@ -162,6 +162,42 @@ describe('reconcile', () => {
     expect((await herd.store.query('shortage')).items.length).toBeGreaterThan(0)
   })
 
+  it('keeps a quota of one class apart from the others, until a machine of it comes', async () => {
+    let isRefused = true
+    const herd = makeHerd({
+      wrap: (ports) => ({
+        ...ports,
+        fleet: {
+          ...ports.fleet,
+          launch: (request) => {
+            const gpus = request.overrides.filter((own) => own.instanceType.startsWith('g'))
+            if (!isRefused || gpus.length === 0) return ports.fleet.launch(request)
+            const errors = gpus.map(({ instanceType, zone }) => ({
+              ...{ instanceType, zone, code: 'VcpuLimitExceeded', text: '0 vCPUs' },
+            }))
+            return Promise.resolve({ outcome: 'answered', instances: [], errors })
+          },
+        },
+      }),
+    })
+    const capacityTypes = ['on-demand']
+    await herd.pool('gpu', { capacityTypes, instances: { types: ['g4dn.xlarge'] } })
+    await herd.workload('train', { replicas: 1, resources: { gpu: 1 } })
+    await herd.run(5)
+    const kept = async () =>
+      (await herd.store.query('shortage')).items.map((own) => own['instanceType'])
+    expect(await kept()).toEqual(['class:g'])
+    await herd.pool('general', { capacityTypes, instances: { types: ['m7a.large'] } })
+    await herd.workload('web', WEB)
+    await herd.run(20)
+    expect(await running(herd, 'web')).toBe(3)
+    expect(await running(herd, 'train')).toBe(0)
+    isRefused = false
+    await herd.run(400)
+    expect(await running(herd, 'train')).toBe(1)
+    expect(await kept()).toEqual([])
+  })
+
   it('takes a silent node for lost only when its neighbours are heard of', async () => {
     const herd = makeHerd()
     await herd.pool('general', POOL)
