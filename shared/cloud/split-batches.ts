@@ -1,10 +1,10 @@
 /**
  * Calls that name instances, a batch at a time, when one bad id fails the whole batch.
  *
- * A batch that EC2 refuses for an unknown id is halved, and the halves again, until the bad ids
- * stand alone: b bad ids among n cost at most about 2b·log₂n calls, and the good ones always get
- * through. A batch that fails for another reason is not halved, for smaller ones would only
- * throttle sooner.
+ * A batch that EC2 refuses for an unknown id, or for what may be one instance's fault, is halved,
+ * and the halves again, until the bad ids stand alone: b bad ids among n cost at most about
+ * 2b·log₂n calls, and the good ones always get through. A batch that fails for another reason is not halved,
+ * for smaller ones would only throttle sooner.
  */
 import type { TerminateOutcome } from './fleet.ts'
 
@@ -22,13 +22,21 @@ const UNKNOWN_ID: ReadonlySet<string> = new Set([
   'InvalidInstanceID.NotFound',
   'InvalidInstanceID.Malformed',
 ])
-/** Termination protection, on one of the instances. */
-const PROTECTED = 'OperationNotPermitted'
+/**
+ * Codes that one instance alone may have brought on all: its protection, its state, or a tag that
+ * somebody took off it, by which drover's role may act on it.
+ */
+const OF_ONE: ReadonlySet<string> = new Set([
+  'IncorrectInstanceState',
+  'OperationNotPermitted',
+  'UnauthorizedOperation',
+  'UnsupportedOperation',
+])
 
 /** What a refusal with this code means for a batch. */
 export function refusalOf(code: string, text: string): BatchResult {
   if (UNKNOWN_ID.has(code)) return { result: 'bad-id' }
-  return { result: 'failed', text: `${code}: ${text}`, oneOfThem: code === PROTECTED }
+  return { result: 'failed', text: `${code}: ${text}`, oneOfThem: OF_ONE.has(code) }
 }
 
 /** Every id is in exactly one of the outcome's lists. */

@@ -342,6 +342,8 @@ export const LIMITS = {
   busAttempts: 3,
   busRetryPauseMs: 200,
   busTimeoutMs: 2_000,
+  /** All of a pass's news: what is left then is left out. */
+  busPublishMs: 4_000,
   eventDays: 14,
   deletedSpecDays: 7,
   signalHours: 1,

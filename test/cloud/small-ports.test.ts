@@ -143,6 +143,20 @@ describe('the EventBridge bus', () => {
     expect(JSON.parse(lines[0]!)).toMatchObject({ level: 'warn', count: 1 })
   })
 
+  test('gives up the rest when its time is up, and says how much that was', async () => {
+    const { bus, calls, lines } = await openEventBridge(() => ({
+      status: 500,
+      body: { __type: 'InternalException' },
+    }))
+    await bus.publish(Array.from({ length: 200 }, (_, n) => makeEvent(n)))
+    // A batch in vain takes its pauses: the virtual clock knows no others.
+    const pausesMs = 3 * LIMITS.busRetryPauseMs
+    const batches = Math.ceil(LIMITS.busPublishMs / pausesMs)
+    expect(calls.length).toBeLessThanOrEqual(batches * LIMITS.busAttempts)
+    const lost = lines.map((line) => (JSON.parse(line) as { count: number }).count)
+    expect(lost.reduce((a, b) => a + b)).toBe(200)
+  })
+
   test('cuts a call short that gets no answer', async () => {
     const { bus, calls } = await openEventBridge((entries, call) =>
       call === 1 ? 'silence' : takeAll(entries),

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { callInBatches } from '#shared/cloud/split-batches.ts'
+import { callInBatches, refusalOf } from '#shared/cloud/split-batches.ts'
 
 const ids = fc.uniqueArray(
   fc.nat(400).map((n) => `i-${String(n)}`),
@@ -39,6 +39,18 @@ describe('callInBatches', () => {
     })
     expect(calls).toBe(2)
     expect(outcome.failed).toHaveLength(3)
+  })
+
+  it('keeps apart the one that drover may not act on, whose fault a refusal may be', async () => {
+    const outcome = await callInBatches(['i-1', 'i-2', 'i-3', 'i-4'], 100, (batch) =>
+      Promise.resolve(
+        batch.includes('i-3')
+          ? refusalOf('UnauthorizedOperation', 'no tag')
+          : ({ result: 'done' } as const),
+      ),
+    )
+    expect(outcome.terminating.toSorted()).toEqual(['i-1', 'i-2', 'i-4'])
+    expect(outcome.failed).toEqual([{ instanceId: 'i-3', text: 'UnauthorizedOperation: no tag' }])
   })
 
   it('asks once for an id named twice', async () => {

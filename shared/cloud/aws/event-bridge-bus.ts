@@ -52,9 +52,9 @@ export function makeEventBridgeBus(options: EventBridgeBusOptions): Bus {
     }
   }
 
-  const publishBatch = async (batch: readonly DroverEvent[]): Promise<void> => {
-    let left: Refused = { entries: batch.map(entryOf), text: '' }
-    for (let attempt = 1; attempt <= LIMITS.busAttempts; attempt += 1) {
+  const publishBatch = async (batch: readonly DroverEvent[], untilMs: number): Promise<void> => {
+    let left: Refused = { entries: batch.map(entryOf), text: 'no time was left' }
+    for (let attempt = 1; attempt <= LIMITS.busAttempts && clock.now() < untilMs; attempt += 1) {
       left = await put(left.entries)
       if (left.entries.length === 0) return
       if (attempt < LIMITS.busAttempts) await clock.sleep(LIMITS.busRetryPauseMs * attempt)
@@ -64,8 +64,9 @@ export function makeEventBridgeBus(options: EventBridgeBusOptions): Bus {
 
   return {
     publish: async (events) => {
+      const untilMs = clock.now() + LIMITS.busPublishMs
       for (let from = 0; from < events.length; from += LIMITS.busBatchMax) {
-        await publishBatch(events.slice(from, from + LIMITS.busBatchMax))
+        await publishBatch(events.slice(from, from + LIMITS.busBatchMax), untilMs)
       }
     },
   }

@@ -5,11 +5,15 @@
  * again in the next pass. Neither stops the work of anybody else.
  */
 import { describeError } from '../../base/errors.ts'
-import { BalancerError } from '../../cloud/balancer-error.ts'
+import { BalancerError, type BalancerErrorCode } from '../../cloud/balancer-error.ts'
 import { LIMITS } from '../../model/limits.ts'
+import type { Reason } from '../../model/status.ts'
+import type { Plan } from '../../planner/actions.ts'
 import type { Draft } from '../../planner/fold.ts'
 import { targetChanges, targetGroupsIn, type TargetChange } from '../../planner/service.ts'
 import type { Snapshot, TargetGroupView } from '../../planner/snapshot.ts'
+import type { CarriedOut } from './carry-out.ts'
+import { workloadOf, type EventDraft } from './events.ts'
 import type { Fence } from './fence.ts'
 import type { ReconcilePorts } from './settings.ts'
 
@@ -33,8 +37,7 @@ export async function askBalancers(
           targetGroupArn,
           error: describeError(error),
         })
-        const code = error instanceof BalancerError ? error.code : 'BalancerFailed'
-        return { targetGroupArn, error: { code, text: describeError(error) } }
+        return { targetGroupArn, error: refusalOf(error) }
       }
     }),
   )
@@ -45,31 +48,58 @@ type Telling = {
   readonly ports: ReconcilePorts
   readonly fence: Fence
   readonly snapshot: Snapshot
+  readonly plan: Pick<Plan, 'actions'>
   readonly draft: Draft
 }
 
-/** True when something could not be told, and should be tried again soon. */
-export async function tellBalancers({ ports, fence, snapshot, draft }: Telling): Promise<boolean> {
+/** `again`: something could not be told that may well be told soon. */
+export async function tellBalancers(telling: Telling): Promise<CarriedOut> {
+  const { ports, fence, snapshot, draft } = telling
+  const events: EventDraft[] = []
   let again = false
   for (const change of targetChanges(snapshot, draft)) {
-    if (fence.isLate()) return true
-    const isTold = await tellOne(ports, change)
-    again ||= !isTold
+    if (fence.isLate()) return { again: true, events }
+    const refusal = await tellOne(ports, change)
+    if (refusal === undefined) continue
+    // What only a person can mend is tried when the plan looks at the group again.
+    if (PASSING.has(refusal.code)) again = true
+    else events.push(...refusedOf(telling, change, refusal))
   }
-  return again
+  return { again, events }
 }
+
+const PASSING: ReadonlySet<string> = new Set<BalancerErrorCode>(['Throttled', 'Unreachable'])
 
 /** Who leaves first: requests must not go where nobody will answer. */
 async function tellOne(
   { balancer, log }: ReconcilePorts,
   { targetGroupArn, register, deregister }: TargetChange,
-): Promise<boolean> {
+): Promise<Reason | undefined> {
   try {
     if (deregister.length > 0) await balancer.deregister(targetGroupArn, deregister)
     if (register.length > 0) await balancer.register(targetGroupArn, register)
-    return true
+    return undefined
   } catch (error) {
     log.warn('a target group could not be told', { targetGroupArn, error: describeError(error) })
-    return false
+    return refusalOf(error)
   }
+}
+
+/** Told once, of those that were to be registered by this very plan. */
+function refusedOf(
+  { plan }: Telling,
+  { targetGroupArn }: TargetChange,
+  { code, text }: Reason,
+): readonly EventDraft[] {
+  const workloads = plan.actions.flatMap((own) =>
+    own.kind === 'register' && own.balanced.targetGroupArn === targetGroupArn
+      ? workloadOf(own.replica)
+      : [],
+  )
+  return [...new Set(workloads)].map((object) => ({ object, type: 'Warning', reason: code, text }))
+}
+
+function refusalOf(error: unknown): Reason {
+  const code = error instanceof BalancerError ? error.code : 'BalancerFailed'
+  return { code, text: describeError(error) }
 }

@@ -51,13 +51,13 @@ export async function carryOut(context: CarryOutContext): Promise<CarriedOut> {
   const launches = launchesToSend(plan.actions, { snapshot, settings })
   const complete = await fence.write(itemWrites(context, launches))
   if (!complete) return { again: true, events: [] }
-  const untold = await tellBalancers(context)
+  const told = await tellBalancers(context)
   const terminated = await terminate(context, toTerminate(plan.actions, context.draft))
   await reboot(context, toReboot(plan.actions, context.draft))
   const launched = await launchAll(context, [...launches.replayed, ...launches.fresh])
   return {
-    again: untold || terminated.again || launched.again || launches.postponed.size > 0,
-    events: [...terminated.events, ...launched.events],
+    again: told.again || terminated.again || launched.again || launches.postponed.size > 0,
+    events: [...told.events, ...terminated.events, ...launched.events],
   }
 }
 

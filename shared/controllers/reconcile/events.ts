@@ -65,7 +65,8 @@ function isBad(code: string): boolean {
   return BAD.has(code) || (isProblem(code) && responseTo(code) !== 'observe')
 }
 
-function workloadOf(replica: string): string {
+/** Whose replica it is, as events name it. */
+export function workloadOf(replica: string): string {
   return `workload/${replica.split('/')[0] ?? replica}`
 }
 

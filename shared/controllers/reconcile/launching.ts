@@ -25,7 +25,11 @@ import type { WorkloadStatus } from '../../model/status.ts'
 import type { Action, PlannedLaunch } from '../../planner/actions.ts'
 import { dealInstances, type Dealing } from '../../planner/provision/deal.ts'
 import type { Draft } from '../../planner/fold.ts'
-import { isShortOf, rememberShortages, SPOT_INTERRUPTION } from '../../planner/provision/shortage.ts'
+import {
+  isShortOf,
+  rememberShortages,
+  SPOT_INTERRUPTION,
+} from '../../planner/provision/shortage.ts'
 import type { Snapshot } from '../../planner/snapshot.ts'
 import type { Write } from '../../store/store.ts'
 import type { LaunchSettings } from '../launch-settings.ts'

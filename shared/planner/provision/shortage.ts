@@ -56,10 +56,7 @@ export function placeOfFailure(
 type Offered = Pick<Shortage, 'instanceType' | 'zone' | 'capacityType'>
 
 /** True where the shortage speaks of what is offered there. */
-export function isShortOf(
-  short: Offered,
-  { instanceType, zone, capacityType }: Offered,
-): boolean {
+export function isShortOf(short: Offered, { instanceType, zone, capacityType }: Offered): boolean {
   return (
     short.capacityType === capacityType &&
     (short.zone === '*' || short.zone === zone) &&
