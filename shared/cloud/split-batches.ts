@@ -3,8 +3,8 @@
  *
  * A batch that EC2 refuses for an unknown id, or for what may be one instance's fault, is halved,
  * and the halves again, until the bad ids stand alone: b bad ids among n cost at most about
- * 2b·log₂n calls, and the good ones always get through. A batch that fails for another reason is not halved,
- * for smaller ones would only throttle sooner.
+ * 2b·log₂n calls, and the good ones always get through. A batch that fails for another reason is
+ * not halved, for smaller ones would only throttle sooner.
  */
 import type { TerminateOutcome } from './fleet.ts'
 

@@ -171,12 +171,20 @@ export const LIMITS = {
   describePageItems: 1_000,
   /** 100,000 instances: a list that does not end is a bug, ours or EC2's. */
   describePagesMax: 100,
-  /** One page or batch, the SDK's retries included; several must fit a pass. */
-  ec2CallTimeoutMs: 8_000,
+  /**
+   * One page or batch, the SDK's retries included. A list that hangs must leave a pass time for its
+   * launches, and an attempt on a dead connection time for another.
+   */
+  ec2CallTimeoutMs: 6_000,
+  ec2AttemptTimeoutMs: 3_000,
+  connectTimeoutMs: 1_000,
+  /** A page of types, prices or products: nobody waits for those. */
+  pricesCallTimeoutMs: 8_000,
   /** ELB names no maximum and now and then refuses more, as Kubernetes found out. */
   targetsPerCall: 100,
   /** One call, the SDK's retries included: a pass asks several groups, and may do without. */
   balancerCallTimeoutMs: 4_000,
+  balancerAttemptTimeoutMs: 2_000,
   /** EC2's and the price list's own maximum for a page of types and of products. */
   typesPageItems: 100,
   /** On-demand prices change a few times a year; one run of `market` asks twice. */

@@ -3,10 +3,12 @@
  *
  * Two clients, for two temperaments: a launch is sent once and never again by the SDK, because only
  * the caller knows whether its time has passed; everything else may be repeated and is. Each call
- * has a deadline of its own by AbortSignal, retries included: the handler's own timeouts only warn.
+ * has a deadline of its own by AbortSignal, retries included, and an attempt may have one too, lest
+ * a connection that is dead takes all of it.
  */
-import { EC2Client, EC2ServiceException } from '@aws-sdk/client-ec2'
+import { EC2Client, EC2ServiceException, type EC2ClientConfig } from '@aws-sdk/client-ec2'
 import { describeError } from '../../base/errors.ts'
+import { LIMITS } from '../../model/limits.ts'
 import type { CallFailure } from '../fleet-outcome.ts'
 
 export type Ec2Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string }
@@ -19,6 +21,8 @@ export type Ec2ClientOptions = {
   readonly credentials?: Ec2Credentials | undefined
   /** Of calls that may be repeated; 3 by default. */
   readonly attempts?: number | undefined
+  /** Of one attempt of those; without it, all that the call may take. */
+  readonly attemptTimeoutMs?: number | undefined
 }
 
 const ATTEMPTS = 3
@@ -26,7 +30,7 @@ const ATTEMPTS = 3
 export type Ec2Clients = { readonly once: EC2Client; readonly retrying: EC2Client }
 
 export function makeEc2Clients(options: Ec2ClientOptions): Ec2Clients {
-  const { region, endpoint, credentials, attempts = ATTEMPTS } = options
+  const { region, endpoint, credentials, attempts = ATTEMPTS, attemptTimeoutMs } = options
   const config = {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -34,7 +38,22 @@ export function makeEc2Clients(options: Ec2ClientOptions): Ec2Clients {
   }
   return {
     once: new EC2Client({ ...config, maxAttempts: 1 }),
-    retrying: new EC2Client({ ...config, maxAttempts: attempts }),
+    retrying: new EC2Client({
+      ...{ ...config, maxAttempts: attempts },
+      ...(attemptTimeoutMs === undefined ? {} : { requestHandler: boundedBy(attemptTimeoutMs) }),
+    }),
+  }
+}
+
+/** A handler's settings for attempts that end within so long, and throw when they do. */
+export function boundedBy(
+  attemptTimeoutMs: number,
+): NonNullable<EC2ClientConfig['requestHandler']> {
+  return {
+    connectionTimeout: Math.min(LIMITS.connectTimeoutMs, attemptTimeoutMs),
+    requestTimeout: attemptTimeoutMs,
+    socketTimeout: attemptTimeoutMs,
+    throwOnRequestTimeout: true,
   }
 }
 

@@ -34,7 +34,7 @@ import {
 import { createFleetInput, launchOutcome } from './ec2-launch.ts'
 
 export type Ec2FleetOptions = Ec2ClientOptions & {
-  /** How long one launch may take (default 20 s) and one page or batch of anything else (8 s). */
+  /** How long one launch may take (default 20 s) and one page or batch of anything else (6 s). */
   readonly launchTimeoutMs?: number
   readonly callTimeoutMs?: number
   readonly pageItems?: number
@@ -50,7 +50,7 @@ type Setup = {
 
 export function makeEc2Fleet(options: Ec2FleetOptions): Fleet {
   const setup: Setup = {
-    clients: makeEc2Clients(options),
+    clients: makeEc2Clients({ attemptTimeoutMs: LIMITS.ec2AttemptTimeoutMs, ...options }),
     region: options.region,
     launchTimeoutMs: options.launchTimeoutMs ?? LIMITS.fleetTimeoutMs,
     callTimeoutMs: options.callTimeoutMs ?? LIMITS.ec2CallTimeoutMs,

@@ -77,7 +77,7 @@ async function instanceTypes(
       MaxResults: LIMITS.typesPageItems,
       ...token,
     })
-    const output = await client.send(command, within(LIMITS.ec2CallTimeoutMs))
+    const output = await client.send(command, within(LIMITS.pricesCallTimeoutMs))
     return { items: output.InstanceTypes ?? [], next: output.NextToken }
   })
   const types = found.flatMap((info) => typeOf(info, prices) ?? [])
@@ -171,7 +171,7 @@ async function soldWhere(
       MaxResults: LIMITS.describePageItems,
       ...token,
     })
-    const output = await client.send(command, within(LIMITS.ec2CallTimeoutMs))
+    const output = await client.send(command, within(LIMITS.pricesCallTimeoutMs))
     return { items: output.InstanceTypeOfferings ?? [], next: output.NextToken }
   })
   return found.flatMap(({ InstanceType, Location }) =>
@@ -194,7 +194,7 @@ async function spotPrices(client: EC2Client): Promise<readonly SpotQuote[]> {
       MaxResults: LIMITS.describePageItems,
       ...token,
     })
-    const output = await client.send(command, within(LIMITS.ec2CallTimeoutMs))
+    const output = await client.send(command, within(LIMITS.pricesCallTimeoutMs))
     return { items: output.SpotPriceHistory ?? [], next: output.NextToken }
   })
   const latest = new Map<string, SpotQuote>()

@@ -22,7 +22,7 @@ import type { Balancer } from '../balancer.ts'
 import { targetKey, type Target, type TargetHealth, type TargetState } from '../../model/service.ts'
 import type { CallFailure } from '../fleet-outcome.ts'
 import { callInBatches, type BatchResult } from '../split-batches.ts'
-import { failureOf, within } from './ec2-client.ts'
+import { boundedBy, failureOf, within } from './ec2-client.ts'
 
 export type Elbv2BalancerOptions = {
   readonly region: string
@@ -49,6 +49,7 @@ export function makeElbv2Balancer(options: Elbv2BalancerOptions): Balancer {
     client: new ElasticLoadBalancingV2Client({
       region,
       maxAttempts: attempts,
+      requestHandler: boundedBy(LIMITS.balancerAttemptTimeoutMs),
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(credentials === undefined ? {} : { credentials }),
     }),

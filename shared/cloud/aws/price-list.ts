@@ -57,7 +57,7 @@ export async function onDemandPrices(
       MaxResults: LIMITS.typesPageItems,
       ...(token === undefined ? {} : { NextToken: token }),
     })
-    const output = await client.send(command, within(LIMITS.ec2CallTimeoutMs)).catch(rethrow)
+    const output = await client.send(command, within(LIMITS.pricesCallTimeoutMs)).catch(rethrow)
     for (const text of output.PriceList ?? []) addPrice(prices, String(text))
     token = output.NextToken
     if (token === undefined || token === '') return prices

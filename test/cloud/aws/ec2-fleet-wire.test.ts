@@ -27,8 +27,20 @@ describe('on the wire', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const endpoint = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`
     const timeouts = { launchTimeoutMs: timeoutMs, callTimeoutMs: timeoutMs }
-    return makeEc2Fleet({ region: 'us-east-1', endpoint, ...timeouts })
+    return makeEc2Fleet({ region: 'us-east-1', endpoint, ...timeouts, attemptTimeoutMs: SHORT_MS })
   }
+
+  it('lists all the same when a connection goes dead', async () => {
+    let calls = 0
+    const half = await against((_, response) => {
+      calls += 1
+      if (calls === 1) return
+      response.writeHead(200, { 'content-type': 'text/xml' })
+      response.end('<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>')
+    })
+    expect(await half.list('herd')).toEqual([])
+    expect(calls).toBe(2)
+  })
 
   it('gives a launch up in time, and knows that it does not know', async () => {
     let calls = 0
