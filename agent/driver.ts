@@ -224,9 +224,15 @@ const carriers: CarryOut = {
   },
   probe: (request, ports, tell) => {
     const { replicaId, pid } = request
-    void ports.runtime.probe(request).then((ok) => {
-      tell({ kind: 'probe-result', replicaId, pid, ok })
-    })
+    void ports.runtime
+      .probe(request)
+      .catch((error: unknown): boolean => {
+        ports.log.warn(`a probe could not be made: ${describeError(error)}`, { replicaId })
+        return false
+      })
+      .then((ok) => {
+        tell({ kind: 'probe-result', replicaId, pid, ok })
+      })
   },
   'run-check': ({ attempt, check }, ports, tell) => {
     void ports

@@ -3,8 +3,9 @@
  *
  * The own one has public subnets and no NAT gateway, which would cost more than an idle herd; nodes
  * reach the table and S3 through gateway endpoints, which cost nothing. Nothing may come in from
- * outside the herd: nodes talk to one another and go out.
+ * outside the herd but what load balancers send: nodes talk to one another and go out.
  */
+import { CfnOutput } from 'aws-cdk-lib'
 import * as ec2 from 'aws-cdk-lib/aws-ec2'
 import { Construct } from 'constructs'
 import type { Settings } from './settings.ts'
@@ -42,6 +43,14 @@ export class Network extends Construct {
       ec2.Port.allTraffic(),
       'replicas reach one another',
     )
+    for (const id of settings.loadBalancerSecurityGroups ?? []) {
+      const balancer = ec2.Peer.securityGroupId(id)
+      this.securityGroup.addIngressRule(balancer, ec2.Port.allTcp(), 'a load balancer')
+    }
+    new CfnOutput(this, 'NodesSecurityGroup', {
+      value: this.securityGroup.securityGroupId,
+      description: 'the security group of every node',
+    })
   }
 
   #makeVpc(): ec2.IVpc {

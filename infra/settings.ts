@@ -39,6 +39,17 @@ const targetGroupArns = z
       )
       .min(1),
   )
+const securityGroups = z
+  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+  .pipe(
+    z
+      .array(
+        z.string().regex(/^sg-([0-9a-f]{8}|[0-9a-f]{17})$/, {
+          error: 'must be ids of security groups, with commas between them',
+        }),
+      )
+      .min(1),
+  )
 const bucket = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^*?]*)?$/, {
   error: 'must be a bucket, or a bucket and a prefix: acme-recs/models/',
 })
@@ -61,6 +72,8 @@ const settingsSchema = z
     quotaPolicy: quotaPolicySchema,
     /** Those that workloads may stand behind; without it all of the account and region. */
     targetGroups: targetGroupArns.optional(),
+    /** Of load balancers that stand in front of replicas: these may reach them. */
+    loadBalancerSecurityGroups: securityGroups.optional(),
     /** What of S3 nodes may fetch data from; nothing where it is absent. */
     dataBuckets: buckets.optional(),
     /** Where alarms are sent, besides being shown in CloudWatch. */

@@ -47,7 +47,11 @@ systemctl enable --now drover-agent
 `
 }
 
-/** KillMode=process: the agent's own restart must not end the replicas it will adopt again. */
+/**
+ * KillMode=process: the agent's own restart must not end the replicas it will adopt again. They
+ * share its group of processes: one that is ended for want of memory must not end the agent
+ * (OOMPolicy), nor may all of their threads together be held to what one service is (TasksMax).
+ */
 function unitFile(facts: NodeUserDataFacts): string {
   return `cat > /etc/systemd/system/drover-agent.service <<'UNIT'
 [Unit]
@@ -65,6 +69,8 @@ Restart=always
 RestartSec=1
 KillMode=process
 OOMScoreAdjust=-900
+OOMPolicy=continue
+TasksMax=infinity
 
 [Install]
 WantedBy=multi-user.target

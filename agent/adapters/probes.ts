@@ -8,6 +8,7 @@ import { spawn } from 'node:child_process'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import type { Health } from '#shared/model/workload.ts'
+import { unspared } from './oom-score.ts'
 import { signalGroup } from './processes.ts'
 
 export type ProbeTarget = {
@@ -21,11 +22,15 @@ export type ProbeTarget = {
 }
 
 /** Never throws, and ends within the probe's timeout. */
-export function probe(target: ProbeTarget): Promise<boolean> {
+export async function probe(target: ProbeTarget): Promise<boolean> {
   const { health } = target
-  return health.exec === undefined
-    ? probeNetwork(target)
-    : probeExec(target, health.timeoutSeconds * 1000)
+  try {
+    if (health.exec === undefined) return await probeNetwork(target)
+    return await probeExec(target, health.timeoutSeconds * 1000)
+  } catch {
+    // A word too long for a path, a program that is still being written: spawn throws some at once.
+    return false
+  }
 }
 
 /** Asks over the network; an exec probe is a no. */
@@ -85,12 +90,10 @@ function probeExec(target: ProbeTarget, timeoutMs: number): Promise<boolean> {
   const [program, ...words] = target.command ?? []
   if (program === undefined) return Promise.resolve(false)
   return new Promise((resolve) => {
-    const child = spawn(program, words, {
-      cwd: target.cwd,
-      env: target.environment,
-      stdio: 'ignore',
-      detached: true,
-    })
+    const { cwd, environment: env } = target
+    const child = unspared(() =>
+      spawn(program, words, { cwd, env, stdio: 'ignore', detached: true }),
+    )
     const timer = setTimeout(() => {
       if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
       resolve(false)

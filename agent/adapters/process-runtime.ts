@@ -20,6 +20,7 @@ import { agentFiles, type AgentFiles } from './files.ts'
 import { readJournal, survivorsOf, writeJournal, type JournalEntry } from './journal.ts'
 import { expandCommand, replicaEnvironment, type NodeFacts } from './launch.ts'
 import { pruneLogs, rotateLog, withLog, type LogLimits } from './logs.ts'
+import { unspared } from './oom-score.ts'
 import type { PortBook } from './ports-in-use.ts'
 import { probe } from './probes.ts'
 import type { Used } from '../usage.ts'
@@ -198,12 +199,14 @@ function spawnReplica(
   const cwd = files.work(launch.replicaId)
   mkdirSync(cwd, { recursive: true })
   const child = withLog(files.log(launch.replicaId), (descriptor) =>
-    spawn(program, words, {
-      cwd,
-      env: environment,
-      detached: true,
-      stdio: ['ignore', descriptor, descriptor],
-    }),
+    unspared(() =>
+      spawn(program, words, {
+        cwd,
+        env: environment,
+        detached: true,
+        stdio: ['ignore', descriptor, descriptor],
+      }),
+    ),
   )
   child.unref()
   const { pid } = child

@@ -91,6 +91,14 @@ describe('exec', () => {
     expect(await ask({ exec: { command: ['no-such-program'] } })).toBe(false)
   })
 
+  it.each([
+    ['a shell line in one word', 'test -d /'.repeat(40)],
+    ['a path below a file', `${process.execPath}/x`],
+    ['nothing', ''],
+  ])('that is %s cannot be started, and is a no', async (_, word) => {
+    expect(await ask({ exec: { command: [word] } })).toBe(false)
+  })
+
   it('that never ends is killed', async () => {
     const startMs = performance.now()
     expect(await ask(exec('sleep 30 & wait'))).toBe(false)

@@ -44,6 +44,7 @@ describe('the stack’s settings', () => {
     [{ alarmTopicArn: 'pager' }, 'alarmTopicArn'],
     [{ targetGroups: 'web' }, 'ARNs of target groups'],
     [{ targetGroups: [] }, 'targetGroups'],
+    [{ loadBalancerSecurityGroups: 'web' }, 'ids of security groups'],
     [{ dataBuckets: '*' }, 'dataBuckets'],
     [{ dataBuckets: 'acme-recs/*' }, 'dataBuckets'],
   ])('refuse %j', (context, named) => {

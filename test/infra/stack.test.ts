@@ -242,6 +242,8 @@ describe('the launch templates', () => {
       'ExecStart=/usr/bin/node-24 /opt/drover/agent/main.mjs',
       'Environment=DROVER_TABLE=',
       'KillMode=process',
+      'OOMPolicy=continue',
+      'TasksMax=infinity',
       'live-restore',
       'systemctl enable --now drover-agent',
     ]) {
@@ -278,6 +280,14 @@ describe('the network', () => {
     const [ingress, ...others] = all('AWS::EC2::SecurityGroupIngress')
     expect(others).toEqual([])
     expect(ingress?.Properties['SourceSecurityGroupId']).toEqual(ingress?.Properties['GroupId'])
+  })
+
+  test('lets in the load balancers that are named, and nobody else', () => {
+    const given = synthesize({ loadBalancerSecurityGroups: 'sg-0123456a,sg-0123456789abcdef0' })
+    const ingress = Object.values(given.findResources('AWS::EC2::SecurityGroupIngress'))
+    const sources = ingress.map(({ Properties }) => Properties['SourceSecurityGroupId'] as unknown)
+    expect(sources).toEqual([...[expect.any(Object), 'sg-0123456a', 'sg-0123456789abcdef0']])
+    expect(ingress[1]?.['Properties']).toMatchObject({ IpProtocol: 'tcp', ToPort: 65_535 })
   })
 
   test('can be one that exists', () => {
