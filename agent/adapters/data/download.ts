@@ -71,9 +71,10 @@ async function attempt(job: Download): Promise<KnownObject> {
   const file = store.partialFile(key, object.path)
   mkdirSync(dirname(file), { recursive: true })
   const had = await usableBytes(job, file)
+  // Before the source is asked: to read gigabytes may take longer than it waits for anybody.
+  const hashed = await hashOf(file, had)
   const idle = idleGuard(job)
   try {
-    const hash = createHash('sha256')
     const isAll = had > 0 && had === object.size
     const opened = isAll ? undefined : await openAt(job, had, idle.signal)
     const same = opened === undefined ? undefined : unchanged(job, opened)
@@ -83,7 +84,7 @@ async function attempt(job: Download): Promise<KnownObject> {
       return same
     }
     const start = opened?.fromByte ?? had
-    if (start > 0) await hashFile(file, start, hash)
+    const hash = start === had ? hashed : await hashOf(file, start)
     onBytes(start)
     let size = start
     if (opened !== undefined) {
@@ -225,9 +226,13 @@ async function openFile(file: string, fromByte: number): Promise<FileHandle> {
   return target
 }
 
-async function hashFile(file: string, bytes: number, hash: Hash): Promise<void> {
+/** Of the file's first bytes; it need not be there for none. */
+async function hashOf(file: string, bytes: number): Promise<Hash> {
+  const hash = createHash('sha256')
+  if (bytes === 0) return hash
   const stream = createReadStream(file, { end: bytes - 1 })
   for await (const chunk of stream as AsyncIterable<Uint8Array>) hash.update(chunk)
+  return hash
 }
 
 type Finished = {
