@@ -47,6 +47,10 @@ export function makeContext(world: World, { url: given, json }: Globals): Contex
 
 function urlFrom(text: string): URL {
   const url = URL.parse(text === '' ? DEFAULT_URL : text)
+  if (url !== null && url.username + url.password !== '') {
+    const next = 'leave them out: on AWS drover signs its requests with your credentials'
+    throw new UsageError('the URL of drover holds a user or a password', next)
+  }
   if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url
   throw new UsageError(`"${text}" is no http or https URL`, 'set DROVER_URL, or give --url')
 }

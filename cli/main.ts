@@ -6,7 +6,9 @@ import process from 'node:process'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import packageFacts from '../package.json' with { type: 'json' }
+import { makeSignalPatience } from '#shared/base/signal-patience.ts'
 import { makeContext } from './context.ts'
+import { EXIT } from './errors.ts'
 import { runProgram } from './program.ts'
 import { COMMANDS } from './registry.ts'
 import type { Terminal } from './world.ts'
@@ -27,8 +29,10 @@ function terminal(stream: NodeJS.WriteStream): Terminal {
 }
 
 const interruption = new AbortController()
-process.once('SIGINT', () => {
+const patience = makeSignalPatience(() => performance.now())
+process.on('SIGINT', () => {
   interruption.abort()
+  if (patience.isOver()) process.exit(EXIT.interrupted)
 })
 
 process.exitCode = await runProgram(

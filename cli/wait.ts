@@ -12,6 +12,7 @@ import { CliError, InterruptedError, UsageError } from './errors.ts'
 import { objectPath, textOf, type Target } from './kinds.ts'
 import { workloadAnswer } from './listing.ts'
 import { orSuggest } from './lookup.ts'
+import { makePatience } from './patience.ts'
 import { harmless } from './render/paint.ts'
 import { formatDuration, formatTook } from './render/time.ts'
 import { isComplete, isSettled, readyShare, workloadWhy } from './views/workload.ts'
@@ -45,10 +46,11 @@ export async function waitFor(
   const { clock, interrupted } = context.world
   const startedMs = clock.now()
   const progress = makeProgress(context)
+  const patiently = makePatience(context, startedMs + options.timeoutMs)
   try {
     for (;;) {
-      const probes = await Promise.all(
-        targets.map((target) => probe(context, target, options.goal)),
+      const probes = await patiently(() =>
+        Promise.all(targets.map((target) => probe(context, target, options.goal))),
       )
       const tookMs = clock.now() - startedMs
       const open = probes.filter(({ done }) => !done)

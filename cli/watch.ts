@@ -8,6 +8,7 @@ import { LIMITS } from '#shared/model/limits.ts'
 import type { Context } from './command.ts'
 import { InterruptedError } from './errors.ts'
 import type { Listing, Row } from './listing.ts'
+import { makePatience } from './patience.ts'
 
 const HOME_AND_CLEAR = '\u001b[H\u001b[2J'
 const CLEAR_BELOW = '\u001b[J'
@@ -17,9 +18,10 @@ const CLEAR_LINE_END = '\u001b[K'
 export async function watch(context: Context, read: () => Promise<Listing>): Promise<void> {
   const { world } = context
   const draw = world.out.isTty && !context.json ? redrawer(context) : changesOnly(context)
+  const patiently = makePatience(context)
   await untilInterrupted(async () => {
     while (!world.interrupted.aborted) {
-      draw(await read())
+      draw(await patiently(read))
       await world.clock.sleep(LIMITS.cliWatchMs)
     }
   })

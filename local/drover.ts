@@ -15,7 +15,7 @@ import { tickBody } from '#shared/protocol/wake-message.ts'
 import type { Ec2Event } from '#shared/cloud/memory-ec2/types.ts'
 import { makeLocalBalancer, type LocalBalancer } from './balancer/local-balancer.ts'
 import { makeControls } from './controls.ts'
-import type { LocalEc2 } from './ec2/local-ec2.ts'
+import { forgetLocalEc2, type LocalEc2 } from './ec2/local-ec2.ts'
 import { readMarketFile } from './ec2/market-file.ts'
 import { stopStray } from './engine/dynoxide.ts'
 import { sweepExpired } from './engine/expiry.ts'
@@ -173,6 +173,7 @@ async function openState(options: DroverOptions, door: FrontDoor): Promise<State
   for (const stray of strays) signalGroup(stray, 'SIGKILL')
   if (strays.length > 0)
     log.info('processes of a forgotten herd were ended', { count: strays.length })
+  await forgetLocalEc2(state.path, log)
   forgetHerd(state.path)
   state.release()
   return openStateDirectory(stateDirectory, { url: door.url })

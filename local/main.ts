@@ -1,11 +1,12 @@
 /**
  * `npm start`: the local drover in the foreground, until it is told to end.
  *
- * The first signal ends it in order, with every process it started; a second one while that is
- * under way ends it at once, and the next start tidies up.
+ * The first signal ends it in order, with every process it started; another one a while later ends
+ * it at once, and the next start tidies up.
  */
 import { join } from 'node:path'
 import { describeError, DroverError } from '#shared/base/errors.ts'
+import { makeSignalPatience } from '#shared/base/signal-patience.ts'
 import { startDrover, type LocalDrover } from './drover.ts'
 import { openLogFile } from './log-file.ts'
 import { readOptions, USAGE, type StartOptions } from './options.ts'
@@ -22,11 +23,12 @@ async function main(): Promise<void> {
   }
   const logPath = join(options.stateDirectory, 'drover.log')
   const { log, close } = openLogFile(logPath, complain)
+  const patience = makeSignalPatience(() => performance.now())
   const told = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => {
+      process.on(signal, () => {
         resolve(signal)
-        process.once(signal, () => process.exit(1))
+        if (patience.isOver()) process.exit(1)
       })
     }
   })

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { ProblemFault } from '#shared/protocol/api.ts'
 import type { Context, Command } from '../command.ts'
 import { parseDocuments, type SpecDocument } from '../documents.ts'
-import { CliError, ConnectionError, linesOf } from '../errors.ts'
+import { CliError, ConnectionError, InterruptedError, linesOf } from '../errors.ts'
 import { readSources } from '../files.ts'
 import { objectPath, textOf, type Target } from '../kinds.ts'
 import { waitFor, type WaitTarget } from '../wait.ts'
@@ -62,7 +62,10 @@ const generationSchema = z.object({
   status: z.object({ deleting: z.boolean().optional() }).optional(),
 })
 
-/** One refused document does not keep the others from being applied; a lost server does. */
+/**
+ * One refused document does not keep the others from being applied; a lost server does, and a
+ * person who has had enough.
+ */
 async function put(context: Context, { noun, name, body }: SpecDocument): Promise<Outcome> {
   const target = { kind: noun, name }
   const path = objectPath(target)
@@ -75,10 +78,13 @@ async function put(context: Context, { noun, name, body }: SpecDocument): Promis
     const kind = isNew ? 'created' : same ? 'unchanged' : 'changed'
     return { target, kind, body: after.body, warnings }
   } catch (error) {
-    if (!(error instanceof CliError) || error instanceof ConnectionError) throw error
+    if (!(error instanceof CliError) || endsAll(error)) throw error
     return { target, kind: 'refused', error }
   }
 }
+
+const endsAll = (error: CliError): boolean =>
+  error instanceof ConnectionError || error instanceof InterruptedError
 
 /**
  * The reasons of a refusal stand with it, unless it is the only one and ends the command anyway.

@@ -9,6 +9,7 @@ import { durationOption, type Command, type Context } from '../command.ts'
 import { PATH_OF } from '../kinds.ts'
 import { table } from '../render/table.ts'
 import { eventColumns, eventLine } from '../views/event.ts'
+import { makePatience } from '../patience.ts'
 import { untilInterrupted } from '../watch.ts'
 
 export const SINCE_DEFAULT_MS = 3_600_000
@@ -58,7 +59,8 @@ const OVERLAP_MS = 5_000
 async function follow(context: Context, query: Query): Promise<void> {
   const { world, api } = context
   let seen: ReadonlySet<string> = new Set()
-  let answer = await api.list(PATH_OF.event, eventAnswerSchema, query)
+  const patiently = makePatience(context)
+  let answer = await patiently(() => api.list(PATH_OF.event, eventAnswerSchema, query))
   for (;;) {
     const bodies = itemsSchema.parse(answer.body).items
     answer.value.forEach((event, index) => {
@@ -73,7 +75,7 @@ async function follow(context: Context, query: Query): Promise<void> {
       : eventId({ atMs: newestMs - OVERLAP_MS, writer: '', n: 0 })
     await world.clock.sleep(LIMITS.cliWatchMs)
     if (world.interrupted.aborted) return
-    answer = await api.list(PATH_OF.event, eventAnswerSchema, { ...query, after })
+    answer = await patiently(() => api.list(PATH_OF.event, eventAnswerSchema, { ...query, after }))
   }
 }
 

@@ -66,6 +66,8 @@ export async function openTargetGroup(
     refuse(response, 503, NONE)
   })
   server.on('upgrade', (request, socket, head) => {
+    // From here on Node leaves the socket's errors to us, and one that nobody hears ends drover.
+    socket.on('error', () => undefined)
     counts.requests += 1
     const to = next()
     if (to !== undefined) {

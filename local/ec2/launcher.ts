@@ -83,7 +83,7 @@ export function makeLauncher(options: LauncherOptions): Launcher {
   const watched = new Map<string, Watched>()
   const ending = new Map<string, Promise<void>>()
   const watch = setInterval(() => {
-    for (const own of watched.values()) look(options, own)
+    for (const own of watched.values()) lookSafely(options, own)
   }, WATCH_EVERY_MS)
   watch.unref()
 
@@ -177,6 +177,16 @@ function pruneDirectories({ stateDirectory, log }: LauncherOptions, up: Readonly
     for (const { path } of old.slice(KEPT_DIRECTORIES)) removeDirectory(path)
   } catch (error) {
     log.warn('directories of ended machines stay', { error: describeError(error) })
+  }
+}
+
+/** A full disk, or no process to be had, must not take down the herd. */
+function lookSafely(options: LauncherOptions, own: Watched): void {
+  try {
+    look(options, own)
+  } catch (error) {
+    const { instanceId } = own.instance
+    options.log.error('an agent cannot be started', { instanceId, error: describeError(error) })
   }
 }
 

@@ -93,7 +93,7 @@ export async function startLocalEc2(setup: LocalEc2Options): Promise<LocalEc2> {
   })
   const up = world.instances().filter((instance) => instance.up)
   await launcher.restore(up, last?.agents ?? [])
-  const timer = runWorld(world, clock)
+  const timer = runWorld(world, { clock, log: setup.log })
   alarm = timer.set
   world.settle()
   timer.set()
@@ -136,7 +136,10 @@ function agentsOf(path: string, log: Logger): readonly AgentRecord[] {
 }
 
 /** Settles the world whenever something is due in it. */
-function runWorld(world: MemoryEc2, clock: () => number): { set(): void; stop(): void } {
+function runWorld(
+  world: MemoryEc2,
+  { clock, log }: { clock: () => number; log: Logger },
+): { set(): void; stop(): void } {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   const set = (): void => {
@@ -145,7 +148,12 @@ function runWorld(world: MemoryEc2, clock: () => number): { set(): void; stop():
     if (stopped || dueMs === undefined) return
     const waitMs = Math.min(Math.max(0, dueMs - clock()), TIMER_MAX_MS)
     timer = setTimeout(() => {
-      world.settle()
+      try {
+        world.settle()
+      } catch (error) {
+        // A full disk must not take down the herd; what could not be kept is kept the next time.
+        log.error('the state of EC2 cannot be kept', { error: describeError(error) })
+      }
       set()
     }, waitMs)
   }

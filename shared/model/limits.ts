@@ -229,6 +229,8 @@ export const LIMITS = {
   /** Often enough to look live, seldom enough to cost nothing. */
   cliWatchMs: 2_000,
   cliWaitPollMs: 1_000,
+  /** A deployment of drover, or of the network in between, is over by then. */
+  cliPatienceMs: 60_000,
   cliWaitDefaultMs: 300_000,
   cliDescribeEvents: 12,
 

@@ -235,6 +235,24 @@ describe('drover apply', () => {
     `)
   })
 
+  it('ends at Ctrl-C, and calls nothing refused that was not', async () => {
+    const interruption = new AbortController()
+    const both = `${WEB}---\n${WEB.replace('name: web', 'name: api')}`
+    const answer = await drover('apply -f -'.split(' '), api.url, {
+      interruption,
+      input: both,
+      fetch: (input, init) => {
+        if (init?.method !== 'PUT') return fetch(input, init)
+        interruption.abort()
+        return Promise.reject(new DOMException('This operation was aborted', 'AbortError'))
+      },
+    })
+    expect(answer).toMatchInlineSnapshot(`
+      "! error: interrupted
+      [exit 130]"
+    `)
+  })
+
   it('waits with --wait and tells how far it is', async () => {
     const path = await file('web.yaml', WEB)
     const onSleep = async (_now: number, count: number): Promise<void> => {

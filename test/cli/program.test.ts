@@ -84,6 +84,11 @@ describe('misuse', () => {
       ! next: set DROVER_URL, or give --url
       [exit 2]"
     `)
+    expect(await run('get nodes --url http://me:secret@x')).toMatchInlineSnapshot(`
+      "! error: the URL of drover holds a user or a password
+      ! next: leave them out: on AWS drover signs its requests with your credentials
+      [exit 2]"
+    `)
     expect(await run('get --json')).toMatchInlineSnapshot(`
       "! {
       !   "type": "about:blank",

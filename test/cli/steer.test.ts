@@ -160,6 +160,37 @@ describe('drover wait', () => {
     `)
   })
 
+  it('asks again where a server that was there answers nothing, or badly', async () => {
+    let asked = 0
+    const shaky: typeof fetch = (input, init) => {
+      asked += 1
+      if (asked > 1 && asked < 6) return Promise.reject(new TypeError('fetch failed'))
+      if (asked === 6) return Promise.resolve(new Response('{"message": "Rate"}', { status: 429 }))
+      return fetch(input, init)
+    }
+    const answer = await run('wait --for deleted workload/web --timeout 60s', {
+      fetch: shaky,
+      onSleep: async () => {
+        if (asked < 7) return
+        await api.store.write({ kind: 'delete', key: keys.spec('workload', 'web') })
+      },
+    })
+    expect(answer).toMatchInlineSnapshot(`
+      "! workload/web is there, and nobody has deleted it
+      ! error: no drover at http://drover.test; asking again
+      workload/web is gone after 5.8s
+      [exit 0]"
+    `)
+    const gone = await run('wait workload/other --timeout 60s', {
+      fetch: () => Promise.reject(new TypeError('fetch failed')),
+    })
+    expect(gone).toMatchInlineSnapshot(`
+      "! error: no drover at http://drover.test
+      ! next: start one with npm start, or set DROVER_URL
+      [exit 1]"
+    `)
+  })
+
   it('keeps one line alive on a terminal, and ends at Ctrl-C', async () => {
     const interrupted = await run('wait workload/web', {
       tty: { columns: 60 },

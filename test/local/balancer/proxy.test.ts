@@ -1,9 +1,11 @@
 /** The proxy of a target group, with real sockets at both ends. */
 import { Agent, request as sendRequest, type IncomingMessage } from 'node:http'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ask, hashOf, NEVER_MS, openBench, readAll, signal, type Bench } from './kit.ts'
 
 const benches: Bench[] = []
@@ -369,6 +371,25 @@ describe('a WebSocket', () => {
     expect(await knock()).toBe(403)
     target.kill()
     expect(await knock()).toBe(502)
+  })
+
+  it('whose client is gone before it is refused harms nobody', async () => {
+    const own = bench()
+    const target = await serveEcho(own)
+    target.kill()
+    await own.until(target, 'unhealthy')
+    const { port, hostname } = new URL(own.url())
+    const lines = Object.entries(UPGRADE).map(([name, value]) => `${name}: ${value}\r\n`)
+    for (let i = 0; i < 5; i += 1) {
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => undefined)
+      await once(socket, 'connect')
+      socket.write(`GET / HTTP/1.1\r\nhost: x\r\n${lines.join('')}\r\n`)
+      await vi.waitUntil(() => own.service().requests === i + 1)
+      socket.resetAndDestroy()
+      await once(socket, 'close')
+    }
+    expect((await ask(own.url())).status).toBe(503)
   })
 
   it('is no excuse for other protocols: those are answered as if they had not asked', async () => {

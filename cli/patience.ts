@@ -1,0 +1,42 @@
+/**
+ * For those who wait or watch: a server that was there will be there again.
+ *
+ * A lost connection, a throttled or a failed request says nothing of what is waited for. Once there
+ * has been an answer, such a question is asked again for a while, and the person is told once.
+ */
+import { LIMITS } from '#shared/model/limits.ts'
+import type { Context } from './command.ts'
+import { ConnectionError, InterruptedError, linesOf, ProblemError } from './errors.ts'
+
+export type Patience = <T>(ask: () => Promise<T>) => Promise<T>
+
+/** `untilMs`: no patience beyond it. */
+export function makePatience({ world, note }: Context, untilMs = Infinity): Patience {
+  const { clock, interrupted } = world
+  let hasAnswered = false
+  return async (ask) => {
+    const giveUpMs = Math.min(clock.now() + LIMITS.cliPatienceMs, untilMs)
+    for (let tried = 1; ; tried += 1) {
+      try {
+        const answer = await ask()
+        hasAnswered = true
+        return answer
+      } catch (error) {
+        if (!hasAnswered || !isPassing(error) || clock.now() >= giveUpMs) throw error
+        if (tried === 1) note(`${linesOf(error)[0] ?? ''}; asking again`)
+      }
+      await clock.sleep(LIMITS.cliWaitPollMs)
+      if (interrupted.aborted) throw new InterruptedError()
+    }
+  }
+}
+
+const TOO_MANY = 429
+const SERVER_ERROR = 500
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof ConnectionError) return true
+  if (!(error instanceof ProblemError)) return false
+  const { status } = error.problem
+  return status === TOO_MANY || status >= SERVER_ERROR
+}
