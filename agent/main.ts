@@ -18,6 +18,7 @@ import { openDataCache, type ClosableCache } from './adapters/data/cache.ts'
 import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
 import { isRootless, waitForEngine } from './adapters/docker/engine.ts'
 import { openRegistries } from './adapters/docker/registry.ts'
+import { openEngineSilence, type EngineSilence } from './adapters/engine-silence.ts'
 import {
   openDockerRuntime,
   type DockerRuntime,
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
   const settings = readSettings(process.env)
   const log = makeLogger((line) => process.stdout.write(`${line}\n`), settings.logLevel)
   const files = agentFiles(settings.directory)
-  takeLock(files.lock)
+  takeLock(files.lock, log)
   const bootId = settings.bootId ?? readBootId()
   const metadata = openMetadata({ url: settings.metadataUrl })
   const identity = await learnIdentity({ metadata, settings, bootId, log })
@@ -55,12 +56,10 @@ async function main(): Promise<void> {
   const node = { instanceId, directory, environment: process.env }
   const shared = { ...node, address, ports: openPortBook(), log }
   adoptTools(settings.directory)
-  // Drivers and engines take their time to answer, and a machine that waits for them is not lost.
-  const stopBeats = beatMeanwhile(table, { arn, bootId })
-  const gpus = await readGpus(log)
-  const docker = await openDocker(shared, settings.dockerSocket)
+  const silence = openEngineSilence(files.silence, { bootId, log })
+  const beat = (): (() => void) => beatMeanwhile(table, { arn, bootId })
+  const { gpus, docker } = await openMachine(shared, settings, { silence, beat })
   const runtime = joinRuntimes(openProcessRuntime({ ...shared, bootId }), docker)
-  stopBeats()
   const data = openData(settings, settings.region ?? identity.region, log)
   const end = (code: number): void => {
     agent.stop()
@@ -127,6 +126,37 @@ function endOnSignals(end: (code: number) => void, log: Logger): void {
   }
 }
 
+type Waiting = {
+  readonly silence: EngineSilence
+  /** Beats until the answer is called. */
+  readonly beat: () => () => void
+}
+
+type Opened = {
+  readonly gpus: Awaited<ReturnType<typeof readGpus>>
+  readonly docker: DockerRuntime | undefined
+}
+
+/** Drivers and engines take their time to answer, and a machine that waits for them is not lost. */
+async function openMachine(
+  shared: Shared,
+  { dockerSocket }: Settings,
+  { silence, beat }: Waiting,
+): Promise<Opened> {
+  const stopBeats = silence.isKnown() ? undefined : beat()
+  const gpus = await readGpus(shared.log)
+  try {
+    const docker = await openDocker(shared, dockerSocket)
+    silence.forget()
+    return { gpus, docker }
+  } catch (error) {
+    silence.note()
+    throw error
+  } finally {
+    stopBeats?.()
+  }
+}
+
 function beatMeanwhile(table: AgentTable, whose: { arn: string; bootId: string }): () => void {
   const beat = (): void => {
     table.writeBeat(whose).catch(() => undefined)
@@ -174,7 +204,7 @@ async function learnIdentity(learn: Learn): Promise<Identity | undefined> {
   for (let pauseMs: number = LIMITS.agentRetryFirstMs; ; pauseMs *= 2) {
     try {
       const identity = await metadata.identity()
-      writeAtomically(path, JSON.stringify({ bootId, identity }))
+      keepIdentity(path, { bootId, identity }, log)
       return identity
     } catch (error) {
       log.warn(`identity: ${describeError(error)}`)
@@ -185,6 +215,19 @@ async function learnIdentity(learn: Learn): Promise<Identity | undefined> {
       }
       await sleep(Math.min(pauseMs, LIMITS.metadataPollMs))
     }
+  }
+}
+
+/** A full disk must not keep an agent from its work. */
+function keepIdentity(
+  path: string,
+  known: { bootId: string; identity: Identity },
+  log: Logger,
+): void {
+  try {
+    writeAtomically(path, JSON.stringify(known))
+  } catch (error) {
+    log.error(`the identity cannot be kept: ${describeError(error)}`)
   }
 }
 

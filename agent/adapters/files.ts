@@ -23,6 +23,8 @@ export type AgentFiles = {
   /** Which agent works here. */
   readonly lock: string
   readonly journal: string
+  /** That the container engine did not answer. */
+  readonly silence: string
   /** What the disk check writes. */
   readonly check: string
   readonly logs: string
@@ -43,6 +45,7 @@ export function agentFiles(directory: string): AgentFiles {
     state: join(directory, 'state.json'),
     lock: join(directory, 'agent.json'),
     journal: join(directory, 'processes.json'),
+    silence: join(directory, 'engine-silent'),
     check: join(directory, 'check.bin'),
     logs: join(directory, 'logs'),
     log: (replicaId: string) => join(directory, 'logs', `${flat(replicaId)}.log`),

@@ -2,14 +2,19 @@
  * One agent a directory: two would start every replica twice.
  */
 import { z } from 'zod'
+import { describeError } from '#shared/base/errors.ts'
+import type { Logger } from '#shared/base/log.ts'
 import { AgentRunsError } from '../errors.ts'
 import { readIfThere, writeAtomically } from './files.ts'
 import { isAlive, startTimeOf } from './processes.ts'
 
 const holderSchema = z.object({ pid: z.int(), startTime: z.string() })
 
-/** Takes the directory for this process; throws AgentRunsError while another agent lives in it. */
-export function takeLock(path: string): void {
+/**
+ * Takes the directory for this process; throws AgentRunsError while another agent lives in it. A
+ * lock that cannot be written, for the disk is full, is done without.
+ */
+export function takeLock(path: string, log: Logger): void {
   const holder = holderOf(path)
   if (holder !== undefined && holder.pid !== process.pid && isAlive(holder)) {
     throw new AgentRunsError({
@@ -19,7 +24,11 @@ export function takeLock(path: string): void {
     })
   }
   const own = { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' }
-  writeAtomically(path, `${JSON.stringify(own)}\n`)
+  try {
+    writeAtomically(path, `${JSON.stringify(own)}\n`)
+  } catch (error) {
+    log.error(`the lock cannot be written: ${describeError(error)}`)
+  }
 }
 
 function holderOf(path: string): { pid: number; startTime: string } | undefined {

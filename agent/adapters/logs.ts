@@ -2,13 +2,14 @@
  * Log files of replicas, kept small although the writers know nothing of it.
  *
  * A replica writes to the file itself, so it can outlive the agent; nobody stands in between who
- * could rotate. So a file that grew too long is copied and then cut to nothing: the writer's
- * descriptor is in append mode and goes on at the new end. A line written between copy and cut may
- * be lost.
+ * could rotate. So the end of a file that grew too long is copied, and then it is cut to nothing:
+ * the writer's descriptor is in append mode and goes on at the new end. A line written between copy
+ * and cut may be lost, and so is what a burst wrote beyond the limit.
  */
-import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { copyFile, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
+import { closeSync, createReadStream, createWriteStream, mkdirSync, openSync } from 'node:fs'
+import { readdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { codeOf } from './processes.ts'
 
 export type LogLimits = {
@@ -29,14 +30,26 @@ export function withLog<T>(path: string, use: (descriptor: number) => T): T {
   }
 }
 
-/** Rotates the file if it is too long; says whether it did. A missing file is short. */
+/**
+ * Rotates the file if it is too long; says whether it did. A missing file is short. Where there is
+ * no room for a copy the file is cut all the same, and what the disk said is thrown.
+ */
 export async function rotateLog(path: string, limits: LogLimits): Promise<boolean> {
-  if ((await sizeOf(path)) <= limits.maxBytes) return false
+  const size = await sizeOf(path)
+  if (size <= limits.maxBytes) return false
   for (let age = limits.keptFiles - 1; age >= 1; age -= 1) {
     await ifThere(rename(`${path}.${String(age)}`, `${path}.${String(age + 1)}`))
   }
-  await copyFile(path, `${path}.1`)
-  await truncate(path, 0)
+  const copy = `${path}.1`
+  try {
+    const start = Math.max(0, size - limits.maxBytes)
+    await pipeline(createReadStream(path, { start, end: size - 1 }), createWriteStream(copy))
+  } catch (error) {
+    await rm(copy, { force: true })
+    throw error
+  } finally {
+    await truncate(path, 0)
+  }
   return true
 }
 

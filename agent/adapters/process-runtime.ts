@@ -146,7 +146,7 @@ function adopt(shared: Shared): readonly AdoptedProcess[] {
     options.ports.keep(entry.replicaId, entry.ports)
     shared.adopted.add(entry.replicaId)
   }
-  writeJournal(files.journal, entries.values())
+  keepJournal(shared)
   return adopted.map((entry) => ({
     replicaId: entry.replicaId,
     workload: entry.workload,
