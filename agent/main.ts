@@ -30,6 +30,7 @@ import { openMetadata, type Identity, type InstanceMetadata } from './adapters/m
 import { openPortBook } from './adapters/ports-in-use.ts'
 import { openProcessRuntime } from './adapters/process-runtime.ts'
 import { joinRuntimes } from './adapters/runtimes.ts'
+import { spaceOf, type Space } from './adapters/space.ts'
 import { openTable } from './adapters/table.ts'
 import { realTimers } from './adapters/timers.ts'
 import { openUsage } from './adapters/usage.ts'
@@ -140,13 +141,13 @@ type Opened = {
 /** Drivers and engines take their time to answer, and a machine that waits for them is not lost. */
 async function openMachine(
   shared: Shared,
-  { dockerSocket }: Settings,
+  settings: Settings,
   { silence, beat }: Waiting,
 ): Promise<Opened> {
   const stopBeats = silence.isKnown() ? undefined : beat()
   const gpus = await readGpus(shared.log)
   try {
-    const docker = await openDocker(shared, dockerSocket)
+    const docker = await openDocker(shared, settings)
     silence.forget()
     return { gpus, docker }
   } catch (error) {
@@ -168,10 +169,13 @@ function beatMeanwhile(table: AgentTable, whose: { arn: string; bootId: string }
   }
 }
 
-type Shared = Omit<DockerRuntimeOptions, 'engine' | 'credentialsFor'>
+type Shared = Omit<DockerRuntimeOptions, 'engine' | 'credentialsFor' | 'space' | 'imagesMaxPercent'>
 
 /** Undefined on a machine without an engine. One that is there and silent ends the agent. */
-async function openDocker(shared: Shared, socket: string): Promise<DockerRuntime | undefined> {
+async function openDocker(
+  shared: Shared,
+  { dockerSocket: socket, imagesMaxPercent }: Settings,
+): Promise<DockerRuntime | undefined> {
   // On a laptop that is no Linux the engine has a machine, and a network, of its own.
   if (process.platform !== 'linux' || !existsSync(socket)) return undefined
   const engine = await waitForEngine(socket, LIMITS.dockerWaitMs)
@@ -182,7 +186,9 @@ async function openDocker(shared: Shared, socket: string): Promise<DockerRuntime
     return undefined
   }
   shared.log.info('containers run here too', { socket, version: engine.version })
-  return openDockerRuntime({ ...shared, engine, credentialsFor: openRegistries() })
+  const space = (): Promise<Space> => spaceOf(shared.directory)
+  const credentialsFor = openRegistries()
+  return openDockerRuntime({ ...shared, engine, credentialsFor, space, imagesMaxPercent })
 }
 
 type Learn = {

@@ -47,6 +47,7 @@ export type Settings = {
   readonly dockerSocket: string
   readonly dataDirectory: string
   readonly dataMaxPercent: number
+  readonly imagesMaxPercent: number
   readonly dataFiles: boolean
   readonly s3Endpoint?: string
   readonly faults: Faults
@@ -63,6 +64,7 @@ export function readSettings(environment: Environment): Settings {
     directory,
     dataDirectory: text(environment, 'DROVER_DATA_DIR') ?? `${directory}/data`,
     dataMaxPercent: percent(environment, 'DROVER_DATA_MAX_PERCENT', LIMITS.dataCachePercent),
+    imagesMaxPercent: percent(environment, 'DROVER_IMAGES_MAX_PERCENT', LIMITS.imagesPercent),
     dataFiles: flag(environment, 'DROVER_DATA_FILES'),
     metadataUrl: metadataUrl(environment),
     metadataPollMs: number(environment, 'DROVER_METADATA_POLL_MS', LIMITS.metadataPollMs),

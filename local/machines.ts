@@ -97,6 +97,7 @@ function environmentOf(
     DROVER_METADATA_POLL_MS: String(pace.metadataPollMs),
     // The disk is everybody's here, and how full it is nobody's fault.
     DROVER_DATA_MAX_PERCENT: '100',
+    DROVER_IMAGES_MAX_PERCENT: '100',
     DROVER_DATA_FILES: 'true',
     DROVER_CHECK_DISK_MIB: String(DISK_CHECK_MIB),
     DROVER_DOCKER_SOCKET: dockerSocket(),

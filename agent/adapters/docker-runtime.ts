@@ -28,6 +28,7 @@ import {
 } from './docker/container.ts'
 import { runCheckContainer, type RunContainer } from './docker/check-container.ts'
 import { textOfFrames, type Engine } from './docker/engine.ts'
+import { openImageRoom } from './docker/image-room.ts'
 import { openImages, type CredentialsFor, type Images } from './docker/images.ts'
 import { usedByContainers } from './docker/stats.ts'
 import { agentFiles, type AgentFiles } from './files.ts'
@@ -35,10 +36,14 @@ import { expandCommand, type NodeFacts } from './launch.ts'
 import { rotateLog } from './logs.ts'
 import type { PortBook } from './ports-in-use.ts'
 import { probeNetwork } from './probes.ts'
+import type { Space } from './space.ts'
 
 export type DockerRuntimeOptions = NodeFacts & {
   readonly engine: Engine
   readonly credentialsFor: CredentialsFor
+  readonly space: () => Promise<Space>
+  /** Images that nobody uses go from a fuller disk; 100 for a machine that is not drover's own. */
+  readonly imagesMaxPercent: number
   /** What replicas are reached at. */
   readonly address: string
   readonly ports: PortBook
@@ -73,10 +78,11 @@ type Shared = {
 
 /** Finds the containers of earlier agents first; throws DockerError where the engine is silent. */
 export async function openDockerRuntime(options: DockerRuntimeOptions): Promise<DockerRuntime> {
-  const { engine, credentialsFor } = options
+  const { engine, credentialsFor, imagesMaxPercent: maxPercent, space, log } = options
+  const room = openImageRoom({ engine, space, maxPercent, log })
   const shared: Shared = {
     ...{ options, files: agentFiles(options.directory), over: new AbortController() },
-    images: openImages(engine, credentialsFor),
+    images: openImages({ engine, credentialsFor, room }),
     adopted: await findContainers(options),
     tellExit: () => undefined,
   }

@@ -102,6 +102,12 @@ export const NODE_LIMITS = {
   imagePullIdleMs: 300_000,
   imagePullMs: 1_800_000,
   imagePullTries: 3,
+  /** Well below what data may fill and where a disk counts as full. */
+  imagesPercent: 70,
+  /** So much more is let go than must be, or the next image would find the same. */
+  imagesSparePercent: 10,
+  /** What was asked for so lately is about to be used. */
+  imageKeptMs: 600_000,
   imagePullRetryMs: 5_000,
   registryTokenMs: 10_000,
   /** A token is renewed so long before its end. */

@@ -2,12 +2,17 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { silentLogger } from '#shared/base/log.ts'
 import { containerName, containerOf, factsOf } from '#agent/adapters/docker/container.ts'
 import { openEngine, textOfFrames } from '#agent/adapters/docker/engine.ts'
+import { openImageRoom, type ImageRoom } from '#agent/adapters/docker/image-room.ts'
 import { openImages, referenceOf, type CredentialsFor } from '#agent/adapters/docker/images.ts'
 import { ecrRegionOf, openRegistries } from '#agent/adapters/docker/registry.ts'
 import { openPortBook } from '#agent/adapters/ports-in-use.ts'
 import { launchOf, temporaryDirectory } from './world.ts'
+
+const nobody: CredentialsFor = () => Promise.resolve(undefined)
+const ENDLESS: ImageRoom = { use: () => undefined, make: () => Promise.resolve() }
 
 describe('references', () => {
   it.each([
@@ -154,6 +159,44 @@ describe('an engine', () => {
     expect(heard).toEqual(['first'])
   })
 
+  it('lets go of images that nobody uses when its disk fills, the oldest first', async () => {
+    const sizes = new Map([
+      ['sha256:run', 10],
+      ['sha256:asked', 10],
+      ['sha256:new', 20],
+      ['sha256:old', 15],
+    ])
+    const created = ['sha256:old', 'sha256:new', 'sha256:run', 'sha256:asked']
+    const removed: string[] = []
+    const engine = await serve('1.43', ({ url = '', method }, response) => {
+      const path = url.replace(/^\/v1.43|\?.*$/g, '')
+      const answer = (body: unknown): void => void response.end(JSON.stringify(body))
+      if (path === '/containers/json') answer([{ ImageID: 'sha256:run' }])
+      else if (path === '/images/json') {
+        answer([...sizes.keys()].map((Id) => ({ Id, Created: created.indexOf(Id) })))
+      } else if (method === 'DELETE') {
+        const id = path.replace('/images/', '')
+        removed.push(id)
+        sizes.delete(id)
+        answer([])
+      }
+    })
+    const free = (): number => 80 - [...sizes.values()].reduce((a, b) => a + b)
+    const space = () => Promise.resolve({ totalBytes: 100, freeBytes: free() })
+    const options = { engine, space, log: silentLogger }
+    await openImageRoom({ ...options, maxPercent: 100 }).make()
+    await openImageRoom({ ...options, maxPercent: 80 }).make()
+    expect(removed).toEqual([])
+    const room = openImageRoom({ ...options, maxPercent: 70 })
+    room.use('sha256:asked')
+    await room.make()
+    expect(removed).toEqual(['sha256:old'])
+    // Even where that is not enough, who is used stays.
+    sizes.set('sha256:run', 60)
+    await room.make()
+    expect(removed).toEqual(['sha256:old', 'sha256:new'])
+  })
+
   it('whose registry is silent or breaks off late has not pulled', async () => {
     let pulls = 0
     const engine = await serve('1.43', ({ url = '' }, response) => {
@@ -163,7 +206,7 @@ describe('an engine', () => {
         response.end('age":"manifest unknown"},"error":"manifest unknown"}\r\n')
       } else response.writeHead(404).end('{"message":"no such image"}')
     })
-    const images = openImages(engine, () => Promise.resolve(undefined))
+    const images = openImages({ engine, credentialsFor: nobody, room: ENDLESS })
     const both = await Promise.allSettled([images.have('app:1'), images.have('app:1')])
     expect(both.map((own) => String((own as PromiseRejectedResult).reason))).toEqual([
       expect.stringContaining('ImageNotFound: app:1: manifest unknown'),

@@ -19,6 +19,7 @@ describe('the environment', () => {
       diskFullPercent: 95,
       dataDirectory: '/var/lib/drover/data',
       dataMaxPercent: 80,
+      imagesMaxPercent: 70,
       dataFiles: false,
       faults: [],
       logLevel: 'info',

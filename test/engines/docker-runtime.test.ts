@@ -8,6 +8,7 @@ import {
   type DockerRuntimeOptions,
 } from '#agent/adapters/docker-runtime.ts'
 import { ownedBy } from '#agent/adapters/docker/container.ts'
+import { openImageRoom } from '#agent/adapters/docker/image-room.ts'
 import { agentFiles } from '#agent/adapters/files.ts'
 import { openPortBook } from '#agent/adapters/ports-in-use.ts'
 import type { ProcessTarget } from '#agent/effects.ts'
@@ -48,6 +49,8 @@ async function runtime(extra: Partial<DockerRuntimeOptions> = {}): Promise<Docke
     ...{ engine: engine(), directory: directory.path, instanceId, address: '127.0.0.1' },
     ...{ environment: {}, ports: openPortBook(), log: silentLogger },
     credentialsFor: () => Promise.resolve(undefined),
+    space: () => Promise.resolve({ totalBytes: 100, freeBytes: 100 }),
+    imagesMaxPercent: 70,
     ...extra,
   })
   opened.onExit((exit) => exits.push(exit))
@@ -352,6 +355,32 @@ describe.skipIf('missing' in docker)('images', () => {
     } finally {
       registry.close()
     }
+  })
+})
+
+describe.skipIf('missing' in docker)('a disk that fills', () => {
+  const isHere = async (image: string): Promise<boolean> =>
+    (await engine().ask('GET', `/images/${image}/json`, { expect: [404] })).status === 200
+
+  it('gets rid of images that no container is of, by all of their names', async () => {
+    const own = await runtime()
+    const process = await started(own, 'web/1-1', shell('exec sleep 60'))
+    const container = process.startTime.replace('docker:', '')
+    const old = { container, repo: 'drover-old', tag: '1', comment: 'another' }
+    await engine().ask('POST', '/commit', { query: old })
+    const again = { repo: 'drover-older', tag: '2' }
+    await engine().ask('POST', '/images/drover-old:1/tag', { query: again })
+    const room = openImageRoom({
+      ...{ engine: engine(), maxPercent: 70, log: silentLogger },
+      space: () => Promise.resolve({ totalBytes: 100, freeBytes: 20 }),
+    })
+    await room.make()
+    expect(await Promise.all([IMAGE, 'drover-old:1', 'drover-older:2'].map(isHere))).toEqual([
+      ...[true, false, false],
+    ])
+    own.signal(target('web/1-1', process), 'SIGKILL')
+    await ended()
+    await own.cleanUp('web/1-1')
   })
 })
 

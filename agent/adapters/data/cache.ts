@@ -7,7 +7,7 @@
  * a look at the source and not another fetch.
  */
 import { mkdirSync } from 'node:fs'
-import { stat, statfs } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import type { Logger } from '#shared/base/log.ts'
 import { describeError } from '#shared/base/errors.ts'
 import { sum } from '#shared/base/sum.ts'
@@ -19,7 +19,8 @@ import type { DataCache, FetchProgress, FetchRequest, FetchResult } from '../../
 import { download } from './download.ts'
 import { openFileSource } from './file-source.ts'
 import { openHttpSource } from './http-source.ts'
-import { openRoom, type Room, type Space } from './room.ts'
+import { spaceOf, type Space } from '../space.ts'
+import { openRoom, type Room } from './room.ts'
 import { openS3, type S3Options } from './s3-source.ts'
 import { checkPaths, isSingle, nameOf, parseManifest, type Listed, type Source } from './source.ts'
 import { cachedOf, openStore, type Known, type KnownObject, type Store } from './store.ts'
@@ -99,11 +100,6 @@ export function openDataCache(options: DataCacheOptions): ClosableCache {
       for (const flight of shared.flights.values()) flight.abort()
     },
   }
-}
-
-async function spaceOf(directory: string): Promise<Space> {
-  const { blocks, bavail, bsize } = await statfs(directory)
-  return { totalBytes: blocks * bsize, freeBytes: bavail * bsize }
 }
 
 async function fetchData(

@@ -9,10 +9,8 @@ import { sum } from '#shared/base/sum.ts'
 import { formatMib } from '#shared/model/quantities.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { DataError } from '../../errors.ts'
+import type { Space } from '../space.ts'
 import type { Store } from './store.ts'
-
-/** Bytes of the file system that the cache is on. */
-export type Space = { readonly totalBytes: number; readonly freeBytes: number }
 
 export type RoomOptions = {
   readonly store: Store

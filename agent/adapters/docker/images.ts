@@ -11,6 +11,7 @@ import { z } from 'zod'
 import { LIMITS } from '#shared/model/limits.ts'
 import { DockerError } from '../../errors.ts'
 import type { Engine } from './engine.ts'
+import type { ImageRoom } from './image-room.ts'
 
 export type Reference = {
   /** `nginx`, `public.ecr.aws/x/y`, `host:5000/a/b` */
@@ -47,20 +48,33 @@ export type Images = {
   have(image: string): Promise<void>
 }
 
-export function openImages(engine: Engine, credentialsFor: CredentialsFor): Images {
+export type ImagesOptions = {
+  readonly engine: Engine
+  readonly credentialsFor: CredentialsFor
+  readonly room: ImageRoom
+}
+
+export function openImages(options: ImagesOptions): Images {
+  const { engine, room } = options
   const pulls = new Map<string, Promise<void>>()
+  const isHere = async (reference: Reference): Promise<boolean> => {
+    const id = await idOf(engine, reference)
+    if (id !== undefined) room.use(id)
+    return id !== undefined
+  }
   return {
     have: async (image) => {
       const reference = referenceOf(image)
       // What `latest` means changes; every other reference is thought to stay what it is.
-      if (reference.tag !== 'latest' && (await isHere(engine, reference))) return
+      if ((await isHere(reference)) && reference.tag !== 'latest') return
       const under = pulls.get(image)
-      const pull = under ?? pullWithRetries(engine, reference, credentialsFor)
+      const pull = under ?? pullWithRetries(options, reference)
       pulls.set(image, pull)
       try {
         await pull
+        await isHere(reference)
       } catch (error) {
-        if (reference.tag !== 'latest' || !(await isHere(engine, reference))) throw error
+        if (reference.tag !== 'latest' || !(await isHere(reference))) throw error
       } finally {
         pulls.delete(image)
       }
@@ -72,18 +86,22 @@ function named({ repository, tag }: Reference): string {
   return tag.includes(':') ? `${repository}@${tag}` : `${repository}:${tag}`
 }
 
-async function isHere(engine: Engine, reference: Reference): Promise<boolean> {
+const idSchema = z.object({ Id: z.string() })
+
+/** Undefined where the image is not here. */
+async function idOf(engine: Engine, reference: Reference): Promise<string | undefined> {
   const path = `/images/${encodeURIComponent(named(reference))}/json`
-  return (await engine.ask('GET', path, { expect: [400, 404] })).status === 200
+  const { status, body } = await engine.ask('GET', path, { expect: [400, 404] })
+  return status === 200 ? idSchema.parse(body).Id : undefined
 }
 
 async function pullWithRetries(
-  engine: Engine,
+  { engine, credentialsFor, room }: ImagesOptions,
   reference: Reference,
-  credentialsFor: CredentialsFor,
 ): Promise<void> {
   for (let tried = 1; ; tried += 1) {
     try {
+      await room.make()
       const credentials = await credentialsFor(reference.host)
       await pullOnce(engine, reference, credentials)
       return
@@ -121,7 +139,7 @@ async function pullOnce(
     },
   })
   take(rest)
-  const said = failure ?? ((await isHere(engine, reference)) ? undefined : 'it did not arrive')
+  const said = failure ?? ((await idOf(engine, reference)) ? undefined : 'it did not arrive')
   if (said !== undefined) throw new DockerError({ text: said, said, next: 'it is pulled again' })
 }
 
