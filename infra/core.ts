@@ -1,6 +1,7 @@
 /**
  * What every subsystem stands on: the tables, the queues of wakes, the bus, the alarms.
  */
+import { CfnOutput } from 'aws-cdk-lib'
 import * as events from 'aws-cdk-lib/aws-events'
 import { Construct } from 'constructs'
 import { Alarms } from './alarms.ts'
@@ -24,6 +25,10 @@ export class Core extends Construct {
     this.queues = new Queues(this, 'Queues', { alarms: this.alarms })
     this.bus = new events.EventBus(this, 'Bus', {
       description: `what happens in ${settings.cluster}`,
+    })
+    new CfnOutput(this, 'EventBus', {
+      value: this.bus.eventBusName,
+      description: 'where rules of yours may listen',
     })
   }
 
