@@ -96,6 +96,7 @@ function booted(state: AgentState, event: EventOf<'booted'>): AgentState {
     generation: known?.generation ?? 0,
     sequence: same?.sequence ?? 0,
     ...(same?.burnIn === undefined ? {} : { burnIn: same.burnIn }),
+    ...(same?.interruption === undefined ? {} : { interruption: same.interruption }),
     health: same?.health ?? {},
     data: cachedData(event),
     beat: { ...state.beat, dueAtMs: event.nowMs },

@@ -9,7 +9,7 @@
 import { z } from 'zod'
 import { assignmentSchema } from '#shared/model/assignment.ts'
 import { askedCheckSchema } from '#shared/model/burn-in.ts'
-import { lastExitSchema } from '#shared/model/report.ts'
+import { interruptionSchema, lastExitSchema } from '#shared/model/report.ts'
 import { checkResultSchema } from '#shared/model/verdict.ts'
 import { healthSchema } from './health/health.ts'
 
@@ -29,6 +29,8 @@ export const persistedSchema = z.object({
       results: z.array(checkResultSchema),
     })
     .optional(),
+  /** EC2 takes a machine back for good: who stopped for it is not started again. */
+  interruption: interruptionSchema.optional(),
   /** Absent where nothing was ever amiss. */
   health: healthSchema.optional(),
   replicas: z.record(

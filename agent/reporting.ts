@@ -141,7 +141,7 @@ export function thinReport(report: Report, maxBytes: number = LIMITS.reportMaxBy
 
 function persistedOf(state: AgentState): Persisted {
   const { arn, bootId } = state.settings
-  const { generation, sequence, assignment, burnIn, health } = state
+  const { generation, sequence, assignment, burnIn, health, interruption } = state
   const replicas = Object.values(state.replicas).map(
     (replica) => [replica.id, persistedReplica(replica)] as const,
   )
@@ -159,6 +159,7 @@ function persistedOf(state: AgentState): Persisted {
           },
         }),
     ...(Object.keys(health).length === 0 ? {} : { health }),
+    ...(interruption === undefined ? {} : { interruption }),
     replicas: Object.fromEntries(replicas),
   }
 }

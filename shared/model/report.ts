@@ -59,6 +59,9 @@ export const reportedDataSchema = z.object({
 })
 export type ReportedData = z.infer<typeof reportedDataSchema>
 
+/** EC2 takes the machine back: what it does then, and when. */
+export const interruptionSchema = z.object({ action: z.string().max(20), deadlineMs: z.int() })
+
 export const reportSchema = z.object({
   kind: z.literal('report'),
   arn: z.string().max(200),
@@ -86,7 +89,7 @@ export const reportSchema = z.object({
   /** Problems that the agent has come upon while it watched; absent where there are none. */
   health: z.array(healthFindingSchema).max(LIMITS.healthFindingsMax).optional(),
   /** The spot notice from instance metadata: when EC2 ends the machine. */
-  interruption: z.object({ action: z.string().max(20), deadlineMs: z.int() }).optional(),
+  interruption: interruptionSchema.optional(),
   rebalance: z.boolean().optional(),
   /** The agent's clock, for people. */
   atMs: z.int(),

@@ -292,6 +292,18 @@ describe('the end of the machine', () => {
     expect(story.tick(120_000)).toEqual([])
   })
 
+  it('is remembered by an agent that comes back, and nobody is started again for it', () => {
+    const story = Story.running({ graceSeconds: 30 })
+    story.at(1_000, notice(121_000))
+    story.tick(91_000)
+    story.exit(92_000, { code: 0 })
+    const persisted = story.state.persisted
+    const again = new Story()
+    const booted = { kind: 'booted', adopted: [], ...(persisted && { persisted }) } as const
+    expect(again.at(93_000, booted)).toEqual([])
+    expect(again.seen()).toBe('gone restarts=0 (Stopped)')
+  })
+
   it('signals at once when less than the grace is left', () => {
     const story = Story.running({ graceSeconds: 300 })
     expect(story.at(1_000, notice(121_000))).toEqual(['signal web/1-1 100'])

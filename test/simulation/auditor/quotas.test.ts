@@ -1,9 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { teamSpecSchema } from '#shared/model/team.ts'
 import { must } from '#shared/base/assert.ts'
+import { templateOf, versionOf } from '#shared/model/version.ts'
+import { keys } from '#shared/store/keys.ts'
+import type { Item, Key } from '#shared/store/store.ts'
 import { START_MS, workload } from './hand-made.ts'
 import { workloadOf } from './items.ts'
 import type { Amount } from './needs.ts'
+import { quotasInUse } from './quotas-in-use.ts'
 import { quotasOf, type Running } from './quotas.ts'
 
 describe('quotas as the auditor sums them up', () => {
@@ -22,7 +26,9 @@ describe('quotas as the auditor sums them up', () => {
     const web = must(workloadOf(workload(spec)), 'a workload')
     const isCovered = (cpu: string, running: Running): boolean => {
       const teams = [team('red', { cpu }, 1)]
-      const quotas = quotasOf({ teams, policy: 'guaranteed-with-borrowing' }, [web], () => running)
+      const quotas = quotasOf({ teams, policy: 'guaranteed-with-borrowing' }, [web], {
+        runningOf: () => running,
+      })
       return quotas.isCovered(web)
     }
     expect(isCovered('2', [])).toBe(true)
@@ -35,6 +41,33 @@ describe('quotas as the auditor sums them up', () => {
     expect(isCovered('2', [250, 250, 250, 250, 500].map(milli))).toBe(true)
   })
 })
+
+it('ask in the size of the version that people went back to', () => {
+  const spec = { replicas: 4, team: 'red', resources: { cpu: '500m', memory: '256Mi' } }
+  const web = must(workloadOf(workload(spec)), 'a workload')
+  const old = templateOf(must(workloadOf(workload({ ...spec, resources: BIG })), 'a workload').spec)
+  const order = {
+    ...{ kind: 'order', target: 'workload', name: 'web', uid: web.uid },
+    ...{ verb: 'rollout', paused: false, atMs: START_MS },
+    undo: { from: versionOf(templateOf(web.spec)), to: versionOf(old) },
+  }
+  const items = new Map<string, object>([
+    [JSON.stringify(keys.order('workload', 'web')), order],
+    [JSON.stringify(keys.revision(web.uid, versionOf(old))), { template: old }],
+  ])
+  const isCovered = (cpu: string, isUndone: boolean): boolean => {
+    const teams = { teams: [team('red', { cpu }, 1)], policy: POLICY } as const
+    const get = (key: Key) => items.get(JSON.stringify(key)) as Item | undefined
+    const known = isUndone ? { get } : {}
+    return quotasInUse({ teams, workloads: [web], bodies: [], ...known }).isCovered(web)
+  }
+  expect([isCovered('2', false), isCovered('2', true), isCovered('4', true)]).toEqual([
+    ...[true, false, true],
+  ])
+})
+
+const BIG = { cpu: '1', memory: '256Mi' }
+const POLICY = 'guaranteed-with-borrowing'
 
 const milli = (cpuMilli: number): Amount => ({
   ...{ cpuMilli, memoryMib: 256 },

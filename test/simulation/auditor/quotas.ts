@@ -29,11 +29,17 @@ export function teamsOf({ truth, books }: Pick<Knowledge, 'truth' | 'books'>): T
 /** What each replica of a workload takes that runs. */
 export type Running = readonly Amount[]
 
-/** `runningOf` is asked by uid: what runs may be larger than the spec, and counts as it is. */
+export type Asking = {
+  /** By uid: what runs may be larger than the spec, and counts as it is. */
+  readonly runningOf?: (uid: string) => Running
+  /** Of a replica that is missing; without it, what the spec says. */
+  readonly needIn?: (workload: WorkloadItem) => Amount
+}
+
 export function quotasOf(
   { teams, policy }: Teams,
   workloads: readonly WorkloadItem[],
-  runningOf: (uid: string) => Running = () => [],
+  { runningOf = () => [], needIn = ({ spec }) => needOf(spec) }: Asking = {},
 ): Quotas {
   const live = teams.filter((own) => own.deletedAtMs === undefined)
   const byName = policy === 'weighted-fair-share' ? partsOf(live) : written(live)
@@ -46,7 +52,7 @@ export function quotasOf(
       const asked = workloads
         .filter((own) => own.spec.team === team)
         .reduce((sum, own) => {
-          return plus(sum, askedBy(own, runningOf(own.uid)))
+          return plus(sum, askedBy(own, needIn(own), runningOf(own.uid)))
         }, ZERO)
       return !isBeyond(asked, guaranteeOf(team))
     },
@@ -54,8 +60,8 @@ export function quotasOf(
 }
 
 /** What is missing of its number is asked for besides what runs, and room for that to grow. */
-function askedBy(workload: WorkloadItem, running: Running): Amount {
-  const [need, desired] = [needOf(workload.spec), desiredOf(workload)]
+function askedBy(workload: WorkloadItem, need: Amount, running: Running): Amount {
+  const desired = desiredOf(workload)
   const missing = times(need, Math.max(0, desired - running.length))
   const sum = (sizes: readonly Amount[]): Amount => plus(sizes.reduce(plus, ZERO), missing)
   const grown = largestFirst(running.map((own) => larger(own, need))).slice(0, desired)

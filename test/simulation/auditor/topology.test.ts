@@ -40,6 +40,16 @@ it('is caught when one is away from the others', () => {
   expect(bound(begun({ affinity: 'zone' }), second('n2', 'i-2', 2))).toBeUndefined()
 })
 
+it('counts nobody whose work a repack moves', () => {
+  const hand = begun({ affinity: 'node' })
+  const by = hand.pass()
+  const group = { group: 'n1', side: 'retire', reason: 'Cheaper', offerings: [] }
+  const repack = { ...group, sinceMs: 0, untilMs: 0, launch: [], retire: ['n1'], shift: [] }
+  hand.commit(by, node({ name: 'n1', repack } as never))
+  hand.over(by)
+  expect(bound(hand, second('n2', 'i-2', 2))).toBeUndefined()
+})
+
 it('counts nobody who is about to leave', () => {
   const hand = begun({ affinity: 'node' })
   const by = hand.pass()

@@ -21,11 +21,11 @@ export function makeTopology({ books, passes }: Knowledge): Rule {
   /** By the pass's label: ids of those that it bound. */
   const added = new Map<string, Set<string>>()
 
-  /** Everybody of the group, but those whose node goes. */
-  const boundOf = (names: ReadonlySet<string>, goes: (node: Node) => boolean): readonly Placed[] =>
+  /** Everybody of the group, but those whose node goes, or whose work may be sought elsewhere. */
+  const boundOf = (names: ReadonlySet<string>): readonly Placed[] =>
     [...books.bodies.values()].flatMap((body) => {
       const node = books.nodes.get(body.node)
-      if (node === undefined || goes(node)) return []
+      if (node === undefined || mayGo(node)) return []
       return body.replicas
         .filter((own) => own.order === 'run' && names.has(own.workload))
         .map((bound) => ({ bound, node }))
@@ -38,7 +38,7 @@ export function makeTopology({ books, passes }: Knowledge): Rule {
         .workloads()
         .filter((own) => isSame(rule, topologyOf(own, kind)))
         .map((own) => own.name)
-      const all = boundOf(new Set(names), kind === 'antiAffinity' ? mayGo : isLeaving)
+      const all = boundOf(new Set(names))
       const mine = all.filter(({ bound }) => fresh.has(bound.id) && bound.uid === workload.uid)
       const before = all.filter(({ bound }) => !fresh.has(bound.id))
       // Where nobody was before, the first that came says where.
