@@ -57,5 +57,7 @@ function sameFields(a: Fields, b: Fields): boolean {
 
 /** True for two lists of the very same values, in the same order. */
 export function sameMembers(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((own, i) => own === b[i])
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false
+  return true
 }

@@ -12,7 +12,8 @@ export const byNumber: Compare<number> = (a, b) => a - b
 /** Orders by what `key` makes of each value. */
 export function byKey<T, K extends string | number>(key: (value: T) => K): Compare<T> {
   return (a, b) => {
-    const [x, y] = [key(a), key(b)]
+    const x = key(a)
+    const y = key(b)
     return x < y ? -1 : x > y ? 1 : 0
   }
 }

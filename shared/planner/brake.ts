@@ -69,7 +69,9 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
   const before = standingIn(snapshot)
   const fresh: Entry[] = []
   const isAllowed = openScopes(snapshot)
-  let burnIns = settleBurnIns(snapshot, [], releasedUntil(releases))
+  let heard: BurnIns | undefined
+  // Most books are asked for nothing of it before they hear what a plan does.
+  const burnIns = (): BurnIns => (heard ??= settleBurnIns(snapshot, [], releasedUntil(releases)))
   const isBooked = (node: Node, reason: string): boolean =>
     before.some((own) => own.node === node.name && own.reason === reason)
   const book = (node: Node, reason: string): boolean => {
@@ -88,12 +90,12 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
     return Math.min(nowMs + LIMITS.brakeWindowMs, ...ends.filter((ms) => ms > nowMs))
   }
   return {
-    applied: () => reasonsByPool(applied, burnIns),
+    applied: () => reasonsByPool(applied, burnIns()),
     hear: (actions) => {
-      burnIns = settleBurnIns(snapshot, actions, releasedUntil(releases))
+      heard = settleBurnIns(snapshot, actions, releasedUntil(releases))
     },
-    buying: () => burnIns.buying,
-    notices: () => burnIns.notices,
+    buying: () => burnIns().buying,
+    notices: () => burnIns().notices,
     condemn: (node, reason) => {
       if (isBooked(node, reason) || book(node, reason)) return true
       applied.add(node.pool)
@@ -119,9 +121,9 @@ export function openBrakes(snapshot: Snapshot): BrakeBook {
       ...(applied.size === 0 ? [] : [...before, ...fresh]).map(
         (own) => own.atMs + LIMITS.brakeWindowMs,
       ),
-      ...burnIns.endsMs,
+      ...burnIns().endsMs,
     ],
-    changed: () => changedBrakes(snapshot, { releases, fresh, books: burnIns.books }),
+    changed: () => changedBrakes(snapshot, { releases, fresh, books: burnIns().books }),
   }
 }
 

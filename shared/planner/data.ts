@@ -14,7 +14,7 @@ import { dataKey, type Data } from '../model/data.ts'
 import type { WorkloadStatus } from '../model/status.ts'
 import type { Template } from '../model/version.ts'
 import type { Action } from './actions.ts'
-import { reportsByArn } from './facts.ts'
+import { reportsByArn, statusesByUid } from './facts.ts'
 import type { Draft } from './fold.ts'
 import { NO_REPLICAS, replicasByUid } from './replicas.ts'
 import type { Courses } from './rollout.ts'
@@ -58,7 +58,7 @@ const isAsked = ({ workloads, workloadStatuses }: Snapshot): boolean =>
 function digestsOf({ snapshot, draft, courses }: Context): Digests {
   const replicas = replicasByUid(draft)
   const reports = reportsByArn(snapshot.reports)
-  const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own.data]))
+  const before = statusesByUid(snapshot.workloadStatuses)
   const revisions = groupBy(snapshot.revisions, (own) => own.uid)
   const digests = new Map<string, NonNullable<WorkloadStatus['data']>>()
   for (const [uid, { workload }] of courses) {
@@ -70,7 +70,8 @@ function digestsOf({ snapshot, draft, courses }: Context): Digests {
       ...[workload.spec, ...kept].flatMap(keyOf),
       ...bound.map((own) => own.bound.dataKey),
     ])
-    const fixed = new Map((before.get(uid) ?? []).map((own) => [own.key, own.digest]))
+    if (named.size === 0) continue
+    const fixed = new Map((before.get(uid)?.data ?? []).map((own) => [own.key, own.digest]))
     // Of several that are first in the same pass, the one whose node comes first in the herd.
     for (const {
       bound: { dataKey: key = '' },

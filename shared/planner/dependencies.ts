@@ -11,6 +11,7 @@ import type { Refusal } from './actions.ts'
 import { enoughOf } from './ledger.ts'
 import { availableOf, desiredOf, NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import type { Target, TargetContext } from './target.ts'
+import { statusesByUid } from './facts.ts'
 
 export type Dependents = {
   /** Those that may start. */
@@ -28,7 +29,7 @@ export function holdDependents(context: Context): Dependents {
     snapshot.workloads.filter((own) => own.deletedAtMs === undefined).map((own) => [own.name, own]),
   )
   const circles = circlesOf(live)
-  const statuses = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
+  const statuses = statusesByUid(snapshot.workloadStatuses)
   const free: Target[] = []
   const refused: Refusal[] = []
   for (const target of targets) {

@@ -7,7 +7,8 @@ import type { NodeOrder, Signal } from '../model/facts.ts'
 import type { ListedInstance } from '../model/machine.ts'
 import type { Machine, Node } from '../model/node.ts'
 import type { Beat, Report } from '../model/report.ts'
-import type { PoolItem } from '../model/spec-item.ts'
+import type { PoolItem, WorkloadItem } from '../model/spec-item.ts'
+import type { WorkloadStatus } from '../model/status.ts'
 import type { Verdict } from '../model/verdict.ts'
 import type { Draft } from './fold.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -71,3 +72,5 @@ export const beatsByArn = indexed<Beat>((own) => own.arn)
 const signalsById = indexed<Signal>((own) => own.instanceId)
 const verdictsByNode = indexed<Verdict>((own) => own.node)
 export const poolsByName = indexed<PoolItem>((own) => own.name)
+export const workloadsByUid = indexed<WorkloadItem>((own) => own.uid)
+export const statusesByUid = indexed<WorkloadStatus>((own) => own.uid)

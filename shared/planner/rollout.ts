@@ -16,6 +16,7 @@ import type { Revision } from './revision.ts'
 import { failuresOf } from './rollout/breaker.ts'
 import { courseOf, readRevision, type Course } from './rollout/course.ts'
 import type { Snapshot } from './snapshot.ts'
+import { statusesByUid } from './facts.ts'
 
 /** By workload uid. */
 export type Courses = ReadonlyMap<string, Course>
@@ -23,7 +24,7 @@ export type Courses = ReadonlyMap<string, Course>
 export function setCourses(snapshot: Snapshot, draft: Draft): Courses {
   const { nowMs } = snapshot
   const replicas = replicasByUid(draft)
-  const statuses = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
+  const statuses = statusesByUid(snapshot.workloadStatuses)
   const orders = ordersOf(snapshot)
   const revisions = revisionsOf(snapshot.revisions)
   let blamed: readonly Blamed[] | undefined
@@ -67,9 +68,9 @@ function evidence({ workloads, workloadStatuses, nowMs }: Snapshot, draft: Draft
   const { nodes, assignments } = draft
   const herd = [...nodes.values()].map((node) => ({ node, assignment: assignments.get(node.name) }))
   const replicas = replicasByUid(draft)
-  const told = new Map(workloadStatuses.map((own) => [own.uid, own.failures]))
+  const told = statusesByUid(workloadStatuses)
   const failing = workloads.map(({ name, uid }) => {
-    const failures = remembers(replicas.get(uid) ?? NO_REPLICAS, told.get(uid), nowMs)
+    const failures = remembers(replicas.get(uid) ?? NO_REPLICAS, told.get(uid)?.failures, nowMs)
     return { name, uid, failures: [...failures] }
   })
   return evidenceOf(herd, failing)

@@ -78,7 +78,7 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
   const reports = reportsByArn(snapshot.reports)
   const views = viewsOf(snapshot.targetGroups)
   const live = new Set(snapshot.workloads.filter(isLive).map((own) => own.uid))
-  return [...replicasByUid(draft).values()].flat().flatMap((own): readonly Action[] => {
+  return servedIn(draft).flatMap((own): readonly Action[] => {
     const { bound, node } = own
     const { balanced } = bound
     const template = templateOfBound(own, draft)
@@ -98,6 +98,16 @@ export function balance(snapshot: Snapshot, draft: Draft): readonly Action[] {
     return [register(own, { targetGroupArn, port }, nowMs)]
   })
 }
+
+/** Replicas that stand behind a load balancer, or are to. */
+const servedIn = remembered((draft: Draft): readonly Replica[] =>
+  [...replicasByUid(draft).values()]
+    .flat()
+    .filter(
+      (own) =>
+        own.bound.balanced !== undefined || templateOfBound(own, draft)?.service !== undefined,
+    ),
+)
 
 const isLive = ({ deletedAtMs }: WorkloadItem): boolean => deletedAtMs === undefined
 
@@ -171,7 +181,7 @@ export type TargetChange = {
 /** Of drover's own machines every target is drover's; those of others are left alone. */
 export function targetChanges(snapshot: Snapshot, draft: Draft): readonly TargetChange[] {
   if (!isAsked(snapshot)) return []
-  const all = [...replicasByUid(draft).values()].flat().flatMap(entryOf)
+  const all = servedIn(draft).flatMap(entryOf)
   const known = new Map(snapshot.targetGroups?.map((own) => [own.targetGroupArn, own.targets]))
   const arns = new Set([...known.keys(), ...all.map((own) => own.balanced.targetGroupArn)])
   const ours = new Set(snapshot.nodes.flatMap((own) => own.machine?.instanceId ?? []))
@@ -222,7 +232,7 @@ export function balanceMoments(snapshot: Snapshot, draft: Draft): readonly numbe
   if (!isAsked(snapshot)) return []
   const { nowMs } = snapshot
   const lookMs = (sinceMs: number): number => nextRoundMs(nowMs, lookEveryMs(nowMs - sinceMs))
-  return [...replicasByUid(draft).values()].flat().flatMap(({ bound, node }) => {
+  return servedIn(draft).flatMap(({ bound, node }) => {
     const { balanced, readySinceMs } = bound
     if (balanced === undefined || !isAlive(node)) return []
     const { sinceMs, unreadySinceMs = sinceMs, leavingSinceMs } = balanced

@@ -48,6 +48,7 @@ import { scaleConditions } from './scaling/conditions.ts'
 import { toldBy, withProcess, type Told as ToldBy } from './status/told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import { runtimesByPool } from './provision/pool-runtimes.ts'
+import { statusesByUid } from './facts.ts'
 
 export type StatusContext = {
   readonly snapshot: Snapshot
@@ -71,7 +72,7 @@ export type StatusContext = {
 export function workloadStatuses(context: StatusContext): readonly WorkloadStatus[] {
   const { snapshot, draft } = context
   const replicas = replicasByUid(draft)
-  const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
+  const before = statusesByUid(snapshot.workloadStatuses)
   const told = toldBy(snapshot.reports)
   const targets = new Map(snapshot.targets.map((own) => [own.uid, own]))
   return snapshot.workloads.flatMap((workload) => {
@@ -157,19 +158,13 @@ type QuotaFacts = Pick<
  */
 const settled = new WeakMap<WorkloadStatus, Facts>()
 
-function isSettled(
-  old: WorkloadStatus,
-  { waiting, quota, gang, failures, ...now }: Facts,
-): boolean {
+function isSettled(old: WorkloadStatus, now: Facts): boolean {
   const known = settled.get(old)
   // What a roll-out waits for comes with time alone.
   if (old.rollout?.completedAtMs === undefined || old.rollout.stable !== old.rollout.active) {
     return false
   }
-  if (known === undefined || waiting.length + known.waiting.length > 0) return false
-  if (failures.length + known.failures.length > 0) return false
-  if (quota !== undefined || known.quota !== undefined) return false
-  if (gang !== undefined || known.gang !== undefined) return false
+  if (known === undefined || now.waiting.length + known.waiting.length > 0) return false
   return (
     known.workload === now.workload &&
     known.course === now.course &&
@@ -177,6 +172,9 @@ function isSettled(
     known.available === now.available &&
     known.circle === now.circle &&
     known.trouble?.text === now.trouble?.text &&
+    sameJson(known.failures, now.failures) &&
+    sameJson(known.quota, now.quota) &&
+    sameJson(known.gang, now.gang) &&
     sameJson(known.data, now.data) &&
     known.scaling === now.scaling &&
     known.withProcess === now.withProcess

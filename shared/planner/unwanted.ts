@@ -11,6 +11,7 @@ import { byKey, byNumber, descending, inOrder, type Compare } from '../base/orde
 import { restartsWhole } from '../model/gang.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Action } from './actions.ts'
+import { statusesByUid } from './facts.ts'
 import type { Draft } from './fold.ts'
 import {
   baseRoom,
@@ -35,11 +36,11 @@ export function stopUnwanted(
   courses: Courses,
 ): readonly Action[] {
   const replicas = replicasByUid(draft)
-  const before = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own.desired]))
+  const before = statusesByUid(snapshot.workloadStatuses)
   const beyond = [...courses.values()].flatMap((course) => {
     const { uid } = course.workload
     const running = runningOf(replicas.get(uid) ?? NO_REPLICAS)
-    return scaleIn({ course, wasDesired: before.get(uid) ?? 0 }, running, snapshot.nowMs)
+    return scaleIn({ course, wasDesired: before.get(uid)?.desired ?? 0 }, running, snapshot.nowMs)
   })
   return [...stopOrphans(snapshot, replicas), ...beyond]
 }

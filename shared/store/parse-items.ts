@@ -84,29 +84,44 @@ export function parseItems(items: readonly Item[]): {
   parsed: Parsed
   invalid: Snapshot['invalid']
 } {
-  const parsed = mapKinds(() => [] as unknown[])
-  const invalid: { key: string; text: string }[] = []
-  for (const reading of readingsOf(items)) {
-    if (reading.kind === 'invalid') invalid.push(reading.fault)
-    else if (reading.kind !== 'ignored') parsed[reading.kind].push(reading.value)
-  }
-  return { parsed: parsed as Parsed, invalid }
-}
-
-let lastRead: { readonly items: readonly Item[]; readonly readings: readonly Reading[] } = {
-  items: [],
-  readings: [],
-}
-
-/** What the items say; those that stand where they stood in the last table are known at once. */
-function readingsOf(items: readonly Item[]): readonly Reading[] {
   const before = lastRead
   const readings = items.map((item, i) => {
     const known = before.items[i] === item ? before.readings[i] : undefined
     return known !== undefined && Object.isFrozen(item) ? known : read(item)
   })
-  lastRead = { items, readings }
-  return readings
+  const moved = movedKinds(before.readings, readings)
+  const parsed = mapKinds((kind): object[] => (moved.has(kind) ? [] : before.parsed[kind]))
+  const invalid: { key: string; text: string }[] = []
+  for (const reading of readings) {
+    if (reading.kind === 'invalid') invalid.push(reading.fault)
+    else if (reading.kind !== 'ignored' && moved.has(reading.kind)) {
+      parsed[reading.kind].push(reading.value)
+    }
+  }
+  lastRead = { items, readings, parsed }
+  return { parsed: parsed as Parsed, invalid }
+}
+
+/** The last table: what stands where it stood there is known at once, and so are whole lists. */
+let lastRead: {
+  readonly items: readonly Item[]
+  readonly readings: readonly Reading[]
+  readonly parsed: { readonly [K in Kind]: object[] }
+} = { items: [], readings: [], parsed: mapKinds(() => []) }
+
+/** Kinds of which something came, went, changed or changed places. */
+function movedKinds(
+  before: readonly Reading[],
+  now: readonly Reading[],
+): ReadonlySet<Reading['kind']> {
+  const moved = new Set<Reading['kind']>()
+  for (let i = 0; i < Math.max(before.length, now.length); i += 1) {
+    const [was, is] = [before[i], now[i]]
+    if (was === is) continue
+    if (was !== undefined) moved.add(was.kind)
+    if (is !== undefined) moved.add(is.kind)
+  }
+  return moved
 }
 
 type Reading =

@@ -96,7 +96,10 @@ function arranging<T extends object>(compare?: Compare<T>): (list: readonly T[])
   let before: { readonly came: readonly T[]; readonly list: readonly T[] } | undefined
   return (came) => {
     if (before !== undefined && sameMembers(before.came, came)) return before.list
-    const list = Object.freeze(compare === undefined ? came : came.toSorted(compare))
+    const sorted = compare === undefined ? came : came.toSorted(compare)
+    // The segments of a scan may bring the same in another order.
+    const known = before !== undefined && sameMembers(before.list, sorted) ? before.list : undefined
+    const list = known ?? Object.freeze(sorted)
     before = { came, list }
     return list
   }

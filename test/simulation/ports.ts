@@ -5,7 +5,7 @@
  * says how long calls take, what their failures look like, and who hears of them.
  */
 import { describeError } from '#shared/base/errors.ts'
-import { byKey, inOrder } from '#shared/base/order.ts'
+import { byText } from '#shared/base/order.ts'
 import { FleetError } from '#shared/cloud/fleet-error.ts'
 import { BalancerError } from '#shared/cloud/balancer-error.ts'
 import type { Balancer } from '#shared/cloud/balancer.ts'
@@ -239,10 +239,7 @@ function joined(
 ): readonly Item[] {
   const own = early.filter(({ pk }) => isEarly(pk))
   return [...own, ...late.filter(({ pk }) => !isEarly(pk))].sort(
-    inOrder(
-      byKey((item) => item.pk),
-      byKey((item) => item.sk),
-    ),
+    (a, b) => byText(a.pk, b.pk) || byText(a.sk, b.sk),
   )
 }
 

@@ -6,6 +6,7 @@ import { typeByName } from '#shared/catalog/catalog.ts'
 import { spotPriceUsdPerHour } from '#shared/catalog/spot.ts'
 import { DEFAULT_ZONES, REGION } from '#shared/catalog/zones.ts'
 import { must } from '#shared/base/assert.ts'
+import { onceFor } from '#shared/base/remembered.ts'
 import { makeMemoryEc2, type MemoryEc2 } from '#shared/cloud/memory-ec2.ts'
 import type { Ec2Event, Ec2Instance, Ec2Offering } from '#shared/cloud/memory-ec2/types.ts'
 import { makeMemoryFleet } from '#shared/cloud/memory-fleet.ts'
@@ -285,7 +286,7 @@ function makeBackends(
     },
     tear: (scan) => {
       if (!faults.strikes('tornScan', scan)) return undefined
-      return (pk) => chance.of(`${scan} reads ${pk} early`) < 0.5
+      return onceFor((pk: string) => chance.of(`${scan} reads ${pk} early`) < 0.5)
     },
     onSend: () => {
       late.sources?.onSend()

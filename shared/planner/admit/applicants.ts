@@ -25,6 +25,7 @@ import { missingOf } from '../rollout/steps.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { countsOf, stoppingIn, type Target } from '../target.ts'
 import type { Hope } from './hopeless.ts'
+import { statusesByUid } from '../facts.ts'
 
 export type Applicant = {
   /** As it would be without quotas. */
@@ -58,7 +59,7 @@ type Asking = ApplicantContext & { readonly hope: Hope }
 export function applicantsOf(context: Asking): readonly Applicant[] {
   const { snapshot, draft, targets, hope } = context
   const replicas = replicasByUid(draft)
-  const statuses = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
+  const statuses = statusesByUid(snapshot.workloadStatuses)
   const coolDowns = coolDownsOf(snapshot)
   return targets.map((target) => {
     const { uid, spec, createdAtMs } = target.workload

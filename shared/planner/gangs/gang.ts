@@ -19,6 +19,7 @@ import {
 } from '../replicas.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Target } from '../target.ts'
+import { statusesByUid } from '../facts.ts'
 
 export type Gang = {
   readonly target: Target
@@ -42,7 +43,7 @@ export function gangsOf({ snapshot, draft, targets }: GangContext): readonly Gan
   const wanted = targets.filter((own) => own.desired > 0 && isGang(own.workload))
   if (wanted.length === 0) return NO_GANGS
   const replicas = replicasByUid(draft)
-  const statuses = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
+  const statuses = statusesByUid(snapshot.workloadStatuses)
   return wanted.map((target) => {
     const { uid } = target.workload
     const mine = replicas.get(uid) ?? NO_REPLICAS

@@ -6,7 +6,7 @@
  * filter the offers say so (`whyNothingFits`).
  */
 import { typesByName } from '../../catalog/catalog.ts'
-import { onceFor, remembered, rememberedPair } from '../../base/remembered.ts'
+import { onceFor, remembered } from '../../base/remembered.ts'
 import { parseMib, type Resources } from '../../model/quantities.ts'
 import type { InstanceType, Offering } from '../../model/machine.ts'
 import type { PoolItem } from '../../model/spec-item.ts'
@@ -75,27 +75,29 @@ export function offersOf(snapshot: Snapshot): readonly Offer[] {
     short.some((own) => isShortOf(own, { instanceType: type.name, zone, capacityType }))
   return pools
     .filter((own) => own.deletedAtMs === undefined)
-    .flatMap((pool) => offersOfPool(catalog)(pool, offerings))
+    .flatMap((pool) => offersOfPool(catalog)(offerings)(pool))
     .filter((own) => short.length === 0 || !isShort(own))
     .map((own) => (without.has(own.pool.name) ? { ...own, runsContainers: false } : own))
 }
 
 /** All that the market has for a pool. */
 const offersOfPool = remembered((catalog: readonly InstanceType[]) =>
-  rememberedPair((pool: PoolItem, offerings: readonly Offering[]): readonly Offer[] => {
-    const { spec } = pool
-    const taken = typesByName(takenTypes(catalog)(pool).map((type) => typeIn(pool, type)))
-    const book = { pools: [pool], offerings }
-    return offerings.flatMap((offering): Offer[] => {
-      const { instanceType, zone, capacityType } = offering
-      const type = taken.get(instanceType)
-      if (type === undefined || !spec.capacityTypes.includes(capacityType)) return []
-      if (!(spec.zones?.includes(zone) ?? true)) return []
-      const price = priceOf(book, { ...offering, pool: pool.name })
-      const priceUsdPerHour = price ?? offering.priceUsdPerHour
-      return [{ pool, type, zone, capacityType, priceUsdPerHour, runsContainers: true }]
-    })
-  }),
+  remembered((offerings: readonly Offering[]) =>
+    remembered((pool: PoolItem): readonly Offer[] => {
+      const { spec } = pool
+      const taken = typesByName(takenTypes(catalog)(pool).map((type) => typeIn(pool, type)))
+      const book = { pools: [pool], offerings }
+      return offerings.flatMap((offering): Offer[] => {
+        const { instanceType, zone, capacityType } = offering
+        const type = taken.get(instanceType)
+        if (type === undefined || !spec.capacityTypes.includes(capacityType)) return []
+        if (!(spec.zones?.includes(zone) ?? true)) return []
+        const price = priceOf(book, { ...offering, pool: pool.name })
+        const priceUsdPerHour = price ?? offering.priceUsdPerHour
+        return [{ pool, type, zone, capacityType, priceUsdPerHour, runsContainers: true }]
+      })
+    }),
+  ),
 )
 
 /** What of a demand decides which machines it may run on. */

@@ -19,6 +19,7 @@ import { isZoned } from '../place/topology.ts'
 import { placeOf } from './claims.ts'
 import { asksKey, makeOfferTest, type Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
+import { statusesByUid } from '../facts.ts'
 
 export type Wants = {
   readonly wants: readonly Want[]
@@ -139,7 +140,7 @@ function forWholeGroup(offers: readonly Offer[], demand: Demand): readonly Offer
 }
 
 function openSpotHistory({ workloadStatuses, nowMs }: Snapshot): (demand: Demand) => boolean {
-  const statuses = new Map(workloadStatuses.map((own) => [own.uid, own]))
+  const statuses = statusesByUid(workloadStatuses)
   return ({ target }) => {
     const status = statuses.get(target.workload.uid)
     if (status === undefined) return false

@@ -12,6 +12,7 @@ import { askerKey, priceNow, type CarriedShapes } from '../bound.ts'
 import type { Generated } from '../packing/generate.ts'
 import { onDemandTarget, desiredOf } from '../replicas.ts'
 import type { Herd } from './herd.ts'
+import { workloadsByUid } from '../facts.ts'
 
 export type Valued = {
   readonly node: Node
@@ -48,7 +49,7 @@ export function makeWorkOn(
   { snapshot, draft }: Pick<Herd, 'snapshot' | 'draft'>,
   { shapeOf }: Pick<CarriedShapes, 'shapeOf'>,
 ): WorkOn {
-  const workloads = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  const workloads = workloadsByUid(snapshot.workloads)
   return (node) => {
     const replicas = draft.assignments.get(node.name)?.replicas ?? []
     const shapes = replicas.flatMap(({ uid }) => {

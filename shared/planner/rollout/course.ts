@@ -8,6 +8,7 @@
  * back at. A version that fails is given up for good: only another template, or a person's undo,
  * moves on from it.
  */
+import { frozen } from '../../base/frozen.ts'
 import { remembered } from '../../base/remembered.ts'
 import { isFetching, type BoundReplica } from '../../model/assignment.ts'
 import { isGang } from '../../model/gang.ts'
@@ -202,6 +203,6 @@ export function isOnTrial({ active, stable, isProven }: Course, version: string)
 export const readRevision = remembered((item: RevisionItem): { readonly read?: Revision } => {
   const parsed = templateSchema.safeParse(item.template)
   if (!parsed.success) return {}
-  const template = Object.freeze(parsed.data)
+  const template = frozen(parsed.data)
   return { read: Object.freeze({ template, version: item.version, ...weightOf(template) }) }
 })

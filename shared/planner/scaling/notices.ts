@@ -7,13 +7,14 @@
 import type { ScaleTarget } from '../../model/scale-target.ts'
 import type { Notice } from '../actions.ts'
 import type { Snapshot } from '../snapshot.ts'
+import { statusesByUid } from '../facts.ts'
 
 /** Of a snapshot that has been counted through (`scaled`). */
 export function scaleNotices(snapshot: Snapshot): readonly Notice[] {
   const { workloads, targets, workloadStatuses } = snapshot
   const scalable = workloads.filter((own) => own.spec.scale !== undefined)
   if (scalable.length === 0) return []
-  const statuses = new Map(workloadStatuses.map((own) => [own.uid, own]))
+  const statuses = statusesByUid(workloadStatuses)
   const targetByUid = new Map(targets.map((own) => [own.uid, own]))
   return scalable.flatMap(({ uid, name, spec: { replicas = 0 }, deletedAtMs }): Notice[] => {
     const before = statuses.get(uid)?.desired

@@ -12,6 +12,7 @@ import type { WorkloadItem } from '../../model/spec-item.ts'
 import type { WorkloadStatus } from '../../model/status.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { within } from './recommend.ts'
+import { statusesByUid } from '../facts.ts'
 
 type Seen = {
   readonly target: Pick<ScaleTarget, 'replicas'> | undefined
@@ -31,7 +32,7 @@ export function scaled(snapshot: Snapshot): Snapshot {
   const { workloads } = snapshot
   if (!workloads.some((own) => own.spec.scale !== undefined)) return snapshot
   const targets = new Map(snapshot.targets.map((own) => [own.uid, own]))
-  const statuses = new Map(snapshot.workloadStatuses.map((own) => [own.uid, own]))
+  const statuses = statusesByUid(snapshot.workloadStatuses)
   const counted = workloads.map((own) => {
     if (own.spec.scale === undefined) return own
     const seen = { target: targets.get(own.uid), status: statuses.get(own.uid) }

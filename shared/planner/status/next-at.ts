@@ -11,7 +11,7 @@ import type { PoolSpec } from '../../model/pool.ts'
 import type { Beat } from '../../model/report.ts'
 import type { TeamStatus, WorkloadStatus } from '../../model/status.ts'
 import { stopAtMs } from '../drain.ts'
-import { beatsByArn, poolsByName } from '../facts.ts'
+import { beatsByArn, poolsByName, workloadsByUid } from '../facts.ts'
 import { failureMoments } from '../observe/failures.ts'
 import { rebootAgainAtMs } from '../observe/mending.ts'
 import { findingsOf, forgottenAtMs, isGone } from '../findings.ts'
@@ -58,7 +58,7 @@ function* allMoments(context: NextContext): Iterable<readonly number[]> {
   yield waitingMoments(context)
   yield* quotaMoments(context)
   const replicas = replicasByUid(draft)
-  const workloads = new Map(snapshot.workloads.map((own) => [own.uid, own]))
+  const workloads = workloadsByUid(snapshot.workloads)
   for (const { uid, failures, rollout, waiting } of context.statuses) {
     const group = replicas.get(uid) ?? NO_REPLICAS
     if (failures !== undefined) yield failureMoments(group, failures)
@@ -113,10 +113,10 @@ function silenceMoments(
 }
 
 function* replicaMoments({ snapshot, draft }: NextContext): Iterable<readonly number[]> {
-  const specs = new Map(snapshot.workloads.map((own) => [own.uid, own.spec]))
+  const workloads = workloadsByUid(snapshot.workloads)
   for (const [uid, group] of replicasByUid(draft)) {
     const { all, staying, lastReadyMs } = runningOf(group)
-    const soakMs = (specs.get(uid)?.rollout.minReadySeconds ?? 0) * 1000
+    const soakMs = (workloads.get(uid)?.spec.rollout.minReadySeconds ?? 0) * 1000
     if (lastReadyMs + soakMs > snapshot.nowMs) {
       yield all.map((own) => (own.bound.readySinceMs ?? -Infinity) + soakMs)
     }

@@ -66,6 +66,7 @@ export function makeScan({ atMs, items, policy }: Scanned): Scan {
     )
     return byName
   }
+  let workloads: readonly WorkloadItem[] | undefined
   const get = ({ pk, sk }: Key): Item | undefined => partition(pk).find((item) => item.sk === sk)
   return {
     atMs,
@@ -75,7 +76,7 @@ export function makeScan({ atMs, items, policy }: Scanned): Scan {
     workload: (name) => countedIn(get, name),
     pool: (name) => poolOf(get(keys.spec('pool', name))),
     workloads: () =>
-      partition(keys.spec('workload', '').pk).flatMap(({ sk }) => countedIn(get, sk) ?? []),
+      (workloads ??= partition(WORKLOADS).flatMap(({ sk }) => countedIn(get, sk) ?? [])),
     teams: () => ({
       policy,
       teams: partition(keys.spec('team', '').pk).flatMap((item) => teamOf(item) ?? []),
@@ -91,6 +92,7 @@ export function makeScan({ atMs, items, policy }: Scanned): Scan {
 }
 
 const BODIES = keys.assignment('').pk
+const WORKLOADS = keys.spec('workload', '').pk
 
 function allReplicas(
   items: readonly Item[],
