@@ -21,6 +21,8 @@ const OWN_ARN = '${ec2:SourceInstanceARN}'
 type NodeRoleProps = {
   readonly table: dynamodb.Table
   readonly agent: s3assets.Asset
+  /** Below it in the agent's bucket lies drover's own code, of earlier deploys too. */
+  readonly assets: string
   /** `bucket` or `bucket/prefix` each. */
   readonly dataBuckets: readonly string[]
 }
@@ -28,7 +30,8 @@ type NodeRoleProps = {
 export class NodeRole extends Construct {
   readonly role: iam.Role
 
-  constructor(scope: Construct, id: string, { table, agent, dataBuckets }: NodeRoleProps) {
+  constructor(scope: Construct, id: string, props: NodeRoleProps) {
+    const { table, agent, assets, dataBuckets } = props
     super(scope, id)
     this.role = new iam.Role(this, 'Role', {
       assumedBy: new iam.ServicePrincipal('ec2.amazonaws.com'),
@@ -44,7 +47,7 @@ export class NodeRole extends Construct {
         ownItems([agentKeys.report(OWN_ARN).pk, agentKeys.beat(OWN_ARN).pk]),
       ),
     )
-    this.role.addToPolicy(allow(['s3:GetObject'], [agent.bucket.arnForObjects(agent.s3ObjectKey)]))
+    this.role.addToPolicy(allow(['s3:GetObject'], [agent.bucket.arnForObjects(`${assets}*`)]))
     for (const bucket of dataBuckets) this.allowReading(bucket)
     // Images of this account's own registries: code that runs here anyway, and nothing to write.
     const { partition, account } = Stack.of(this)

@@ -17,7 +17,7 @@ import type { LaunchSettings } from '#shared/controllers/launch-settings.ts'
 import { bundleAgent } from './bundle.ts'
 import type { Network } from './network.ts'
 import { NodeRole } from './node-role.ts'
-import type { Settings } from './settings.ts'
+import { assetsOf, type Settings } from './settings.ts'
 import { nodeUserData } from './user-data.ts'
 
 const IMAGES = '/aws/service/ecs/optimized-ami/amazon-linux-2023'
@@ -43,7 +43,7 @@ export class Nodes extends Construct {
     const path = props.settings.bundle ? bundleAgent() : import.meta.dirname
     const agent = new s3assets.Asset(this, 'Agent', { path })
     this.role = new NodeRole(this, 'NodeRole', {
-      ...{ table: props.table, agent },
+      ...{ table: props.table, agent, assets: assetsOf(props.settings) },
       dataBuckets: props.settings.dataBuckets ?? [],
     })
     const userData = ec2.UserData.custom(

@@ -88,6 +88,12 @@ const settingsSchema = z
   })
 export type Settings = z.infer<typeof settingsSchema>
 
+/**
+ * Where drover's own code lies in the bucket of CDK's assets. Machines that boot while a newer
+ * agent is deployed fetch the older one: they may read all of this, and nothing else of the bucket.
+ */
+export const assetsOf = ({ cluster }: Pick<Settings, 'cluster'>): string => `drover/${cluster}/`
+
 /** The settings as `contextOf` gives them; throws SettingsError naming every fault. */
 export function readSettings(contextOf: (name: string) => unknown): Settings {
   const names = Object.keys(settingsSchema.shape)

@@ -4,7 +4,13 @@
  * Each construct owns its function, queue, dead letters, rights and alarms; this file only says how
  * they hang together.
  */
-import { Stack, Tags, type StackProps } from 'aws-cdk-lib'
+import {
+  DefaultStackSynthesizer,
+  Stack,
+  Tags,
+  type IStackSynthesizer,
+  type StackProps,
+} from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { AdminApi } from './admin-api.ts'
 import { Autoscale } from './autoscale.ts'
@@ -16,15 +22,19 @@ import { Network } from './network.ts'
 import { Nodes } from './nodes.ts'
 import { Reconcile } from './reconcile.ts'
 import { Repack } from './repack.ts'
-import type { Settings } from './settings.ts'
+import { assetsOf, type Settings } from './settings.ts'
 import { Wake } from './wake.ts'
 
 export type DroverStackProps = StackProps & { settings: Settings }
 
 export class DroverStack extends Stack {
   constructor(scope: Construct, id: string, props: DroverStackProps) {
-    super(scope, id, props)
     const { settings } = props
+    // CDK's class leaves optional fields undefined, which its own interface does not spell out.
+    const synthesizer = new DefaultStackSynthesizer({
+      bucketPrefix: assetsOf(settings),
+    }) as IStackSynthesizer
+    super(scope, id, { ...props, synthesizer })
     Tags.of(this).add('drover:cluster', settings.cluster)
 
     const core = new Core(this, 'Core', { settings })
