@@ -10,10 +10,20 @@ import { ConnectionError, InterruptedError, linesOf, ProblemError } from './erro
 
 export type Patience = <T>(ask: () => Promise<T>) => Promise<T>
 
-/** `untilMs`: no patience beyond it. */
-export function makePatience({ world, note }: Context, untilMs = Infinity): Patience {
+export type PatienceOptions = {
+  /** No patience beyond it. */
+  readonly untilMs?: number
+  /** The server has answered this very command before. */
+  readonly hasAnswered?: boolean
+}
+
+export function makePatience(
+  { world, note, json }: Pick<Context, 'world' | 'note' | 'json'>,
+  options: PatienceOptions = {},
+): Patience {
   const { clock, interrupted } = world
-  let hasAnswered = false
+  const { untilMs = Infinity } = options
+  let { hasAnswered = false } = options
   return async (ask) => {
     const giveUpMs = Math.min(clock.now() + LIMITS.cliPatienceMs, untilMs)
     for (let tried = 1; ; tried += 1) {
@@ -23,7 +33,7 @@ export function makePatience({ world, note }: Context, untilMs = Infinity): Pati
         return answer
       } catch (error) {
         if (!hasAnswered || !isPassing(error) || clock.now() >= giveUpMs) throw error
-        if (tried === 1) note(`${linesOf(error)[0] ?? ''}; asking again`)
+        if (tried === 1 && !json) note(`${linesOf(error)[0] ?? ''}; asking again`)
       }
       await clock.sleep(LIMITS.cliWaitPollMs)
       if (interrupted.aborted) throw new InterruptedError()

@@ -23,7 +23,12 @@ export type Goal = (typeof GOALS)[number] | 'complete'
 export type WaitKind = 'workload' | 'pool' | 'team' | 'node'
 export type WaitTarget = Target<WaitKind>
 
-export type WaitOptions = { readonly goal: Goal; readonly timeoutMs: number }
+export type WaitOptions = {
+  readonly goal: Goal
+  readonly timeoutMs: number
+  /** The server has answered this very command before. */
+  readonly hasAnswered?: boolean
+}
 
 /** Where one target stands. `failed`: it will not get there by waiting. */
 type Probe = {
@@ -46,7 +51,8 @@ export async function waitFor(
   const { clock, interrupted } = context.world
   const startedMs = clock.now()
   const progress = makeProgress(context)
-  const patiently = makePatience(context, startedMs + options.timeoutMs)
+  const { timeoutMs, hasAnswered = false } = options
+  const patiently = makePatience(context, { untilMs: startedMs + timeoutMs, hasAnswered })
   try {
     for (;;) {
       const probes = await patiently(() =>

@@ -139,7 +139,7 @@ async function afterwards(
     target.kind === 'workload' ? [target] : [],
   )
   if (wait && workloads.length > 0) {
-    await waitFor(context, workloads, { goal: 'ready', timeoutMs })
+    await waitFor(context, workloads, { goal: 'ready', timeoutMs, hasAnswered: true })
     context.next('drover get workloads')
   } else if (workloads.length > 0) {
     context.next(`drover wait --for ready ${workloads.map(textOf).join(' ')}`)

@@ -43,7 +43,9 @@ export const remove: Command = {
       context.next(`drover wait --for deleted ${going.map(textOf).join(' ')}`)
       return
     }
-    await waitFor(context, going, { goal: 'deleted', timeoutMs: waitTimeoutMs(input) })
+    await waitFor(context, going, {
+      ...{ goal: 'deleted', timeoutMs: waitTimeoutMs(input), hasAnswered: true },
+    })
   },
 }
 

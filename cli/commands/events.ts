@@ -53,8 +53,11 @@ type Query = { readonly object: string | undefined; readonly after: string }
 
 const itemsSchema = z.object({ items: z.array(z.unknown()) })
 
-/** Several writers tell their events, so one may arrive a little after a younger one of another. */
-const OVERLAP_MS = 5_000
+/**
+ * Several writers tell their events, so one may arrive after a younger one of another: a pass tells
+ * all of its own when it ends, by the time at which it began.
+ */
+const OVERLAP_MS = LIMITS.reconcileTimeoutMs + 5_000
 
 async function follow(context: Context, query: Query): Promise<void> {
   const { world, api } = context

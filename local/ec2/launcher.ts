@@ -187,6 +187,7 @@ function lookSafely(options: LauncherOptions, own: Watched): void {
   } catch (error) {
     const { instanceId } = own.instance
     options.log.error('an agent cannot be started', { instanceId, error: describeError(error) })
+    own.record = { ...own.record, process: own.record.process ?? NEVER }
   }
 }
 

@@ -2,8 +2,8 @@
  * EC2's quotas of vCPUs: one for each class of instances and each way of buying, in a region.
  *
  * Standard are the families A, C, D, H, I, M, R, T and Z; G and VT share one, and every other
- * letter or accelerator has its own. A new account has none at all of some. (EC2 user guide,
- * *Amazon EC2 instance type quotas*)
+ * letter or accelerator has its own (spot P5 is counted apart from older P; here they are one). A
+ * new account has none at all of some. (EC2 user guide, *Amazon EC2 instance type quotas*)
  */
 const STANDARD = new Set(['a', 'c', 'd', 'h', 'i', 'm', 'r', 't', 'z'])
 /** Families whose letters are a name of their own, with the class that they count in. */

@@ -4,6 +4,7 @@
  * What cannot be read is an answer too, with its reason: a workload whose queue is gone must keep
  * no other from being scaled.
  */
+import { LIMITS } from '../model/limits.ts'
 import type { OutsideMetric } from '../model/metric.ts'
 import type { Reason } from '../model/status.ts'
 
@@ -27,5 +28,6 @@ export function asAmount(value: unknown, what: string): MetricAnswer {
     return unread('NotANumber', `${what} is no number`)
   }
   if (number < 0) return unread('NegativeValue', `${what} is less than 0`)
+  if (number > LIMITS.amountMax) return unread('TooLarge', `${what} is beyond what can be counted`)
   return { ok: true, value: number }
 }

@@ -39,6 +39,12 @@ export function refusalOf(code: string, text: string): BatchResult {
   return { result: 'failed', text: `${code}: ${text}`, oneOfThem: OF_ONE.has(code) }
 }
 
+/**
+ * So many refusals that may be one instance's fault are followed up: enough for two such among a
+ * hundred. What comes more often is the fault of all, of a role that may not end anything.
+ */
+const OF_ONE_MAX = 16
+
 /** Every id is in exactly one of the outcome's lists. */
 export async function callInBatches(
   instanceIds: readonly string[],
@@ -52,10 +58,14 @@ export async function callInBatches(
   const waiting: (readonly string[])[] = []
   for (let at = 0; at < unique.length; at += batchSize)
     waiting.push(unique.slice(at, at + batchSize))
+  let ofOne = 0
   for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
     const answer = await call(batch)
+    const mayBeOne = answer.result === 'failed' && answer.oneOfThem === true
+    if (mayBeOne) ofOne += 1
+    const isHalved = mayBeOne && batch.length > 1 && ofOne <= OF_ONE_MAX
     if (answer.result === 'done') terminating.push(...batch)
-    else if (answer.result === 'failed' && (answer.oneOfThem !== true || batch.length === 1)) {
+    else if (answer.result === 'failed' && !isHalved) {
       failed.push(...batch.map((instanceId) => ({ instanceId, text: answer.text })))
     } else if (batch.length === 1) notFound.push(...batch)
     else {

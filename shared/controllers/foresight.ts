@@ -148,15 +148,21 @@ function linesFor(herd: Herd): CostLines {
 /** Sums of prices without the dust of binary fractions. */
 const dollars = (sum: number): number => Math.round(sum * 1e6) / 1e6
 
+/** By type: as the market of this region has it, or else the catalogue, which is of one region. */
+function onDemandPrices({ catalog, offerings }: Snapshot): ReadonlyMap<string, number> {
+  const sold = offerings.filter((own) => own.capacityType === 'on-demand')
+  return new Map([
+    ...catalog.map((type) => [type.name, type.onDemandUsdPerHour] as const),
+    ...sold.map((own) => [own.instanceType, own.priceUsdPerHour] as const),
+  ])
+}
+
 function costAnswer(snapshot: Snapshot, proposal: Proposal | undefined): CostAnswer {
-  const onDemandPrices = new Map(
-    snapshot.catalog.map((type) => [type.name, type.onDemandUsdPerHour] as const),
-  )
+  const onDemand = onDemandPrices(snapshot)
   const onDemandOf = (nodes: readonly Node[]): number =>
     dollars(
       nodes.reduce(
-        (sum, node) =>
-          sum + (onDemandPrices.get(node.machine?.instanceType ?? '') ?? priceOf(node)),
+        (sum, node) => sum + (onDemand.get(node.machine?.instanceType ?? '') ?? priceOf(node)),
         0,
       ),
     )

@@ -275,6 +275,9 @@ export const burnInSchema = z.strictObject({
     .array(entrySchema)
     .min(1)
     .max(LIMITS.checksPerSuiteMax)
+    .refine((own) => checksIn(own).length <= LIMITS.checksPerSuiteMax, {
+      error: `must be ${String(LIMITS.checksPerSuiteMax)} checks at most, those of presets counted`,
+    })
     .default(['basic'])
     .describe('what a machine must pass before it carries work: presets, checks, or both'),
   timeoutSeconds: seconds(86_400)
@@ -362,8 +365,7 @@ const speller = remembered((burnIn: BurnInSpec) =>
 )
 
 function spell(burnIn: BurnInSpec, gpuCount: number | undefined): Suite {
-  const said = burnIn.checks.flatMap(checksOf).map((own) => ({ ...own, name: checkName(own) }))
-  const all = [...new Map(said.map((own) => [own.name, own])).values()]
+  const all = checksIn(burnIn.checks)
   const plain = all.filter(({ check }) => !isAboutGpus(check))
   const asked = gpuCount === 0 && plain.length > 0 ? plain : all
   const checks = asked.map((own) =>
@@ -380,6 +382,12 @@ function spell(burnIn: BurnInSpec, gpuCount: number | undefined): Suite {
   }
 }
 
+/** Presets spelt out, and of several with one name the last. */
+function checksIn(entries: readonly Entry[]): readonly (CheckSpec & { readonly name: string })[] {
+  const said = entries.flatMap(checksOf).map((own) => ({ ...own, name: checkName(own) }))
+  return [...new Map(said.map((own) => [own.name, own])).values()]
+}
+
 const GPU_KINDS: ReadonlySet<string> = new Set(kindsOf(ABOUT_GPUS))
 
 /** True for a check whose failure is a GPU's, or of all of them together. */
@@ -393,7 +401,7 @@ export function checkName(spec: CheckSpec): string {
   return spec.name ?? spec.check
 }
 
-type Entry = BurnInSpec['checks'][number]
+type Entry = z.infer<typeof entrySchema>
 
 /** What an entry is called: a preset's own name, or the check's. */
 export function entryName(entry: Entry): string {

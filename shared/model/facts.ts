@@ -78,7 +78,7 @@ export type HardwareOrder = Extract<Order, { target: 'hardware' }>
  */
 export const shortageSchema = z.object({
   kind: z.literal('shortage'),
-  /** `*` where a quota refused more than one place. */
+  /** A type; `class:g` where a quota of its class is used up, `*` where one of all types is. */
   instanceType: z.string(),
   zone: z.string(),
   capacityType: capacityTypeSchema,

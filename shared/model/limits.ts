@@ -79,6 +79,9 @@ export const LIMITS = {
   /** What a bound replica takes in its assignment, ids and stamps and GPU shares, at most. */
   boundReplicaMaxBytes: 600,
   reportMaxBytes: 200_000,
+  /** A suite's, and the reset before it. */
+  checksReportedMax: 51,
+  checksMaxBytes: 250_000,
 
   // The loop
   /** Smallest queue-level delay SQS knows. */
@@ -167,9 +170,9 @@ export const LIMITS = {
   /** How long an idle, unneeded node is kept: work that moves comes back within it. */
   emptyNodeAfterMs: 30_000,
   terminatePerCall: 100,
-  /** A page of EC2's lists; its own maximum. */
-  describePageItems: 1_000,
-  /** 100,000 instances: a list that does not end is a bug, ours or EC2's. */
+  /** A page of EC2's lists: half of its own maximum, so that it comes within an attempt. */
+  describePageItems: 500,
+  /** 50,000 instances: a list that does not end is a bug, ours or EC2's. */
   describePagesMax: 100,
   /**
    * One page or batch, the SDK's retries included. A list that hangs must leave a pass time for its

@@ -10,7 +10,7 @@ import { gpuShareSchema } from './assignment.ts'
 import { dataDigestSchema } from './data.ts'
 import { gpuIdentitySchema } from './hardware.ts'
 import { healthFindingSchema } from './health.ts'
-import { checkResultSchema } from './verdict.ts'
+import { checkResultsSchema } from './verdict.ts'
 import { LIMITS } from './limits.ts'
 
 /** Phases an agent reports. */
@@ -72,7 +72,7 @@ export const reportSchema = z.object({
   agentVersion: z.string().max(40),
   /** The newest assignment the agent has taken in; 0 before the first. */
   observedGeneration: z.int().min(0),
-  runtimes: z.array(z.enum(['process', 'docker'])),
+  runtimes: z.array(z.enum(['process', 'docker'])).max(2),
   replicas: z.array(reportedReplicaSchema).max(LIMITS.replicasPerNodeMax * 2),
   /** The machine's GPUs, as they were when its agent started; absent where it has none. */
   gpus: z.array(gpuIdentitySchema).max(64).optional(),
@@ -81,7 +81,7 @@ export const reportSchema = z.object({
       attempt: z.int().min(1),
       suite: z.string().max(63),
       state: z.enum(['running', 'finished']),
-      checks: z.array(checkResultSchema).max(50),
+      checks: checkResultsSchema,
     })
     .optional(),
   /** Data that its replicas serve or that it keeps; absent where there is none. */

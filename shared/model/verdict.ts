@@ -5,7 +5,9 @@
  * could not run is INFRA or UNKNOWN, never FAIL: it does not condemn the hardware.
  */
 import { z } from 'zod'
+import { jsonBytes } from '../base/bytes.ts'
 import { measureLimitSchema, measureNameSchema } from './burn-in.ts'
+import { LIMITS } from './limits.ts'
 import { amountSchema } from './quantities.ts'
 
 export const verdictNameSchema = z.enum(['PASS', 'WARN', 'FAIL', 'UNKNOWN', 'INFRA'])
@@ -50,6 +52,15 @@ export const checkResultSchema = z.object({
   limits: z.record(measureNameSchema, measureLimitSchema).optional(),
 })
 export type CheckResult = z.infer<typeof checkResultSchema>
+
+/**
+ * As a machine reports them. Verdicts and nodes hold copies, so they must leave room in an item:
+ * what does not fit is nonsense, and must not keep drover from writing its own.
+ */
+export const checkResultsSchema = z
+  .array(checkResultSchema)
+  .max(LIMITS.checksReportedMax)
+  .refine((own) => jsonBytes(own) <= LIMITS.checksMaxBytes, { error: 'must fit into an item' })
 
 export const verdictSchema = z.object({
   kind: z.literal('verdict'),

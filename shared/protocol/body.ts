@@ -68,7 +68,8 @@ export function screen(value: unknown, path: readonly PropertyKey[] = []): Probl
   if (Array.isArray(value)) return value.flatMap((item, index) => screen(item, [...path, index]))
   if (value === null || typeof value !== 'object') return []
   return Object.entries(value).flatMap(([key, item]) => {
-    const bad = key === '__proto__' ? 'must not be used as a name' : faultOf(key)
+    const isNoName = key === '__proto__' || key === ''
+    const bad = isNoName ? 'must not be used as a name' : faultOf(key)
     if (bad !== undefined) return [{ path: pathText([...path, key]), message: bad }]
     return screen(item, [...path, key])
   })

@@ -24,7 +24,7 @@ export const EC2_EVENT_PATTERNS = {
   Health: {
     source: ['aws.health'],
     detailType: ['AWS Health Event'],
-    detail: { service: ['EC2'] },
+    detail: { service: ['EC2'], eventTypeCategory: ['scheduledChange'] },
   },
   CapacityReservation: ec2(
     'EC2 Capacity Reservation Instance Interruption Warning',

@@ -81,6 +81,7 @@ const capacityBlockSchema = z.object({
 const healthSchema = z.object({
   service: z.string(),
   eventTypeCode: z.string(),
+  eventTypeCategory: z.string(),
   statusCode: z.string().optional(),
   eventRegion: z.string().optional(),
   affectedAccount: z.string().optional(),
@@ -157,12 +158,18 @@ function readCapacityBlock(event: Envelope): Ec2Event {
 }
 
 /**
+ * What AWS means to do to a machine is a `scheduledChange`. Issues and notices to an account name
+ * machines as well, whole fleets of them, and ask for nothing that drover could do.
+ *
  * A Health event names many entities, over several pages that are events of their own; each page is
  * complete in itself. Copies reach a backup region too, so the event's region is the detail's.
  */
 function readHealth(event: Envelope): Ec2Event {
   const detail = healthSchema.parse(event.detail)
   if (detail.service !== 'EC2') return { kind: 'ignored', text: `health of ${detail.service}` }
+  if (detail.eventTypeCategory !== SCHEDULED) {
+    return { kind: 'ignored', text: `${detail.eventTypeCode} is no scheduled change` }
+  }
   if (detail.statusCode === 'closed') {
     return { kind: 'ignored', text: `${detail.eventTypeCode} is over` }
   }
@@ -183,6 +190,8 @@ function readHealth(event: Envelope): Ec2Event {
     ...(detail.startTime === undefined ? {} : { startAtMs: detail.startTime }),
   })
 }
+
+const SCHEDULED = 'scheduledChange'
 
 function noticesOf(event: Envelope, ids: readonly string[], fact: NoticeFact): Ec2Event {
   const { region, account } = event

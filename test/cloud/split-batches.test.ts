@@ -53,6 +53,17 @@ describe('callInBatches', () => {
     expect(outcome.failed).toEqual([{ instanceId: 'i-3', text: 'UnauthorizedOperation: no tag' }])
   })
 
+  it('gives up soon where nobody may be acted on', async () => {
+    let calls = 0
+    const ids = Array.from({ length: 100 }, (_, i) => `i-${String(i)}`)
+    const outcome = await callInBatches(ids, 100, () => {
+      calls += 1
+      return Promise.resolve(refusalOf('UnauthorizedOperation', 'no right'))
+    })
+    expect(calls).toBeLessThan(40)
+    expect(outcome.failed).toHaveLength(100)
+  })
+
   it('asks once for an id named twice', async () => {
     const seen: string[][] = []
     await callInBatches(['i-1', 'i-1'], 10, (batch) => {

@@ -53,6 +53,7 @@ const healthOf = (...ids: string[]) =>
   event('AWS Health Event', {
     service: 'EC2',
     eventTypeCode: 'AWS_EC2_INSTANCE_STOP_SCHEDULED',
+    eventTypeCategory: 'scheduledChange',
     affectedEntities: ids.map((entityValue) => ({ entityValue })),
   })
 

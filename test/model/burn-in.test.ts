@@ -15,6 +15,17 @@ describe('a suite', () => {
     expect(timeoutSeconds).toBe(300)
   })
 
+  test('is no longer than a machine can report', () => {
+    const mine = (n: number) =>
+      Array.from({ length: n }, (_, i) => ({
+        ...{ check: 'command', command: ['true'], name: `mine-${String(i)}` },
+      }))
+    const deep = suite(['gpu-deep']).checks.length
+    expect(suite(['gpu-deep', ...mine(50 - deep)]).checks).toHaveLength(50)
+    const longer = burnInSchema.safeParse({ checks: ['gpu-deep', ...mine(51 - deep)] })
+    expect(longer.error?.issues[0]?.message).toMatch(/^must be 50 checks at most/)
+  })
+
   test('lets a check be said anew, and stand twice under two names', () => {
     const big = { check: 'disk', mib: 4_096, timeoutSeconds: 600 }
     const { checks } = suite(['basic', big, { ...big, name: 'again' }])

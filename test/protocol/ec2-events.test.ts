@@ -120,6 +120,12 @@ describe('what AWS Health announces', () => {
     })
   })
 
+  test.each(['issue', 'accountNotification', 'investigation'])('no %s', (eventTypeCategory) => {
+    const code = 'AWS_EC2_OPERATIONAL_ISSUE'
+    const told = healthEvent({ ...health, eventTypeCategory, eventTypeCode: code })
+    expect(parseEc2Event(told).kind).toBe('ignored')
+  })
+
   test('nothing of other services, and nothing that is over', () => {
     expect(parseEc2Event(healthEvent({ ...health, service: 'RDS' })).kind).toBe('ignored')
     expect(parseEc2Event(healthEvent({ ...health, statusCode: 'closed' })).kind).toBe('ignored')

@@ -52,6 +52,22 @@ describe('snapshot', () => {
     expect(invalid.map((own) => own.key)).toEqual([`report#${ARN}/report`])
   })
 
+  it('refuses a report that would not fit into drover’s own items', () => {
+    const report = (extra: object): Item => ({
+      ...{ ...keys.report(ARN), kind: 'report', arn: ARN, bootId: 'b', sequence: 1 },
+      ...{ agentVersion: '1', observedGeneration: 0, replicas: [], atMs: NOW_MS },
+      ...{ runtimes: ['process'], ...extra },
+    })
+    const measures = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, i) => [`m${String(i)}`, 1e14 + i]),
+    )
+    const check = { name: 'cpu', verdict: 'PASS', measures }
+    const huge = { burnIn: { attempt: 1, suite: 's', state: 'finished', checks: [check] } }
+    const many = { runtimes: Array.from({ length: 50_000 }, () => 'docker') }
+    const read = (extra: object) => snapshotOf([report(extra)], context).reports.length
+    expect([read({}), read(huge), read(many)]).toEqual([1, 0, 0])
+  })
+
   it('refuses a beat in the name of another machine', () => {
     const { beats, invalid } = snapshotOf([beat(`${ARN}2`)], context)
     expect(beats).toEqual([])

@@ -54,9 +54,10 @@ export function openImageRoom(options: ImageRoomOptions): ImageRoom {
       .map(({ id }) => id)
   }
   const letGo = async (id: string): Promise<void> => {
-    // By all of its names. Somebody may have begun to use it just now: then the engine refuses.
+    // By all of its names. The engine refuses where a container of it runs by now.
     const call = { query: { force: '1' }, expect: [404, 409] }
-    await engine.ask('DELETE', `/images/${id}`, call)
+    const { status } = await engine.ask('DELETE', `/images/${id}`, call)
+    if (status >= 300) return
     usedAtMs.delete(id)
     log.info('an image that nobody uses was removed', { id })
   }
@@ -67,7 +68,10 @@ export function openImageRoom(options: ImageRoomOptions): ImageRoom {
     make: async () => {
       try {
         if (maxPercent >= 100 || !(await isOver(maxPercent))) return
+        const listedMs = performance.now()
         for (const id of await unused()) {
+          // Asked for since the list was made.
+          if ((usedAtMs.get(id) ?? -Infinity) > listedMs) continue
           await letGo(id)
           if (!(await isOver(maxPercent - LIMITS.imagesSparePercent))) return
         }

@@ -18,6 +18,7 @@ import {
   type Reservation,
 } from '@aws-sdk/client-ec2'
 import { describeError } from '../../base/errors.ts'
+import { instanceArn } from '../../model/arn.ts'
 import { LIMITS } from '../../model/limits.ts'
 import { TAGS, type LaunchRequest } from '../../model/launch.ts'
 import { FleetError } from '../fleet-error.ts'
@@ -176,7 +177,7 @@ function instanceOf(setup: Setup, reservation: Reservation, seen: Ec2Instance): 
   const tags = (seen.Tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? ''])
   return {
     instanceId: InstanceId,
-    arn: `arn:aws:ec2:${setup.region}:${account}:instance/${InstanceId}`,
+    arn: instanceArn({ region: setup.region, account, instanceId: InstanceId }),
     instanceType: InstanceType,
     zone,
     capacityType: seen.InstanceLifecycle === 'spot' ? 'spot' : 'on-demand',

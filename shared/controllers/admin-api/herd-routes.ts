@@ -47,7 +47,7 @@ async function plan(ports: AdminApiPorts, context: Context): Promise<Response> {
   for (const [index, value] of request.data.documents.entries()) {
     const parsed = await parseAny(ports, value)
     if (!parsed.ok) {
-      faults.push(...parsed.faults.map((fault) => within(`documents[${String(index)}]`, fault)))
+      for (const fault of parsed.faults) faults.push(within(`documents[${String(index)}]`, fault))
       continue
     }
     const { noun, name } = parsed.document

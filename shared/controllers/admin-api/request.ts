@@ -6,7 +6,7 @@
  */
 import type { z } from 'zod'
 import { LIMITS } from '#shared/model/limits.ts'
-import { parseBody } from '#shared/protocol/body.ts'
+import { parseBody, screen } from '#shared/protocol/body.ts'
 import { faultsOf } from '#shared/protocol/faults.ts'
 import { invalid, problem } from './problem.ts'
 
@@ -43,6 +43,8 @@ export async function readRequest<T extends z.ZodType>(
 ): Promise<Read<z.infer<T>>> {
   const body = await readBody(request)
   if (!body.ok) return body
+  const bad = screen(body.value)
+  if (bad.length > 0) return refuse(invalid(bad))
   const parsed = schema.safeParse(body.value ?? {}, { reportInput: true })
   if (parsed.success) return { ok: true, value: parsed.data }
   return refuse(invalid(faultsOf(parsed.error.issues, schema)))

@@ -9,6 +9,7 @@
 import { describeError } from '../../base/errors.ts'
 import { sameJson } from '../../base/equal.ts'
 import type { LaunchOutcome } from '../../cloud/fleet.ts'
+import type { Shortage } from '../../model/facts.ts'
 import type { Launch } from '../../model/launch.ts'
 import { LIMITS } from '../../model/limits.ts'
 import type { Status } from '../../model/status.ts'
@@ -176,6 +177,7 @@ async function launchAll(
   const { ports, fence } = context
   const events: EventDraft[] = []
   const statuses = new Map(context.plan.workloadStatuses.map((own) => [own.name, own]))
+  const shortages: Shortage[] = []
   let again = false
   for (const launch of launches) {
     const startMs = ports.clock.now()
@@ -186,7 +188,7 @@ async function launchAll(
     }
     const outcome = await send(context, launch)
     const nowMs = ports.clock.now()
-    const settled = settleOutcome(outcome, { ...context, launch, statuses, nowMs })
+    const settled = settleOutcome(outcome, { ...context, launch, statuses, shortages, nowMs })
     if (!(await fence.write(settled.writes))) return { again: true, events }
     const ended = await terminate(context, settled.surplus)
     again ||= settled.again || ended.again

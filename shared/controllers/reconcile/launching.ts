@@ -133,6 +133,8 @@ export type SettleContext = {
   readonly settings: ReconcileSettings
   /** As this pass has left them so far, by workload name. */
   readonly statuses: Map<string, WorkloadStatus>
+  /** That this pass has come upon so far. */
+  readonly shortages: Shortage[]
   readonly nowMs: number
 }
 
@@ -175,7 +177,9 @@ function settleAnswer(
   const dealing = dealInstances({ launch, instances, draft, snapshot: { ...snapshot, nowMs } })
   const { capacityType } = launch
   const shortages = shortagesOf(answer, context)
-  const forgotten = forgottenShortages(answer.instances, { capacityType, snapshot, shortages })
+  context.shortages.push(...shortages)
+  const fresh = context.shortages
+  const forgotten = forgottenShortages(answer.instances, { capacityType, snapshot, fresh })
   const writes: Write[][] = [
     ...dealing.nodes.map((node) => [
       putNode(node),
@@ -201,20 +205,20 @@ function settleAnswer(
 type Memory = {
   readonly capacityType: Launch['capacityType']
   readonly snapshot: Snapshot
-  /** What the same answer says is short: the news beats the success beside it. */
-  readonly shortages: readonly Shortage[]
+  /** What answers of this pass say is short: the news beats the success beside it. */
+  readonly fresh: readonly Shortage[]
 }
 
 /** Remembered shortages that a machine from there disproves, each once. */
 function forgottenShortages(
   instances: readonly LaunchedInstance[],
-  { capacityType, snapshot, shortages }: Memory,
+  { capacityType, snapshot, fresh }: Memory,
 ): readonly Place[] {
   return snapshot.shortages.filter(
     (known) =>
       known.code !== SPOT_INTERRUPTION &&
       instances.some((own) => isShortOf(known, { ...own, capacityType })) &&
-      !shortages.some((fresh) => isSamePlace(fresh, known)),
+      !fresh.some((own) => isSamePlace(own, known)),
   )
 }
 

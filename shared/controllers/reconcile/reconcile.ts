@@ -209,18 +209,23 @@ async function endPass(
   const result = await store.write({ kind: 'put', item: passItem(ended), when })
   if (!result.applied) throw new OvertakenError(pass.epoch)
   metrics.record(METRICS.goodPass, 1, 'Count')
-  // Before the news, which may take long: this pass counts as good, so nobody else sends them.
+  // Before the news, which may take long. This pass counts as good, so nobody else sends either.
   const nowMs = clock.now()
-  if (done.again) await queue.wakeLater('unfinished', LIMITS.unfinishedWakeMs)
-  if (plan.nextAtMs !== undefined) await queue.wakeLater('next', Math.max(0, plan.nextAtMs - nowMs))
-  await tellPeople(ports, [
-    ...eventsOf(plan),
-    ...number(done.events, {
-      atMs: plan.nowMs,
-      writer: `r${String(plan.epoch)}`,
-      from: plan.actions.length * 2 + plan.notices.length,
-    }),
-  ])
+  try {
+    if (done.again) await queue.wakeLater('unfinished', LIMITS.unfinishedWakeMs)
+    if (plan.nextAtMs !== undefined) {
+      await queue.wakeLater('next', Math.max(0, plan.nextAtMs - nowMs))
+    }
+  } finally {
+    await tellPeople(ports, [
+      ...eventsOf(plan),
+      ...number(done.events, {
+        atMs: plan.nowMs,
+        writer: `r${String(plan.epoch)}`,
+        from: plan.actions.length * 2 + plan.notices.length,
+      }),
+    ])
+  }
 }
 
 /** Events are for people: losing some is a pity, never a reason to fail a pass. */

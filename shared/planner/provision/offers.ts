@@ -216,7 +216,8 @@ function whyNotPool(demand: Asks, pool: PoolItem, snapshot: Snapshot): Reason {
     (own) =>
       isClosed(own, snapshot.nowMs) &&
       own.code !== 'InsufficientInstanceCapacity' &&
-      types.some((type) => isShortOfType(own, type.name)),
+      (demand.capacity === 'any' || own.capacityType === demand.capacity) &&
+      types.some((type) => typeSuits(type, demand) && isShortOfType(own, type.name)),
   )
   if (other !== undefined) {
     return { code: other.code, text: `EC2 refuses pool ${pool.name}: ${other.text}` }

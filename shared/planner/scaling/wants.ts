@@ -6,6 +6,7 @@
  * serve yet, count as idle where the rest ask for more and as busy where they ask for fewer: what
  * nobody has seen moves nothing.
  */
+import { LIMITS } from '../../model/limits.ts'
 import { metricLabel, type Metric, type UsageMetric } from '../../model/metric.ts'
 import type { Reason } from '../../model/status.ts'
 import { holds } from './schedule.ts'
@@ -105,7 +106,9 @@ function counted({ load, unseen }: Load, { current, tolerance }: WantContext): n
 /** What binary fractions leave of a sum that is a whole number. */
 const DUST = 1e-9
 
-const whole = (load: number): number => Math.max(0, Math.ceil(load - DUST))
+/** No more than can be kept, however small a target is. */
+const whole = (load: number): number =>
+  Math.min(LIMITS.amountMax, Math.max(0, Math.ceil(load - DUST)))
 
 function countText(replicas: number, { current }: WantContext): string {
   return replicas === current ? `${String(replicas)}, as now` : String(replicas)

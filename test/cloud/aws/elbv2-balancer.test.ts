@@ -174,7 +174,10 @@ describe('on the wire', () => {
     }
   })
 
-  async function serve(answer: (response: ServerResponse, count: number) => void) {
+  async function serve(
+    answer: (response: ServerResponse, count: number) => void,
+    callTimeoutMs = 1_000,
+  ) {
     let count = 0
     const server = createServer((request, response) => {
       count += 1
@@ -185,7 +188,7 @@ describe('on the wire', () => {
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
     const { port } = server.address() as AddressInfo
     const endpoint = `http://127.0.0.1:${String(port)}`
-    const options = { region: 'eu-west-1', endpoint, credentials, callTimeoutMs: 1_000 }
+    const options = { region: 'eu-west-1', endpoint, credentials, callTimeoutMs }
     return { balancer: makeElbv2Balancer(options), count: () => count }
   }
 
@@ -201,7 +204,7 @@ describe('on the wire', () => {
     const { balancer, count } = await serve((response, n) => {
       if (n < 2) problem(response, 400, 'Throttling')
       else response.writeHead(200, { 'content-type': 'text/xml' }).end(EMPTY)
-    })
+    }, 10_000)
     expect(await balancer.health(ARN)).toEqual([])
     expect(count()).toBe(2)
   })

@@ -95,6 +95,8 @@ describe('a page', () => {
       expect(await read(url, path), path).toMatchObject({ reason: { code: 'NotANumber' } })
     }
     expect(await read(await json(-1))).toMatchObject({ reason: { code: 'NegativeValue' } })
+    // A time in nanoseconds: no table keeps what comes of it.
+    expect(await read(await json(1.7e18))).toMatchObject({ reason: { code: 'TooLarge' } })
   })
 
   test('that says no, sends elsewhere, is no JSON, or never ends, is told', async () => {

@@ -110,6 +110,7 @@ describe('bodies', () => {
       ['{"replicas":1e999,"command":["a"]}', 'replicas'],
       ['{"replicas":1,"command":["a"],"__proto__":{"x":1}}', '__proto__'],
       ['{"replicas":1,"command":["a"],"env":{"__proto__":"x"}}', 'env.__proto__'],
+      ['{"replicas":1,"command":["a"],"env":{"":"x"}}', 'env[""]'],
       [
         `{"replicas":1,"command":["a"],"resources":{"memory":"${'9'.repeat(400)}"}}`,
         'resources.memory',
