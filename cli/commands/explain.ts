@@ -74,13 +74,14 @@ async function explainWorkload(context: Context, target: Explainable): Promise<v
   const answer = await orSuggest(context, target, () =>
     context.api.get(`${objectPath(target)}/explain`, explainAnswerSchema),
   )
-  const { replicas, failures } = answer.value
+  const { replicas, failures, more } = answer.value
   const { style } = context
   const own = { of: 'WORKLOAD', style, nowMs: context.world.clock.now() } as const
   context.show(answer.body, () => [
     ...(replicas.length === 0
       ? [`workload/${target.name} has no replicas, and wants none`]
       : replicaLines(replicas, style)),
+    ...(more === undefined ? [] : [`and ${String(more)} more`]),
     ...page({ facts: [], sections: [failureSection(failures, own)] }, style.paint),
   ])
 }

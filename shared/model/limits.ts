@@ -43,6 +43,8 @@ export const LIMITS = {
   /** A page of a list: what fits one answer and one DynamoDB page (1 MB) with room to spare. */
   pageMaxItems: 500,
   pageDefaultItems: 100,
+  /** Of Lambda's 6 MB, with room for what stands around the items. */
+  answerMaxBytes: 5_000_000,
 
   // Load balancers
   /** A listing may not tell for so long of what was registered or deregistered. */

@@ -2,6 +2,7 @@
  * What the admin API answers to those who want to reach a workload's replicas.
  */
 import { z } from 'zod'
+import { moreSchema } from './why-answers.ts'
 
 export const endpointAnswerSchema = z
   .object({
@@ -19,5 +20,5 @@ export const endpointAnswerSchema = z
 export type EndpointAnswer = z.infer<typeof endpointAnswerSchema>
 
 export const endpointsAnswerSchema = z
-  .object({ items: z.array(endpointAnswerSchema) })
+  .object({ items: z.array(endpointAnswerSchema), more: moreSchema })
   .meta({ id: 'Endpoints' })

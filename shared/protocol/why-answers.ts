@@ -33,8 +33,15 @@ const explainedReplicas = z.array(
   }),
 )
 
+/** Of a list that is cut where one answer ends. */
+export const moreSchema = z
+  .int()
+  .min(1)
+  .optional()
+  .meta({ description: 'how many there are beyond those that one answer holds' })
+
 export const explainAnswerSchema = z
-  .object({ replicas: explainedReplicas, failures })
+  .object({ replicas: explainedReplicas, more: moreSchema, failures })
   .meta({ id: 'Explanation', description: 'why each replica is where and what it is' })
 export type ExplainAnswer = z.infer<typeof explainAnswerSchema>
 

@@ -4,6 +4,7 @@
  * Whoever sends requests takes those that are ready. One that was told to stop is listed still, as
  * it may serve what is open; one that has no process, or has not told of it, is not.
  */
+import { fitting } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { byKey, inOrder } from '#shared/base/order.ts'
 import type { EndpointAnswer } from '#shared/protocol/endpoints-answer.ts'
@@ -26,7 +27,7 @@ async function list(ports: AdminApiPorts, context: Context): Promise<Response> {
     return notFound(nameOf({ noun: 'workload', name }))
   }
   const herd = await readHerd(ports)
-  const items = herd
+  const all = herd
     .flatMap((view) => endpointsOn(view, spec.uid))
     .sort(
       inOrder(
@@ -34,7 +35,9 @@ async function list(ports: AdminApiPorts, context: Context): Promise<Response> {
         byKey((own) => own.name),
       ),
     )
-  return Response.json({ items })
+  const items = fitting(all)
+  const more = all.length - items.length
+  return Response.json({ items, ...(more > 0 && { more }) })
 }
 
 function endpointsOn(view: NodeView, uid: string): EndpointAnswer[] {

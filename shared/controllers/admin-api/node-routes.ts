@@ -5,6 +5,7 @@
  * An order is a wish in the table, not an act: reconcile carries it out. Repeating one changes
  * nothing.
  */
+import { fittingPage } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { orderSchema, type Order } from '#shared/model/facts.ts'
 import { LIMITS } from '#shared/model/limits.ts'
@@ -38,7 +39,7 @@ async function list(ports: AdminApiPorts, context: Context): Promise<Response> {
   const page = readPage((name) => context.req.query(name))
   if (!page.ok) return page.response
   const { views, next } = await readNodePage(ports, page.value)
-  return Response.json({ items: views.map(nodeAnswer), ...(next && { next }) })
+  return Response.json(fittingPage(views.map(nodeAnswer), next))
 }
 
 async function show(ports: AdminApiPorts, context: Context): Promise<Response> {

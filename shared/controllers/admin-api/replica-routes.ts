@@ -2,6 +2,7 @@
  * The routes of replicas. A replica is no item: it stands in its node's assignment and report, or,
  * while it waits, is part of a count in its workload's status.
  */
+import { fitting } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { byKey } from '#shared/base/order.ts'
 import { specItemSchema, type WorkloadItem } from '#shared/model/spec-item.ts'
@@ -112,7 +113,10 @@ async function explain(ports: AdminApiPorts, context: Context): Promise<Response
   const waiting = status === undefined ? [] : explainWaiting(status, nowMs)
   const ordered = bound.sort(byKey((replica) => replica.id))
   const mine = blamed.filter((own) => own.uid === spec.uid)
-  return Response.json({ replicas: [...ordered, ...waiting], ...failuresField(mine) })
+  const all = [...ordered, ...waiting]
+  const replicas = fitting(all)
+  const more = all.length - replicas.length
+  return Response.json({ replicas, ...(more > 0 && { more }), ...failuresField(mine) })
 }
 
 async function explainOne(ports: AdminApiPorts, context: Context): Promise<Response> {

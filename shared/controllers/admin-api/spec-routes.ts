@@ -1,6 +1,7 @@
 /**
  * The routes of what people write: workloads, pools, teams.
  */
+import { fittingPage } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { NOUNS, PLURAL_OF, type Noun } from '#shared/model/names.ts'
 import { specItemSchema, type SpecItem } from '#shared/model/spec-item.ts'
@@ -48,7 +49,7 @@ async function list(ports: AdminApiPorts, noun: Noun, context: Context): Promise
   if (!page.ok) return page.response
   const { items, next } = await ports.store.query(keys.spec(noun, '').pk, page.value)
   const specs = items.flatMap((item) => parseItem(ports, specItemSchema, item) ?? [])
-  return Response.json({ items: await objectsOf(ports, specs), ...(next && { next }) })
+  return Response.json(fittingPage(await objectsOf(ports, specs), next))
 }
 
 async function show(ports: AdminApiPorts, target: SpecName): Promise<Response> {
