@@ -37,6 +37,8 @@ export function isVoluntary({ drain }: Pick<Node, 'drain'>): boolean {
 }
 
 export function makeRepack({ truth, books, passes }: Knowledge): Rule {
+  /** By the pass's label: who is emptied for machines that were not ready when it read. */
+  const emptied = new Map<string, { node: string; unready: readonly string[] }[]>()
   /** By group: when its first mark was seen, and who had bought for it then. */
   const begun = new Map<string, Begun>()
   /** By group: when the first of its old machines was drained. */
@@ -101,7 +103,20 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
     const text =
       (isMarked ? judgeMark(repack, is, by) : undefined) ??
       (isMoved ? wrongMove(is, passes.of(by)) : undefined)
+    const unready = isMoved ? unreadyFor(is, passes.of(by)) : []
+    if (unready.length > 0) {
+      emptied.set(by.label, [...(emptied.get(by.label) ?? []), { node: is.name, unready }])
+    }
     return text === undefined ? undefined : { rule: RULE, text: `${by.label}: ${text}` }
+  }
+  /** A pass may admit a machine and empty another for it, in any order: judged when it ends. */
+  const tooEarly = (by: Caller): Breach | undefined => {
+    const pass = passes.of(by)
+    return firstOf(emptied.get(by.label) ?? [], ({ node, unready }) => {
+      if (pass === undefined || isReadyNow(unready, pass)) return undefined
+      const text = `${by.label}: ${node} is emptied, and ${unready.join(', ')} is not ready`
+      return { rule: RULE, text }
+    })
   }
   const overdue = (by: Caller): Breach | undefined => {
     const startedAtMs = passes.of(by)?.taken?.startedAtMs ?? 0
@@ -135,9 +150,27 @@ export function makeRepack({ truth, books, passes }: Knowledge): Rule {
         by.role === 'reconcile'
           ? firstOf(changes, (own) => (kindOf(own.key) === 'node' ? judge(own, by) : undefined))
           : undefined,
-      over: ({ by, how }) => (by.role === 'reconcile' && how === 'ended' ? overdue(by) : undefined),
+      over: ({ by, how }) => {
+        if (by.role !== 'reconcile') return undefined
+        const early = how === 'ended' ? tooEarly(by) : undefined
+        emptied.delete(by.label)
+        return early ?? (how === 'ended' ? overdue(by) : undefined)
+      },
     },
   }
+}
+
+/** Machines of the group that were not ready when the pass read of them. */
+function unreadyFor({ repack }: Node, pass: OpenPass | undefined): readonly string[] {
+  const scan = pass?.scan
+  if (repack === undefined || scan === undefined) return []
+  return repack.launch.filter((name) => {
+    const bought = scan.node(name)
+    if (bought?.phase === 'ready') return false
+    // Who moved aside may have had no use for what was bought for that, and it has ended.
+    const isOver = bought?.phase === 'terminating' || bought?.drain !== undefined
+    return !(repack.shift.length > 0 && (bought === undefined || isOver))
+  })
 }
 
 /** What is wrong with emptying the node's group now. */
@@ -145,18 +178,7 @@ function wrongMove({ name, repack, drain }: Node, pass: OpenPass | undefined): s
   const scan = pass?.scan
   if (repack === undefined) return `${name} is drained (${String(drain?.reason)}) without a group`
   if (pass === undefined || scan === undefined) return undefined
-  const launch = repack.launch.map((own) => scan.node(own))
   const retire = repack.retire.flatMap((own) => scan.node(own) ?? [])
-  // Who moved aside may have had no use for what was bought for that, and it has ended.
-  const isGone = (i: number): boolean => {
-    const bought = launch[i]
-    const isOver = bought?.phase === 'terminating' || bought?.drain !== undefined
-    return repack.shift.length > 0 && (bought === undefined || isOver)
-  }
-  const unready = repack.launch.filter((_, i) => launch[i]?.phase !== 'ready' && !isGone(i))
-  if (unready.length > 0 && !isReadyNow(unready, pass)) {
-    return `${name} is emptied, and ${unready.join(', ')} is not ready`
-  }
   const aside = repack.shift.map((own) => own.replica)
   const still = scan.bodies().flatMap((own) => own.replicas.filter(({ id }) => aside.includes(id)))
   if (still.some((own) => own.order === 'run')) {
