@@ -15,15 +15,21 @@ import { readGpus } from './adapters/checks/gpu.ts'
 import { adoptTools, endTools } from './adapters/checks/run-tool.ts'
 import { makeChecks } from './adapters/checks/checks.ts'
 import { openDataCache, type ClosableCache } from './adapters/data/cache.ts'
-import { agentFiles, readIfThere, readPersisted, writeAtomically } from './adapters/files.ts'
+import {
+  agentFiles,
+  readIfThere,
+  readPersisted,
+  writeAtomically,
+  writeIfPossible,
+} from './adapters/files.ts'
 import { isRootless, waitForEngine } from './adapters/docker/engine.ts'
 import { openRegistries } from './adapters/docker/registry.ts'
-import { openEngineSilence, type EngineSilence } from './adapters/engine-silence.ts'
 import {
   openDockerRuntime,
   type DockerRuntime,
   type DockerRuntimeOptions,
 } from './adapters/docker-runtime.ts'
+import { openEngineSilence, type EngineSilence } from './adapters/engine-silence.ts'
 import { openWatch } from './adapters/health/watch.ts'
 import { takeLock } from './adapters/lock.ts'
 import { openMetadata, type Identity, type InstanceMetadata } from './adapters/metadata.ts'
@@ -210,7 +216,7 @@ async function learnIdentity(learn: Learn): Promise<Identity | undefined> {
   for (let pauseMs: number = LIMITS.agentRetryFirstMs; ; pauseMs *= 2) {
     try {
       const identity = await metadata.identity()
-      keepIdentity(path, { bootId, identity }, log)
+      writeIfPossible(path, JSON.stringify({ bootId, identity }), { what: 'the identity', log })
       return identity
     } catch (error) {
       log.warn(`identity: ${describeError(error)}`)
@@ -221,19 +227,6 @@ async function learnIdentity(learn: Learn): Promise<Identity | undefined> {
       }
       await sleep(Math.min(pauseMs, LIMITS.metadataPollMs))
     }
-  }
-}
-
-/** A full disk must not keep an agent from its work. */
-function keepIdentity(
-  path: string,
-  known: { bootId: string; identity: Identity },
-  log: Logger,
-): void {
-  try {
-    writeAtomically(path, JSON.stringify(known))
-  } catch (error) {
-    log.error(`the identity cannot be kept: ${describeError(error)}`)
   }
 }
 

@@ -130,7 +130,8 @@ async function readEndpoints(context: Context, { name }: Wanted): Promise<Listin
   )
   const bodies = (answer.body as { readonly items: readonly unknown[] }).items
   const all = answer.value.items.map((item, index) => ({ item, body: bodies[index] }))
-  return listing(all, { kinded: endpointRows, context, body: answer.body })
+  const { more } = answer.value
+  return listing(all, { kinded: endpointRows, context, body: answer.body, more })
 }
 
 function notListed(kind: Kind, name: string): CliError {
@@ -142,9 +143,18 @@ function notListed(kind: Kind, name: string): CliError {
 }
 
 type Entry<T> = { readonly item: T; readonly body: unknown }
-type Whole<T> = { readonly kinded: Rows<T>; readonly context: Context; readonly body: unknown }
+type Whole<T> = {
+  readonly kinded: Rows<T>
+  readonly context: Context
+  readonly body: unknown
+  /** How many did not fit the answer. */
+  readonly more?: number | undefined
+}
 
-function listing<T>(entries: readonly Entry<T>[], { kinded, context, body }: Whole<T>): Listing {
+function listing<T>(
+  entries: readonly Entry<T>[],
+  { kinded, context, body, more }: Whole<T>,
+): Listing {
   const nowMs = context.world.clock.now()
   return {
     body,
@@ -153,11 +163,13 @@ function listing<T>(entries: readonly Entry<T>[], { kinded, context, body }: Who
       print: canonicalJson(own),
       body: own,
     })),
-    lines: (style) =>
-      table(
+    lines: (style) => [
+      ...table(
         kinded.columns(nowMs),
         entries.map(({ item }) => item),
         style,
       ),
+      ...(more === undefined ? [] : [`and ${String(more)} more`]),
+    ],
   }
 }

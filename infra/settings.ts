@@ -28,35 +28,23 @@ const zoneSubnets = z
   .transform((text) => Object.fromEntries(text.split(',').map((pair) => pair.split('='))))
   .pipe(z.record(z.string(), z.string()))
 
-const targetGroupArns = z
-  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
-  .pipe(
-    z
-      .array(
-        z.string().regex(/^arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:targetgroup\/\S+$/, {
-          error: 'must be ARNs of target groups, with commas between them',
-        }),
-      )
-      .min(1),
-  )
-const securityGroups = z
-  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
-  .pipe(
-    z
-      .array(
-        z.string().regex(/^sg-([0-9a-f]{8}|[0-9a-f]{17})$/, {
-          error: 'must be ids of security groups, with commas between them',
-        }),
-      )
-      .min(1),
-  )
+/** One or more of them: a list in cdk.json, a text with commas between them after `-c`. */
+const listOf = (item: z.ZodString): z.ZodType<string[]> =>
+  z
+    .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
+    .pipe(z.array(item).min(1))
+
+const targetGroupArn = z
+  .string()
+  .regex(/^arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:\d{12}:targetgroup\/\S+$/, {
+    error: 'must be ARNs of target groups, with commas between them',
+  })
+const securityGroup = z.string().regex(/^sg-([0-9a-f]{8}|[0-9a-f]{17})$/, {
+  error: 'must be ids of security groups, with commas between them',
+})
 const bucket = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^*?]*)?$/, {
   error: 'must be a bucket, or a bucket and a prefix: acme-recs/models/',
 })
-
-const buckets = z
-  .union([z.array(z.string()), z.string().transform((text) => text.split(','))])
-  .pipe(z.array(bucket).min(1))
 
 const settingsSchema = z
   .object({
@@ -71,11 +59,11 @@ const settingsSchema = z
     /** How teams' quotas are shared out. */
     quotaPolicy: quotaPolicySchema,
     /** Those that workloads may stand behind; without it all of the account and region. */
-    targetGroups: targetGroupArns.optional(),
+    targetGroups: listOf(targetGroupArn).optional(),
     /** Of load balancers that stand in front of replicas: these may reach them. */
-    loadBalancerSecurityGroups: securityGroups.optional(),
+    loadBalancerSecurityGroups: listOf(securityGroup).optional(),
     /** What of S3 nodes may fetch data from; nothing where it is absent. */
-    dataBuckets: buckets.optional(),
+    dataBuckets: listOf(bucket).optional(),
     /** Where alarms are sent, besides being shown in CloudWatch. */
     alarmTopicArn: z.string().startsWith('arn:').optional(),
     /** `false` leaves the code out, for tests that look at the template alone. */

@@ -7,8 +7,7 @@
  */
 import { rmSync } from 'node:fs'
 import type { Logger } from '#shared/base/log.ts'
-import { describeError } from '#shared/base/errors.ts'
-import { readIfThere, writeAtomically } from './files.ts'
+import { readIfThere, writeIfPossible } from './files.ts'
 
 export type EngineSilence = {
   /** True where it was silent in this boot, and has not been heard since. */
@@ -24,11 +23,7 @@ export function openEngineSilence(
   return {
     isKnown: () => readIfThere(path) === bootId,
     note: () => {
-      try {
-        writeAtomically(path, bootId)
-      } catch (error) {
-        log.error(`that the engine is silent cannot be kept: ${describeError(error)}`)
-      }
+      writeIfPossible(path, bootId, { what: 'that the engine is silent', log })
     },
     forget: () => {
       rmSync(path, { force: true })

@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { assert } from '#shared/base/assert.ts'
+import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import { persistedSchema, type Persisted } from '../persisted.ts'
 import { codeOf } from './processes.ts'
@@ -59,6 +60,22 @@ export function writeAtomically(path: string, text: string): void {
   const fresh = `${path}.new`
   writeFileSync(fresh, text)
   renameSync(fresh, path)
+}
+
+/**
+ * As above where it can be: a disk that is full must not keep an agent from its work, nor take down
+ * what runs. `what` says what is lost.
+ */
+export function writeIfPossible(
+  path: string,
+  text: string,
+  { what, log }: { readonly what: string; readonly log: Logger },
+): void {
+  try {
+    writeAtomically(path, text)
+  } catch (error) {
+    log.error(`${what} cannot be kept: ${describeError(error)}`, { path })
+  }
 }
 
 /** Removes a directory, also where read-only ones are in it: only root could remove those. */

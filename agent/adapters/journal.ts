@@ -7,7 +7,7 @@
 import { z } from 'zod'
 import { gpuShareSchema } from '#shared/model/assignment.ts'
 import type { Logger } from '#shared/base/log.ts'
-import { readIfThere, writeAtomically } from './files.ts'
+import { readIfThere, writeIfPossible } from './files.ts'
 import { isAlive, type FoundProcess } from './processes.ts'
 
 const entrySchema = z.object({
@@ -36,8 +36,10 @@ export function readJournal(path: string, log: Logger): readonly JournalEntry[] 
   }
 }
 
-export function writeJournal(path: string, entries: Iterable<JournalEntry>): void {
-  writeAtomically(path, `${JSON.stringify([...entries], null, 1)}\n`)
+/** Where the disk is full, /proc must do. */
+export function writeJournal(path: string, entries: Iterable<JournalEntry>, log: Logger): void {
+  const text = `${JSON.stringify([...entries], null, 1)}\n`
+  writeIfPossible(path, text, { what: 'the journal', log })
 }
 
 export type Survivors = {

@@ -2,10 +2,9 @@
  * One agent a directory: two would start every replica twice.
  */
 import { z } from 'zod'
-import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
 import { AgentRunsError } from '../errors.ts'
-import { readIfThere, writeAtomically } from './files.ts'
+import { readIfThere, writeIfPossible } from './files.ts'
 import { isAlive, startTimeOf } from './processes.ts'
 
 const holderSchema = z.object({ pid: z.int(), startTime: z.string() })
@@ -24,11 +23,7 @@ export function takeLock(path: string, log: Logger): void {
     })
   }
   const own = { pid: process.pid, startTime: startTimeOf(process.pid) ?? '' }
-  try {
-    writeAtomically(path, `${JSON.stringify(own)}\n`)
-  } catch (error) {
-    log.error(`the lock cannot be written: ${describeError(error)}`)
-  }
+  writeIfPossible(path, `${JSON.stringify(own)}\n`, { what: 'the lock', log })
 }
 
 function holderOf(path: string): { pid: number; startTime: string } | undefined {

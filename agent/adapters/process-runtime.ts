@@ -283,12 +283,7 @@ function endLeftovers({ instanceId, directory }: Whose, { pid, replicaId }: Jour
 }
 
 function keepJournal(shared: Shared): void {
-  try {
-    writeJournal(shared.files.journal, shared.entries.values())
-  } catch (error) {
-    // A full disk must not take down what runs; /proc can stand in for the journal.
-    shared.options.log.error(`the journal cannot be written: ${describeError(error)}`)
-  }
+  writeJournal(shared.files.journal, shared.entries.values(), shared.options.log)
 }
 
 function signalReplica(target: ProcessTarget, signal: 'SIGTERM' | 'SIGKILL'): void {

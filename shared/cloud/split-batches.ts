@@ -1,10 +1,12 @@
 /**
  * Calls that name instances, a batch at a time, when one bad id fails the whole batch.
  *
- * A batch that EC2 refuses for an unknown id, or for what may be one instance's fault, is halved,
- * and the halves again, until the bad ids stand alone: b bad ids among n cost at most about
- * 2b·log₂n calls, and the good ones always get through. A batch that fails for another reason is
- * not halved, for smaller ones would only throttle sooner.
+ * A batch that EC2 refuses for an unknown id is halved, and the halves again, until the bad ids
+ * stand alone: b bad ids among n cost at most about 2b·log₂n calls, and the good ones always get
+ * through. So is one that it refuses for what may be one instance's fault, but only so often in a
+ * call (`OF_ONE_MAX`): beyond it, good ones fail with the bad, and are tried again with the next
+ * pass. A batch that fails for another reason is not halved, for smaller ones would only throttle
+ * sooner.
  */
 import type { TerminateOutcome } from './fleet.ts'
 

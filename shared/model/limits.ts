@@ -137,7 +137,6 @@ export const LIMITS = {
   /** Four attempts of 2.5 s end within a third of a pass, so that it can still answer its queue. */
   storeAttempts: 4,
   storeRequestTimeoutMs: 2_500,
-  storeConnectTimeoutMs: 1_000,
   /** A page holds 1 MB: a partition or scan segment beyond this is not drover's table any more. */
   storePagesMax: 500,
   /** A new table takes DynamoDB ten seconds or so. */
@@ -182,6 +181,7 @@ export const LIMITS = {
    */
   ec2CallTimeoutMs: 6_000,
   ec2AttemptTimeoutMs: 3_000,
+  /** Of every AWS client that is bounded by the attempt, the table's included. */
   connectTimeoutMs: 1_000,
   /** A page of types, prices or products: nobody waits for those. */
   pricesCallTimeoutMs: 8_000,

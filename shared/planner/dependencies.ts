@@ -8,10 +8,10 @@
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Reason, WorkloadStatus } from '../model/status.ts'
 import type { Refusal } from './actions.ts'
+import { statusesByUid } from './facts.ts'
 import { enoughOf } from './ledger.ts'
 import { availableOf, desiredOf, NO_REPLICAS, replicasByUid, runningOf } from './replicas.ts'
 import type { Target, TargetContext } from './target.ts'
-import { statusesByUid } from './facts.ts'
 
 export type Dependents = {
   /** Those that may start. */

@@ -8,6 +8,7 @@
 import { remembered } from '../base/remembered.ts'
 import type { RolloutOrder } from '../model/facts.ts'
 import type { Revision as RevisionItem } from '../model/spec-item.ts'
+import { statusesByUid } from './facts.ts'
 import { blame, evidenceOf, type Blamed, type Evidence } from './observe/blame.ts'
 import { failuresOf as remembers } from './observe/failures.ts'
 import type { Draft } from './fold.ts'
@@ -16,7 +17,6 @@ import type { Revision } from './revision.ts'
 import { failuresOf } from './rollout/breaker.ts'
 import { courseOf, readRevision, type Course } from './rollout/course.ts'
 import type { Snapshot } from './snapshot.ts'
-import { statusesByUid } from './facts.ts'
 
 /** By workload uid. */
 export type Courses = ReadonlyMap<string, Course>

@@ -21,6 +21,7 @@ import {
 import type { Refusal } from './actions.ts'
 import { failuresOf } from './observe/failures.ts'
 import { dependenciesOf, type Dependents } from './dependencies.ts'
+import { statusesByUid } from './facts.ts'
 import type { Draft } from './fold.ts'
 import type { Digests } from './data.ts'
 import { enoughOf } from './ledger.ts'
@@ -48,7 +49,6 @@ import { scaleConditions } from './scaling/conditions.ts'
 import { toldBy, withProcess, type Told as ToldBy } from './status/told.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import { runtimesByPool } from './provision/pool-runtimes.ts'
-import { statusesByUid } from './facts.ts'
 
 export type StatusContext = {
   readonly snapshot: Snapshot

@@ -179,6 +179,16 @@ describe('drover get', () => {
     expect(await run('get ep workload/web --json')).toContain('"address": "127.0.0.1"')
   })
 
+  it('says how many endpoints one answer did not hold', async () => {
+    const cut: typeof fetch = async (input, init) => {
+      const { items } = (await (await fetch(input, init)).json()) as { items: unknown[] }
+      return Response.json({ items: items.slice(0, 1), more: items.length - 1 })
+    }
+    const shown = await run('get endpoints web', { fetch: cut })
+    expect(shown).toContain('web/4-2  http')
+    expect(shown).toMatch(/^and 1 more$/m)
+  })
+
   it('says what to do where nothing can be reached yet, or which workload is meant', async () => {
     expect(await run('get endpoints worker')).toMatchInlineSnapshot(`
       "! no endpoints of worker

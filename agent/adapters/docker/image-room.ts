@@ -8,6 +8,7 @@
 import { z } from 'zod'
 import { describeError } from '#shared/base/errors.ts'
 import type { Logger } from '#shared/base/log.ts'
+import { byKey, inOrder } from '#shared/base/order.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { percentUsed, type Space } from '../space.ts'
 import type { Engine } from './engine.ts'
@@ -50,7 +51,12 @@ export function openImageRoom(options: ImageRoomOptions): ImageRoom {
         usedMs: usedAtMs.get(Id) ?? -Infinity,
       }))
       .filter(({ id, usedMs }) => !inUse.has(id) && usedMs < soonMs)
-      .sort((a, b) => compare(a.usedMs, b.usedMs) || a.created - b.created)
+      .sort(
+        inOrder(
+          byKey((own) => own.usedMs),
+          byKey((own) => own.created),
+        ),
+      )
       .map(({ id }) => id)
   }
   const letGo = async (id: string): Promise<void> => {
@@ -81,5 +87,3 @@ export function openImageRoom(options: ImageRoomOptions): ImageRoom {
     },
   }
 }
-
-const compare = (a: number, b: number): number => (a < b ? -1 : a > b ? 1 : 0)

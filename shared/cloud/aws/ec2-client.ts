@@ -6,10 +6,10 @@
  * has a deadline of its own by AbortSignal, retries included, and an attempt may have one too, lest
  * a connection that is dead takes all of it.
  */
-import { EC2Client, EC2ServiceException, type EC2ClientConfig } from '@aws-sdk/client-ec2'
+import { EC2Client, EC2ServiceException } from '@aws-sdk/client-ec2'
 import { describeError } from '../../base/errors.ts'
-import { LIMITS } from '../../model/limits.ts'
 import type { CallFailure } from '../fleet-outcome.ts'
+import { boundedBy } from './bounded-attempts.ts'
 
 export type Ec2Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string }
 
@@ -42,18 +42,6 @@ export function makeEc2Clients(options: Ec2ClientOptions): Ec2Clients {
       ...{ ...config, maxAttempts: attempts },
       ...(attemptTimeoutMs === undefined ? {} : { requestHandler: boundedBy(attemptTimeoutMs) }),
     }),
-  }
-}
-
-/** A handler's settings for attempts that end within so long, and throw when they do. */
-export function boundedBy(
-  attemptTimeoutMs: number,
-): NonNullable<EC2ClientConfig['requestHandler']> {
-  return {
-    connectionTimeout: Math.min(LIMITS.connectTimeoutMs, attemptTimeoutMs),
-    requestTimeout: attemptTimeoutMs,
-    socketTimeout: attemptTimeoutMs,
-    throwOnRequestTimeout: true,
   }
 }
 

@@ -22,7 +22,8 @@ import type { Balancer } from '../balancer.ts'
 import { targetKey, type Target, type TargetHealth, type TargetState } from '../../model/service.ts'
 import type { CallFailure } from '../fleet-outcome.ts'
 import { callInBatches, type BatchResult } from '../split-batches.ts'
-import { boundedBy, failureOf, within } from './ec2-client.ts'
+import { boundedBy } from './bounded-attempts.ts'
+import { failureOf, within } from './ec2-client.ts'
 
 export type Elbv2BalancerOptions = {
   readonly region: string

@@ -19,11 +19,12 @@ export function fitting<T>(
 }
 
 /** Such a page, and where to go on: after its last item, or where a shorter list ended. */
-export function fittingPage<T extends { readonly name: string }>(
-  items: readonly T[],
-  next: string | undefined,
+export function fittingPage<T>(
+  { items, next }: { readonly items: readonly T[]; readonly next: string | undefined },
+  cursorOf: (item: T) => string,
 ): { readonly items: readonly T[]; readonly next?: string } {
   const first = fitting(items)
-  const goesOn = first.length < items.length ? first.at(-1)?.name : next
+  const last = first.at(-1)
+  const goesOn = first.length < items.length && last !== undefined ? cursorOf(last) : next
   return { items: first, ...(goesOn === undefined ? {} : { next: goesOn }) }
 }

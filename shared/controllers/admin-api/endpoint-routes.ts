@@ -4,10 +4,10 @@
  * Whoever sends requests takes those that are ready. One that was told to stop is listed still, as
  * it may serve what is open; one that has no process, or has not told of it, is not.
  */
-import { fitting } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { byKey, inOrder } from '#shared/base/order.ts'
 import type { EndpointAnswer } from '#shared/protocol/endpoints-answer.ts'
+import { fitting } from './answer-size.ts'
 import { replicaAnswer, type NodeView } from './answers.ts'
 import { isName, nameOf, readSpec } from './change-spec.ts'
 import { readHerd } from './herd.ts'

@@ -9,6 +9,7 @@ import { identify, parseDocument, type Document } from '#shared/protocol/documen
 import { faultsOf, isNotYet } from '#shared/protocol/faults.ts'
 import { buildOpenApi } from '#shared/protocol/openapi.ts'
 import { readBurnIns, readEvents } from '#shared/store/history.ts'
+import { fittingPage } from './answer-size.ts'
 import { burnInRecordAnswer, eventAnswer } from './answers.ts'
 import { readSpec } from './change-spec.ts'
 import { isDeleted } from './objects.ts'
@@ -93,7 +94,7 @@ async function events(ports: AdminApiPorts, context: Context): Promise<Response>
     ...(after !== undefined && { afterId: after }),
     ...(object !== '' && { where: (own) => own.object === object }),
   })
-  return Response.json({ items: items.map(eventAnswer), ...(next !== undefined && { next }) })
+  return Response.json(fittingPage({ items: items.map(eventAnswer), next }, ({ id }) => id))
 }
 
 async function burnIns(ports: AdminApiPorts, context: Context): Promise<Response> {
@@ -110,6 +111,5 @@ async function burnIns(ports: AdminApiPorts, context: Context): Promise<Response
       (node === '' || own.node === node) &&
       (gpu === '' || own.gpus.includes(gpu ?? '')),
   })
-  const answers = items.map(burnInRecordAnswer)
-  return Response.json({ items: answers, ...(next !== undefined && { next }) })
+  return Response.json(fittingPage({ items: items.map(burnInRecordAnswer), next }, ({ id }) => id))
 }

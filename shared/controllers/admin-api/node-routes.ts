@@ -5,12 +5,12 @@
  * An order is a wish in the table, not an act: reconcile carries it out. Repeating one changes
  * nothing.
  */
-import { fittingPage } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { orderSchema, type Order } from '#shared/model/facts.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import { nodeVerbRequestSchema } from '#shared/protocol/api.ts'
 import { keys } from '#shared/store/keys.ts'
+import { fittingPage } from './answer-size.ts'
 import { nodeAnswer, isoOf } from './answers.ts'
 import { isName, nameOf, readSpec } from './change-spec.ts'
 import { parseItem, readNode, readNodePage, readNodes, readPartition } from './herd.ts'
@@ -39,7 +39,7 @@ async function list(ports: AdminApiPorts, context: Context): Promise<Response> {
   const page = readPage((name) => context.req.query(name))
   if (!page.ok) return page.response
   const { views, next } = await readNodePage(ports, page.value)
-  return Response.json(fittingPage(views.map(nodeAnswer), next))
+  return Response.json(fittingPage({ items: views.map(nodeAnswer), next }, ({ name }) => name))
 }
 
 async function show(ports: AdminApiPorts, context: Context): Promise<Response> {

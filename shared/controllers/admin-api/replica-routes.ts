@@ -2,12 +2,12 @@
  * The routes of replicas. A replica is no item: it stands in its node's assignment and report, or,
  * while it waits, is part of a count in its workload's status.
  */
-import { fitting } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { byKey } from '#shared/base/order.ts'
 import { specItemSchema, type WorkloadItem } from '#shared/model/spec-item.ts'
 import type { ReplicaAnswer } from '#shared/protocol/api.ts'
 import { keys } from '#shared/store/keys.ts'
+import { fitting } from './answer-size.ts'
 import { replicaAnswer, waitingAnswer, type NodeView } from './answers.ts'
 import { isName, nameOf, readSpec } from './change-spec.ts'
 import { explainBound, explainNode, explainWaiting, waitingOf } from './explain.ts'

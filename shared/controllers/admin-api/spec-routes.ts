@@ -1,7 +1,6 @@
 /**
  * The routes of what people write: workloads, pools, teams.
  */
-import { fittingPage } from './answer-size.ts'
 import type { Context, Hono } from 'hono'
 import { NOUNS, PLURAL_OF, type Noun } from '#shared/model/names.ts'
 import { specItemSchema, type SpecItem } from '#shared/model/spec-item.ts'
@@ -9,6 +8,7 @@ import type { Reason } from '#shared/model/status.ts'
 import { scaleRequestSchema } from '#shared/protocol/api.ts'
 import { parseDocument } from '#shared/protocol/documents.ts'
 import { keys } from '#shared/store/keys.ts'
+import { fittingPage } from './answer-size.ts'
 import {
   changeSpec,
   isName,
@@ -49,7 +49,8 @@ async function list(ports: AdminApiPorts, noun: Noun, context: Context): Promise
   if (!page.ok) return page.response
   const { items, next } = await ports.store.query(keys.spec(noun, '').pk, page.value)
   const specs = items.flatMap((item) => parseItem(ports, specItemSchema, item) ?? [])
-  return Response.json(fittingPage(await objectsOf(ports, specs), next))
+  const objects = await objectsOf(ports, specs)
+  return Response.json(fittingPage({ items: objects, next }, ({ name }) => name))
 }
 
 async function show(ports: AdminApiPorts, target: SpecName): Promise<Response> {

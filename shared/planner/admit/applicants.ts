@@ -8,6 +8,7 @@ import { groupBy, inOrder, byKey } from '../../base/order.ts'
 import { isGang } from '../../model/gang.ts'
 import type { WorkloadItem } from '../../model/spec-item.ts'
 import type { WorkloadStatus } from '../../model/status.ts'
+import { statusesByUid } from '../facts.ts'
 import type { Draft } from '../fold.ts'
 import { versionIn } from '../gangs/gang.ts'
 import { coolDownsOf } from '../quota/cool-down.ts'
@@ -25,7 +26,6 @@ import { missingOf } from '../rollout/steps.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { countsOf, stoppingIn, type Target } from '../target.ts'
 import type { Hope } from './hopeless.ts'
-import { statusesByUid } from '../facts.ts'
 
 export type Applicant = {
   /** As it would be without quotas. */

@@ -8,6 +8,7 @@
  */
 import { gangDeadlineMs, isGang } from '../../model/gang.ts'
 import type { GangPart, WorkloadStatus } from '../../model/status.ts'
+import { statusesByUid } from '../facts.ts'
 import type { Draft } from '../fold.ts'
 import {
   isAlive,
@@ -19,7 +20,6 @@ import {
 } from '../replicas.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { Target } from '../target.ts'
-import { statusesByUid } from '../facts.ts'
 
 export type Gang = {
   readonly target: Target

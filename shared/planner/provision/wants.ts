@@ -11,6 +11,7 @@ import { byText, groupBy } from '../../base/order.ts'
 import { onceFor } from '../../base/remembered.ts'
 import { demandKey, expect, type Board, type Slot } from '../place/board.ts'
 import { topologyRules, type Demand } from '../demand.ts'
+import { statusesByUid } from '../facts.ts'
 import { deviceFit } from '../place/devices.ts'
 import { stormRoom, type Bin, type Want } from '../place/fill.ts'
 import { slotSuits, type Suitor } from '../place/slot-suits.ts'
@@ -19,7 +20,6 @@ import { isZoned } from '../place/topology.ts'
 import { placeOf } from './claims.ts'
 import { asksKey, makeOfferTest, type Offer } from './offers.ts'
 import type { PoolBook } from './pool-limits.ts'
-import { statusesByUid } from '../facts.ts'
 
 export type Wants = {
   readonly wants: readonly Want[]

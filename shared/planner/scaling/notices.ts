@@ -6,8 +6,8 @@
  */
 import type { ScaleTarget } from '../../model/scale-target.ts'
 import type { Notice } from '../actions.ts'
-import type { Snapshot } from '../snapshot.ts'
 import { statusesByUid } from '../facts.ts'
+import type { Snapshot } from '../snapshot.ts'
 
 /** Of a snapshot that has been counted through (`scaled`). */
 export function scaleNotices(snapshot: Snapshot): readonly Notice[] {

@@ -10,9 +10,9 @@ import { frozen } from '../../base/frozen.ts'
 import type { ScaleTarget } from '../../model/scale-target.ts'
 import type { WorkloadItem } from '../../model/spec-item.ts'
 import type { WorkloadStatus } from '../../model/status.ts'
+import { statusesByUid } from '../facts.ts'
 import type { Snapshot } from '../snapshot.ts'
 import { within } from './recommend.ts'
-import { statusesByUid } from '../facts.ts'
 
 type Seen = {
   readonly target: Pick<ScaleTarget, 'replicas'> | undefined

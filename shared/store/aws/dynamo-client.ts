@@ -6,6 +6,7 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import type { Logger } from '../../base/log.ts'
+import { boundedBy } from '../../cloud/aws/bounded-attempts.ts'
 import { LIMITS } from '../../model/limits.ts'
 
 /** One table through one client: what every verb of the store needs. */
@@ -25,12 +26,7 @@ export function makeDynamoClient(config: DynamoDBClientConfig = {}): DynamoDBDoc
   const client = new DynamoDBClient({
     retryMode: 'standard',
     maxAttempts: LIMITS.storeAttempts,
-    requestHandler: {
-      connectionTimeout: LIMITS.storeConnectTimeoutMs,
-      requestTimeout: LIMITS.storeRequestTimeoutMs,
-      socketTimeout: LIMITS.storeRequestTimeoutMs,
-      throwOnRequestTimeout: true,
-    },
+    requestHandler: boundedBy(LIMITS.storeRequestTimeoutMs),
     ...config,
   })
   return DynamoDBDocumentClient.from(client, {

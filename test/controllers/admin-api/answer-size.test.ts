@@ -15,6 +15,9 @@ it('an answer ends with the last item that fits, and has one at least', () => {
 it('a page that is cut says where to go on', () => {
   const large = 'x'.repeat(LIMITS.answerMaxBytes / 2)
   const items = ['a', 'b', 'c'].map((name) => ({ name, large }))
-  expect(fittingPage(items, 'c')).toEqual({ items: items.slice(0, 1), next: 'a' })
-  expect(fittingPage([{ name: 'a' }], undefined)).toEqual({ items: [{ name: 'a' }] })
+  const byName = (own: { readonly name: string }): string => own.name
+  expect(fittingPage({ items, next: 'c' }, byName)).toEqual({ items: items.slice(0, 1), next: 'a' })
+  const short = [{ name: 'a' }]
+  expect(fittingPage({ items: short, next: undefined }, byName)).toEqual({ items: short })
+  expect(fittingPage({ items: [], next: 'c' }, byName)).toEqual({ items: [], next: 'c' })
 })
