@@ -133,11 +133,17 @@ it(
     const shortest: string[] = []
     let isWatching = true
     const watching = (async (): Promise<void> => {
+      let reached = 0
       while (isWatching) {
         const [{ status, spec }, { targets }] = await Promise.all([web(), service()])
         const healthy = targets.filter(({ state }) => state === 'healthy').length
         const least = Math.ceil(MIN_AVAILABLE * Math.min(status.desired, Number(spec['replicas'])))
-        if (healthy < least) shortest.push(`${String(healthy)} healthy, ${String(least)} needed`)
+        // A larger count raises the floor over who was there: it holds from when it was reached.
+        if (healthy >= least) reached = least
+        else if (healthy < Math.min(least, reached)) {
+          const states = targets.map(({ state }) => state)
+          shortest.push(JSON.stringify({ at: new Date().toISOString(), least, states, status }))
+        }
         await sleep(250)
       }
     })()
