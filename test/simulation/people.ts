@@ -26,6 +26,8 @@ export type People = {
   ask(request: ApiRequest, then?: (status: number) => void): void
   /** Something was asked for and is not answered yet. */
   isAsking(): boolean
+  /** Runs it now, or as soon as all that was asked for is answered. */
+  onceAnswered(then: () => void): void
 }
 
 export type PeopleSetup = {
@@ -65,15 +67,21 @@ export function makePeople(setup: PeopleSetup): People {
     })
   }
   let open = 0
+  const waiting: (() => void)[] = []
   return {
     ask: (request, then = () => undefined) => {
       open += 1
       ask(request, 1, (status) => {
         open -= 1
         then(status)
+        if (open === 0) for (const next of waiting.splice(0)) next()
       })
     },
     isAsking: () => open > 0,
+    onceAnswered: (then) => {
+      if (open === 0) then()
+      else waiting.push(then)
+    },
   }
 }
 

@@ -201,19 +201,26 @@ function mend({ faults, stage, backends }: World): void {
   for (const over of [...stage.mends]) over()
   for (const machine of stage.machines.values()) wake(machine)
   stage.outUntilMs = 0
-  for (const item of stage.partition('spec#workload')) {
+  // A word on its way that is heard after these would undo them.
+  stage.people.onceAnswered(() => {
+    mendSpecs(stage)
+    steerOn(stage)
+    // What an outage made drover adopt is kept until a person says so.
+    stage.people.ask({ method: 'POST', path: '/v1/sweep/allow' })
+  })
+  faults.note()
+}
+
+function mendSpecs({ partition, people }: World['stage']): void {
+  for (const item of partition('spec#workload')) {
     const spec = item['spec'] as { env?: Record<string, string>; data?: Data }
     const isBad = spec.env?.['BAD'] !== undefined || (spec.data && isMissing(spec.data))
     if (isBad !== true || item['deletedAtMs'] !== undefined) continue
     const { BAD: _, ...env } = spec.env ?? {}
     const data = spec.data === undefined ? {} : { data: mended(spec.data) }
     const body = { ...spec, env, ...data, kind: 'Workload', name: item.sk }
-    stage.people.ask({ method: 'PUT', path: `/v1/workloads/${item.sk}`, body })
+    people.ask({ method: 'PUT', path: `/v1/workloads/${item.sk}`, body })
   }
-  steerOn(stage)
-  // What an outage made drover adopt is kept until a person says so.
-  stage.people.ask({ method: 'POST', path: '/v1/sweep/allow' })
-  faults.note()
 }
 
 /** Roll-outs that a person holds go on, and those that were gone back from are wanted again. */

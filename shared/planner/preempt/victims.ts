@@ -115,25 +115,15 @@ export function openVictims(context: VictimContext): VictimBook {
     taken.delete(victim.replica)
     change(victim, 1)
   }
+  const chooseFrom = makeChooser({ victimOf, take, letLive })
   return {
     ...{ isEmpty: candidates.length === 0, nextAtMs, letLive },
     take: (victims) => victims.forEach(take),
     matesOf: (victims) => matesIn(candidates, { victims, taken }),
     choose: (slot, want) => {
-      const { uid } = want.demand.target.workload
-      const chosen: Victim[] = []
-      let cleared = slot
-      for (const candidate of byNode.get(slot.node) ?? []) {
-        if (slotSuits(cleared, want)) break
-        if (candidate.target.workload.uid === uid) continue
-        const victim = victimOf(candidate, { want, lacked: lackedOn(cleared, want) })
-        if (victim === undefined) continue
-        take(victim)
-        chosen.push(victim)
-        cleared = without(cleared, victim)
-      }
-      chosen.forEach(letLive)
-      return slotSuits(cleared, want) ? needed(chosen, cleared, want) : undefined
+      const own = byNode.get(slot.node) ?? []
+      // What is borrowed is a number of replicas, and the newest may be the smaller ones.
+      return chooseFrom(own, slot, want) ?? chooseFrom(largestFirst(own, slot, want), slot, want)
     },
     chooseAll: ({ node, replicas }, lack) => {
       const chosen: Victim[] = []
@@ -146,6 +136,31 @@ export function openVictims(context: VictimContext): VictimBook {
       chosen.forEach(letLive)
       return chosen.length === replicas ? chosen : undefined
     },
+  }
+}
+
+type Hands = Pick<VictimBook, 'letLive'> & {
+  readonly victimOf: (candidate: Candidate, lack: Lack) => Victim | undefined
+  readonly take: (victim: Victim) => void
+}
+
+/** In the order given, as many as it takes, and of those the ones that are needed. */
+function makeChooser({ victimOf, take, letLive }: Hands) {
+  return (order: readonly Candidate[], slot: Slot, want: Want): readonly Victim[] | undefined => {
+    const { uid } = want.demand.target.workload
+    const chosen: Victim[] = []
+    let cleared = slot
+    for (const candidate of order) {
+      if (slotSuits(cleared, want)) break
+      if (candidate.target.workload.uid === uid) continue
+      const victim = victimOf(candidate, { want, lacked: lackedOn(cleared, want) })
+      if (victim === undefined) continue
+      take(victim)
+      chosen.push(victim)
+      cleared = without(cleared, victim)
+    }
+    chosen.forEach(letLive)
+    return slotSuits(cleared, want) ? needed(chosen, cleared, want) : undefined
   }
 }
 
@@ -246,6 +261,23 @@ function protectedOf(workload: WorkloadItem, desired: number): number {
   const { spec } = workload
   return isGang(workload) ? minAvailableOf(spec, desired) : floorOf(spec, desired)
 }
+
+/** Those that free most of what is scarcest there; nobody where all are of one size. */
+function largestFirst(
+  candidates: readonly Candidate[],
+  slot: Slot,
+  want: Want,
+): readonly Candidate[] {
+  const [first] = candidates
+  if (first === undefined || candidates.every((own) => isAsLarge(own, first))) return []
+  const { need } = want.demand
+  const freed = (own: Candidate): number =>
+    Math.min(...lackedOn(slot, want).map((one) => own.need[one] / Math.max(1, need[one])))
+  return candidates.toSorted(descending(byKey(freed)))
+}
+
+const isAsLarge = (a: Candidate, b: Candidate): boolean =>
+  DIMENSIONS.every((own) => a.need[own] === b.need[own])
 
 /** Where it has no place left for one more, all that anybody takes. */
 function lackedOn(slot: Slot, { demand: { need } }: Want): Lack['lacked'] {

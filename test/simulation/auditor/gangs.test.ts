@@ -30,6 +30,8 @@ function gang(spec: object = {}): Hand {
   return hand
 }
 
+const smallGang = workload({ gang: true, gangDeadlineSeconds: 300, replicas: 1 })
+
 let generation = 10
 
 /** What `n1` and `n2` carry from now on. */
@@ -152,6 +154,20 @@ describe('a gang runs whole or not at all', () => {
       n2: [stopped('web/1-2', 'GangRestart')],
     })
     expect(pass(hand, all)).toMatchObject(breach(/was whole, and was stopped/))
+  })
+
+  it('lets those restart that have lost a member, though no more of them are wanted', () => {
+    const rest = carrying({ n1: [stopped('web/1-1', 'GangRestart')] })
+    const whole = gang()
+    pass(whole, carrying({ n1: [ready('web/1-1')] }))
+    whole.put('admin-api', smallGang)
+    expect(pass(whole, rest)).toMatchObject(breach(/was whole, and was stopped/))
+    const torn = gang()
+    pass(torn, BOTH)
+    torn.put('admin-api', smallGang)
+    torn.instance(N2.instanceId, { state: 'terminated' })
+    const ends: Doing = (hand, by) => hand.commit(by, keys.node(N2.name))
+    expect(pass(torn, ends, rest)).toBeUndefined()
   })
 
   it('catches a replacement beside what is there, and codes that only gangs know', () => {

@@ -237,7 +237,12 @@ function stoppedInVain(gang: WorkloadItem, { scan, done }: Ended, ward: Ward): s
   const isSound = ({ bound, node }: Member): boolean =>
     isThere(node) && node.drain === undefined && bound.version === meant
   const isUnready = stopped.some((own) => own.stopReason?.code === 'GangDeadline')
-  const isWhole = members.length === desiredOf(gang) && members.every(isSound)
+  // Even where fewer are wanted by now, those that are left have lost a member.
+  const hasLost = scan.replicasOf(gang.uid).some(({ node: { name } }) => {
+    const node = nodes.get(name)
+    return node === undefined || !isThere(node)
+  })
+  const isWhole = members.length === desiredOf(gang) && members.every(isSound) && !hasLost
   if (!isWhole || (isUnready && members.some((own) => own.bound.readySinceMs === undefined))) {
     return undefined
   }

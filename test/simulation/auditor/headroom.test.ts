@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { keys } from '#shared/store/keys.ts'
 import type { Item } from '#shared/store/store.ts'
-import { addNode, assignment, herd, ready, type Hand } from './hand-made.ts'
+import { addNode, assignment, herd, pool, ready, type Hand } from './hand-made.ts'
 
 /** `web` is whole on `n1`, which has 930 milli and some GiB left. */
 function keeping(headroom: object): Hand {
@@ -43,6 +43,14 @@ describe('headroom', () => {
     const waited = keeping({ cpu: '2' })
     atLimit(waited)
     expect(waited.auditor.unsettled()).toEqual([])
+  })
+
+  it('is kept from nobody for whom no machine could ever be bought', () => {
+    const hand = keeping({ cpu: '1' })
+    addNode(hand, 'n2', 'i-2')
+    hand.put('admin-api', pool({ headroom: { cpu: '1' }, limits: { cpu: '1' } }))
+    atLimit(hand)
+    expect(hand.auditor.unsettled()).toEqual([])
   })
 
   it('is what an empty machine may stand for, and only while others have too little room', () => {

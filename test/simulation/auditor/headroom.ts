@@ -4,6 +4,7 @@
  * The auditor cuts the room into pieces itself and counts how many would fit on machines as they
  * stand. Where somebody waits at the pool's limit nothing may be kept for nobody.
  */
+import { catalog } from '#shared/catalog/catalog.ts'
 import { templateKey } from '#shared/model/assignment.ts'
 import type { Node } from '#shared/model/node.ts'
 import { parseMib, parseMilli } from '#shared/model/quantities.ts'
@@ -12,9 +13,11 @@ import { workloadSpecSchema, type WorkloadSpec } from '#shared/model/workload.ts
 import { keys } from '#shared/store/keys.ts'
 import { makeBuyable } from './buyable.ts'
 import { statusOf } from './items.ts'
-import { needOf, roomOf } from './needs.ts'
+import { limitsOf, needOf, roomOf, shapeOfType, ZERO } from './needs.ts'
 import { takenBy } from './past-use.ts'
+import { isBeyond } from './quotas.ts'
 import type { Knowledge, Rule } from './rule.ts'
+import { holdsOne, poolBuys } from './suits.ts'
 
 export type HeadroomKept = {
   /** The pool needs this empty machine for the room that it promises. */
@@ -57,13 +60,25 @@ export function makeHeadroom(knowledge: Knowledge): Rule {
 const promises = ({ spec, deletedAtMs }: PoolItem): boolean =>
   spec.headroom !== undefined && deletedAtMs === undefined
 
-/** Somebody is told to wait for the pool's limit. */
-function isShort({ name }: PoolItem, { truth, books }: Knowledge): boolean {
+/** Somebody is told to wait for the pool's limit, and would fit below it if all else were gone. */
+function isShort(pool: PoolItem, { truth, books }: Knowledge): boolean {
+  const { name } = pool
   return [...books.workloads.values()].some((workload) => {
+    if (!mayEverHold(pool, workload.spec)) return false
     const status = statusOf(truth.get(keys.status('workload', workload.name)))
     const reasons = status?.waiting.flatMap((own) => own.reasons) ?? []
     return reasons.some(({ code, text }) => code === 'PoolLimit' && text.includes(`pool ${name} `))
   })
+}
+
+function mayEverHold(pool: PoolItem, spec: WorkloadSpec): boolean {
+  const limits = limitsOf(pool)
+  return catalog.some(
+    (type) =>
+      poolBuys(pool.spec, type) &&
+      holdsOne(type, spec) &&
+      !isBeyond(shapeOfType(type.name) ?? ZERO, limits),
+  )
 }
 
 /** A repack exchanges its machines: room there is nobody's for a while. */

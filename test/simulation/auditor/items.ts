@@ -152,7 +152,7 @@ export function versionMeant(workload: WorkloadItem, order: Item | undefined): s
 
 /**
  * The versions of which a workload may be when all is calm: the spec's, and beside it the one
- * before, where so many of the new one have failed that its roll-out is over.
+ * before, where the new one's roll-out is over: too many have failed, or it got no further.
  */
 export function versionsStanding(
   workload: WorkloadItem,
@@ -160,7 +160,7 @@ export function versionsStanding(
 ): readonly string[] {
   const wanted = versionWanted(workload)
   const rollout = status?.uid === workload.uid ? status.rollout : undefined
-  const isOver = rollout?.active === wanted && rollout.failed?.code === 'TooManyFailures'
+  const isOver = rollout?.active === wanted && rollout.failed !== undefined
   return isOver && rollout.stable !== undefined ? [wanted, rollout.stable] : [wanted]
 }
 
