@@ -26,6 +26,7 @@ type Deadline = { readonly gangDeadlineSeconds?: number | undefined }
 /** Of a workload's spec, what a gang has to do with. */
 type Ganged = Gang &
   Deadline & {
+    readonly replicas?: number | undefined
     readonly availability: { readonly minAvailable?: string | number | undefined }
     readonly rollout: Readonly<Record<'maxSurge' | 'maxUnavailable', string | number>>
   }
@@ -50,11 +51,15 @@ export function refuseContradictions(spec: Ganged, context: z.RefinementCtx): vo
   const refuse = (path: readonly string[], message: string, input: unknown): void => {
     context.addIssue({ code: 'custom', path: [...path], message, input })
   }
-  const { gangDeadlineSeconds, availability, rollout } = spec
+  const { gangDeadlineSeconds, availability, rollout, replicas = 1 } = spec
   if (!isGang({ spec })) {
     if (gangDeadlineSeconds === undefined) return
     refuse(['gangDeadlineSeconds'], 'is of no use without gang: true', gangDeadlineSeconds)
     return
+  }
+  if (replicas > LIMITS.gangReplicasMax) {
+    const message = `must be at most ${String(LIMITS.gangReplicasMax)} with gang`
+    refuse(['replicas'], message, replicas)
   }
   const { minAvailable } = availability
   if (minAvailable !== undefined && minAvailable !== '100%') {

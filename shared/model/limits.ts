@@ -22,6 +22,8 @@ export const LIMITS = {
   /** All of a spec, as stored: every pass reads every spec, and an item ends at 400 KB. */
   specMaxBytes: 65_536,
   replicasMax: 10_000,
+  /** The room that one holds stands in its status, node by node. */
+  gangReplicasMax: 2_000,
   envMaxEntries: 200,
   portsMax: 20,
   dependsOnMax: 20,
@@ -248,6 +250,10 @@ export const LIMITS = {
   reclaimHoldMs: 60_000,
   /** Replicas that a pass clears room for: each asks every node who would have to go there. */
   reclaimsPerPass: 50,
+  /** Nodes on which room is being made for one workload. */
+  reservationsMax: 2_000,
+  /** One of them in a status, as JSON, with room to spare. */
+  reservationMaxBytes: 170,
   /** What a team borrowed counts against it, half as much after each such time. */
   loanHalfLifeMs: 86_400_000,
   /** A team of weight zero comes last, and what is shared by weight is still a number. */
@@ -421,6 +427,10 @@ assert(LIMITS.coverageGapMs === 2 * LIMITS.tickMs, 'coverage ends after two miss
 assert(
   LIMITS.assignmentMaxBytes < LIMITS.itemMaxBytes && LIMITS.reportMaxBytes < LIMITS.itemMaxBytes,
   'what drover caps by itself fits an item',
+)
+assert(
+  Math.max(LIMITS.reservationsMax, LIMITS.gangReplicasMax) * LIMITS.reservationMaxBytes < 350_000,
+  'the room that is held for a workload fits its status',
 )
 assert(
   LIMITS.transactionMaxWrites + 1 === LIMITS.transactionMaxItems,

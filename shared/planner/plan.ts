@@ -30,6 +30,7 @@ import { retest, suspectsOf } from './retest.ts'
 import { retire } from './retire.ts'
 import { setCourses, type Courses } from './rollout.ts'
 import { balance, balanceMoments } from './service.ts'
+import { rolloutNotices } from './rollout/notices.ts'
 import { scaleNotices } from './scaling/notices.ts'
 import { scaled } from './scaling/scaled.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -176,7 +177,11 @@ function conclude(found: Conclusion): Omit<Plan, 'actions' | 'shortages' | 'susp
     teamStatuses: teams,
     endedStatuses: endedStatuses(snapshot, { workload: workloads, pool: pools, team: teams }),
     brakes: brakes.changed(),
-    notices: [...brakes.notices(), ...scaleNotices(snapshot)],
+    notices: [
+      ...brakes.notices(),
+      ...scaleNotices(snapshot),
+      ...rolloutNotices(snapshot.workloadStatuses, workloads),
+    ],
     repackRefusals: repacked.refusals,
     ...(next === undefined ? {} : { nextAtMs: next }),
   }

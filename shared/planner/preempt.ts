@@ -192,7 +192,7 @@ function roomsOwed({ want }: Waiting, context: OwedContext): { owed: number; why
     const text = 'others may be asked to give way'
     return { owed: 0, why: { code: 'ReclaimPending', text, atMs: fromMs } }
   }
-  return { owed: owed - crashing }
+  return { owed: Math.min(owed - crashing, LIMITS.reservationsMax - kept.length) }
 }
 
 const TRANSIENT: Reason = {

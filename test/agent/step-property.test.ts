@@ -230,6 +230,7 @@ class World {
     this.flush()
   }
 
+  template: Record<string, unknown> | undefined
   assign({ generation, run, stop }: Extract<Act, { do: 'assign' }>): void {
     const older = generation < this.state.generation
     const before = this.state.replicas
@@ -238,12 +239,13 @@ class World {
       order: stop.includes(index) ? ('stop' as const) : ('run' as const),
       graceSeconds: 5,
     }))
+    // A replica is of one version, and has its template for as long as it is there.
     const health = { exec: { command: ['ok'] } }
-    const template = {
+    const template = (this.template ??= {
       command: ['run'],
       ...(generation % 2 === 0 ? { health } : {}),
       ...(generation % 3 === 0 ? {} : { data: DATA }),
-    }
+    })
     this.read(assignment(generation, ordered, { template }))
     if (older) expect(Object.keys(this.state.replicas)).toEqual(Object.keys(before))
   }

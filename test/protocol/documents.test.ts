@@ -75,6 +75,10 @@ describe('a document', () => {
       `rollout.maxSurge: must be 0 or left out: ${whole}, not 1`,
       `rollout.maxUnavailable: must be 100% or left out: ${whole}, not 0`,
     ])
+    expect(told({ ...gang, replicas: 2_001 })).toEqual([
+      'Invalid',
+      'replicas: must be at most 2000 with gang, not 2001',
+    ])
     expect(told({ ...gang, gang: false, gangDeadlineSeconds: 60 })).toEqual([
       'Invalid',
       'gangDeadlineSeconds: is of no use without gang: true',

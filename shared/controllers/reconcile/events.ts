@@ -19,6 +19,7 @@ const BAD: ReadonlySet<string> = new Set([
   'BrakeTripped',
   'Quarantined',
   'DrainOverdue',
+  'RolloutFailed',
   'Orphaned',
   'Impaired',
   'Silent',
