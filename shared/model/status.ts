@@ -77,6 +77,8 @@ export const rolloutStatusSchema = z.object({
   taken: z.int().min(1).optional(),
   /** Since when nothing is left to do; absent while something is. */
   completedAtMs: z.int().optional(),
+  /** When that was first so and had been watched for long enough: its roll-out is over. */
+  endedAtMs: z.int().optional(),
   /** Replicas of the active version that are ready, and the most that were at once. */
   ready: z.int(),
   mostReady: z.int(),

@@ -10,6 +10,7 @@ import type { Assignment } from '../model/assignment.ts'
 import type { Node } from '../model/node.ts'
 import type { Action } from './actions.ts'
 import type { NodeFacts } from './facts.ts'
+import { isVoluntary } from './repack/groups.ts'
 
 export type RetireContext = {
   readonly facts: readonly NodeFacts[]
@@ -70,14 +71,21 @@ function finishDrain(facts: NodeFacts, nowMs: number): readonly Action[] {
     if (node.drain.reason === 'Retest') return []
     return [terminate(node, node.drain.reason, node.drain.text)]
   }
-  if (nowMs < drainOverdueAtMs(node.drain.deadlineMs, facts.assignment)) return []
+  if (nowMs < drainOverdueAtMs(node, facts.assignment)) return []
   return [terminate(node, 'DrainOverdue', `${node.drain.text}; its agent does not empty it`)]
 }
 
-/** When a drain has had its deadline, the longest grace and some more: its agent is stuck. */
-export function drainOverdueAtMs(deadlineMs: number, assignment: Assignment | undefined): number {
-  const graces = (assignment?.replicas ?? []).map((own) => own.graceSeconds * 1000)
-  return deadlineMs + Math.max(0, ...graces) + LIMITS.drainOverdueMs
+/**
+ * When a drain has had its deadline, the longest grace and some more: its agent is stuck. Where no
+ * deadline presses, a load balancer may take its time to let go.
+ */
+export function drainOverdueAtMs(node: Node, assignment: Assignment | undefined): number {
+  const deadlineMs = node.drain?.deadlineMs ?? Infinity
+  const ends = (assignment?.replicas ?? []).map(({ graceSeconds, balanced }) => {
+    const leavingMs = isVoluntary(node) ? (balanced?.leavingSinceMs ?? -Infinity) : -Infinity
+    return Math.max(deadlineMs, leavingMs + LIMITS.deregisterMostMs) + graceSeconds * 1000
+  })
+  return Math.max(deadlineMs, ...ends) + LIMITS.drainOverdueMs
 }
 
 /** Nothing is bound, and an agent that knows of the drain says so; or there never was an agent. */

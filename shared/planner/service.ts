@@ -27,6 +27,7 @@ import type { Reason } from '../model/status.ts'
 import type { Action } from './actions.ts'
 import { reportsByArn } from './facts.ts'
 import type { Draft } from './fold.ts'
+import { isVoluntary } from './repack/groups.ts'
 import { isAlive, isLeaving, replicasByUid, templateOfBound, type Replica } from './replicas.ts'
 import type { Snapshot, TargetGroupView } from './snapshot.ts'
 
@@ -145,9 +146,10 @@ function hasLeft({ bound, node }: Replica, { balanced, views, nowMs }: Leaving):
   return state === undefined || state === 'unused'
 }
 
-/** When it must begin to stop, whatever is still open. */
-function lastMomentMs({ graceSeconds }: BoundReplica, { drain }: Node, sinceMs: number): number {
-  const byDeadlineMs = (drain?.deadlineMs ?? Infinity) - graceSeconds * 1000
+/** When it must begin to stop, whatever is still open; a drain that ends nothing does not press. */
+function lastMomentMs({ graceSeconds }: BoundReplica, node: Node, sinceMs: number): number {
+  const endsAtMs = isVoluntary(node) ? Infinity : (node.drain?.deadlineMs ?? Infinity)
+  const byDeadlineMs = endsAtMs - graceSeconds * 1000
   return Math.min(sinceMs + LIMITS.deregisterMostMs, byDeadlineMs)
 }
 

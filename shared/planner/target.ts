@@ -22,6 +22,7 @@ import {
   isAlive,
   isAvailable,
   isLeaving,
+  isReliable,
   NO_REPLICAS,
   onDemandTarget,
   replicasByUid,
@@ -31,7 +32,7 @@ import {
 } from './replicas.ts'
 import type { Courses } from './rollout.ts'
 import type { Course } from './rollout/course.ts'
-import { isRolling, nextStart, unwantedBy, type Counts } from './rollout/steps.ts'
+import { baseOf, isRolling, nextStart, unwantedBy, type Counts } from './rollout/steps.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export type Target = {
@@ -147,7 +148,9 @@ export function targetWithin(counted: Counted, entitlement: Entitlement): Target
   const current = staying.filter((own) => own.bound.version === version).length
   const unwanted = new Set(unwantedBy(course, staying))
   const lasting = staying.filter((own) => !unwanted.has(own))
-  const onDemand = lasting.filter((own) => own.node.capacityType === 'on-demand').length
+  // What comes back of the proven version stands beside all that do: none of them has left yet.
+  const beside = version === baseOf(course).version ? lasting : staying
+  const onDemand = beside.filter(isReliable).length
   const shortOfBase = Math.max(0, onDemandTarget(workload.spec, allowed) - onDemand)
   const missing = Math.min(allowed, newest.allowed) - current
   const moving = Math.min(shortOfBase, baseRoom(workload.spec, allowed) + missing)

@@ -2,6 +2,8 @@
  * The routes of what people write: workloads, pools, teams.
  */
 import type { Context, Hono } from 'hono'
+import { isGang } from '#shared/model/gang.ts'
+import { LIMITS } from '#shared/model/limits.ts'
 import { NOUNS, PLURAL_OF, type Noun } from '#shared/model/names.ts'
 import { specItemSchema, type SpecItem } from '#shared/model/spec-item.ts'
 import type { Reason } from '#shared/model/status.ts'
@@ -127,7 +129,12 @@ async function scale(ports: AdminApiPorts, context: Context): Promise<Response> 
   const changed = await changeSpec(ports, target, (live): Change => {
     if (live?.noun !== 'workload') return { kind: 'refuse', response: notFound(nameOf(target)) }
     if (live.spec.scale !== undefined) return { kind: 'refuse', response: scalesItself(target) }
-    const spec = { ...live.spec, replicas: wanted.value.replicas }
+    const { replicas } = wanted.value
+    const spec = { ...live.spec, replicas }
+    if (isGang(live) && replicas > LIMITS.gangReplicasMax) {
+      const message = `must be at most ${String(LIMITS.gangReplicasMax)} for a gang`
+      return { kind: 'refuse', response: invalid([{ path: 'replicas', message }]) }
+    }
     return allowed({ ...writer, live, next: { noun: 'workload', name: target.name, spec } })
   })
   return answerChange(ports, changed, `replicas set to ${String(wanted.value.replicas)}`)

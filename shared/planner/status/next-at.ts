@@ -87,7 +87,7 @@ function nodeMoments(
   }
   moments.push(...findingsOf(node).filter(isGone).map(forgottenAtMs))
   if (node.drain !== undefined) {
-    moments.push(drainOverdueAtMs(node.drain.deadlineMs, draft.assignments.get(node.name)))
+    moments.push(drainOverdueAtMs(node, draft.assignments.get(node.name)))
   }
   if (node.emptySinceMs !== undefined && pool !== undefined && pool.repack.when !== 'never') {
     moments.push(node.emptySinceMs + pool.repack.afterSeconds * 1000)

@@ -56,6 +56,8 @@ export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutSta
       ? desired > 0 && ready > 0 && nowMs >= completedAtMs + bakeMs
       : isAlone && available === ready && isProven && bakeMs === 0
   const stable = isBaked ? active : told?.stable
+  const hasEnded = isBaked && completedAtMs !== undefined
+  const endedAtMs = known?.endedAtMs ?? (hasEnded ? nowMs : undefined)
   const isOnItsWay = stable !== undefined && stable !== active && course.failed === undefined
   const disturbedAtMs = isOnItsWay ? lastDisturbance(facts, known?.disturbedAtMs) : undefined
   const taken = isOnItsWay ? takenOf(course, facts) : 0
@@ -73,7 +75,7 @@ export function rolloutStatusOf(course: Course, facts: RolloutFacts): RolloutSta
     ...present({ disturbedAtMs, provenAtMs: isOnItsWay ? provenAtMs : undefined }),
     ...(isStranded ? { strandedAtMs: known?.strandedAtMs ?? nowMs } : {}),
     ...(taken === 0 ? {} : { taken }),
-    ...present({ completedAtMs }),
+    ...present({ completedAtMs, endedAtMs }),
     ...{ ready, mostReady: isBegun ? ready : Math.max(ready, known.mostReady), old },
   }
 }

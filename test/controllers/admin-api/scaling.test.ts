@@ -76,6 +76,20 @@ describe('a workload with scale', () => {
     })
   })
 
+  it('takes a gang no further than its status can tell of', async () => {
+    const world = await scaled()
+    const gang = { command: ['rank'], replicas: 2, gang: true }
+    await world.send('PUT', '/v1/workloads/train', gang)
+    expect(
+      await world.send('POST', '/v1/workloads/train/scale', { replicas: 2_001 }),
+    ).toMatchObject({ status: 422, body: { detail: 'replicas: must be at most 2000 for a gang' } })
+    const most = { replicas: 2_000 }
+    expect(await world.send('POST', '/v1/workloads/train/scale', most)).toMatchObject({
+      status: 200,
+    })
+    expect(await world.send('GET', '/v1/workloads/train')).toMatchObject({ status: 200 })
+  })
+
   it('is not scaled by hand: that says what to do instead', async () => {
     const world = await scaled()
     expect(await world.send('POST', `${PATH}/scale`, { replicas: 5 })).toMatchObject({

@@ -11,7 +11,8 @@ import { keys } from '#shared/store/keys.ts'
 import type { Change } from '#shared/store/store.ts'
 import type { SeenOf, Truth } from '../traffic.ts'
 import type { Books } from './books.ts'
-import { kindOf, passOf, statusOf, versionMeant } from './items.ts'
+import { kindOf, passOf, statusOf, templateIn, versionMeant } from './items.ts'
+import { needOf, type Amount } from './needs.ts'
 import type { Passes } from './passes.ts'
 import type { Scan } from './scan.ts'
 
@@ -52,6 +53,12 @@ export function keptIn(scan: Scan, { name, uid }: WorkloadItem): readonly Reserv
 
 export const roomsIn = (kept: readonly Reservation[]): number =>
   kept.reduce((sum, own) => sum + own.count, 0)
+
+/** What one of it takes in the version that people mean: an undo goes back to its size, too. */
+export function memberNeed(gang: WorkloadItem, scan: Scan): Amount {
+  const version = versionMeant(gang, scan.get(keys.order('workload', gang.name)))
+  return needOf(templateIn(scan.get(keys.revision(gang.uid, version))) ?? gang.spec)
+}
 
 /** What it is that is wanted: another version or another number is another gang. */
 export function wishOf(workload: WorkloadItem, scan: Scan): string {

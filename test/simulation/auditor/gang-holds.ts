@@ -11,7 +11,6 @@ import { templateKey } from '#shared/model/assignment.ts'
 import { gangDeadlineMs } from '#shared/model/gang.ts'
 import { LIMITS } from '#shared/model/limits.ts'
 import type { PoolItem, WorkloadItem } from '#shared/model/spec-item.ts'
-import { keys } from '#shared/store/keys.ts'
 import type { Caller, SeenOf } from '../traffic.ts'
 import { desiredOf } from './available.ts'
 import { isBody } from './body-changes.ts'
@@ -22,11 +21,12 @@ import {
   keptFor,
   keptIn,
   makeEndings,
+  memberNeed,
   roomsIn,
   runOf,
   wishOf,
 } from './gang-facts.ts'
-import { statusOf, templateIn, versionMeant } from './items.ts'
+import { statusOf } from './items.ts'
 import { needOf, plus, roomOf, ZERO, type Amount } from './needs.ts'
 import type { OpenPass } from './passes.ts'
 import { isBeyond, times } from './quotas.ts'
@@ -258,12 +258,6 @@ function contended(
 
 const isOpen = ({ spec }: WorkloadItem, name: string, pool: PoolItem['spec']): boolean =>
   whyNotPool(spec, name, pool) === undefined
-
-/** What one of it takes in the version that people mean: an undo goes back to its size, too. */
-function memberNeed(gang: WorkloadItem, scan: Scan): Amount {
-  const version = versionMeant(gang, scan.get(keys.order('workload', gang.name)))
-  return needOf(templateIn(scan.get(keys.revision(gang.uid, version))) ?? gang.spec)
-}
 
 /** What runs and what is held is more than the machine has. */
 function takenRoom(

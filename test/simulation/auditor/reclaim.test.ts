@@ -4,7 +4,16 @@ import { templateOf, versionOf } from '#shared/model/version.ts'
 import { workloadSpecSchema } from '#shared/model/workload.ts'
 import { keys } from '#shared/store/keys.ts'
 import type { Item } from '#shared/store/store.ts'
-import { assignment, herd, ready, START_MS, stopped, workload, type Hand } from './hand-made.ts'
+import {
+  assignment,
+  herd,
+  ready,
+  START_MS,
+  stopped,
+  webTemplate,
+  workload,
+  type Hand,
+} from './hand-made.ts'
 
 const RULE = '7 quota'
 
@@ -110,6 +119,23 @@ describe('7 quota', () => {
       rule: RULE,
       text: expect.stringMatching(/gang web holds room, and team red has more firm work/),
     })
+  })
+
+  it('counts the room of a gang in the version that people went back to', () => {
+    const firm = { team: 'red', preemptible: false, replicas: 9, gang: true }
+    const large = { ...firm, resources: { cpu: '3', memory: '256Mi' } }
+    const holds = (verb: object): ReturnType<Hand['commit']> => {
+      const hand = herd({ workload: firm })
+      hand.put('admin-api', team('red', '5'), workload(large, { generation: 2 }))
+      const about = { kind: 'order', target: 'workload', name: 'web', uid: 'u-web' }
+      const order = { ...about, verb: 'rollout', paused: false, atMs: START_MS, ...verb }
+      hand.put('admin-api', { ...keys.order('workload', 'web'), ...order })
+      const reservations = [{ node: 'n1', count: 9, untilMs: START_MS + 1 }]
+      return hand.commit(hand.pass(), status('web', { desired: 9, assigned: 0, reservations }))
+    }
+    const [from, to] = [large, firm].map((own) => versionOf(webTemplate(own)))
+    expect(holds({ undo: { from, to } })).toBeUndefined()
+    expect(holds({})).toMatchObject({ rule: RULE })
   })
 
   it('lets preemptible work grow', () => {

@@ -16,7 +16,7 @@ import type { Caller } from '../traffic.ts'
 import { desiredOf, runningIn } from './available.ts'
 import { bodyChange, isBody } from './body-changes.ts'
 import { keptFromEntitled, viewNow, viewOf } from './entitled.ts'
-import { keptIn, roomsIn } from './gang-facts.ts'
+import { keptIn, memberNeed, roomsIn } from './gang-facts.ts'
 import { statusOf } from './items.ts'
 import { needOf, plus, ZERO, type Amount } from './needs.ts'
 import type { OpenPass } from './passes.ts'
@@ -160,7 +160,8 @@ function wrongHold({ before, after }: Change, judged: Judged): string | undefine
   if (is === undefined || had !== 0 || has === 0) return undefined
   const workload = judged.scan.workload(is.name)
   if (workload?.uid !== is.uid || !isGang(workload)) return undefined
-  const rooms = Array.from({ length: desiredOf(workload) }, () => needOf(workload.spec))
+  const need = memberNeed(workload, judged.scan)
+  const rooms = Array.from({ length: desiredOf(workload) }, () => need)
   const beyond = beyondQuota(workload, judged, rooms)
   return beyond === undefined ? undefined : `gang ${is.name} holds room, and ${beyond}`
 }
