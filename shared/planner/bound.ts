@@ -161,11 +161,12 @@ type Asked = { readonly asks: Asks; readonly count: number }
 /** The on-demand base asks for on-demand machines; the rest is glad of any that its spec allows. */
 function asksOf({ workload, count }: Carried): readonly Asked[] {
   const { spec } = workload
-  const { need } = revisionOf(spec)
+  const { need, template } = revisionOf(spec)
   const { spot } = spec.capacity
   const base = spot === 'never' ? count : onDemandTarget(spec, count)
   const rest = spot === 'required' ? 'spot' : 'any'
-  const asking = (capacity: Demand['capacity']): Asks => ({ target: { workload }, need, capacity })
+  const target = { workload, template }
+  const asking = (capacity: Demand['capacity']): Asks => ({ target, need, capacity })
   return [
     { asks: asking('on-demand'), count: base },
     { asks: asking(rest), count: count - base },

@@ -69,11 +69,11 @@ export function demandsOf(targets: readonly Target[]): readonly Demand[] {
 }
 
 function split(target: Target): Demand[] {
-  const { workload, desired, start, startOnDemand, startBorrowed } = target
+  const { workload, allowed, start, startOnDemand, startBorrowed } = target
   const { spot } = workload.spec.capacity
   const { need, templateBytes } = weightOf(target.template)
   const isTrial = isOnTrial(target.course, target.version)
-  const cap = spotPoolCap(workload.spec, desired)
+  const cap = spotPoolCap(workload.spec, allowed)
   const common = { target, need, templateBytes, isTrial, spotPoolCap: cap }
   const base = spot === 'never' ? start : startOnDemand
   const rest = spot === 'required' ? 'spot' : 'any'

@@ -25,7 +25,7 @@ import type { Offer } from './provision/offers.ts'
 import { binOf } from './place.ts'
 import type { PoolBook } from './provision/pool-limits.ts'
 import type { Dimension } from './quota/policy.ts'
-import { NO_REPLICAS, replicasByUid, runningOf, type Replica } from './replicas.ts'
+import { NO_REPLICAS, replicasByUid, runningOf, stopTakesMs, type Replica } from './replicas.ts'
 import { weightOf } from './revision.ts'
 import {
   openVictims,
@@ -247,8 +247,8 @@ function stoppingOn(
 ): readonly BoundReplica[] {
   const replicas = draft.assignments.get(node)?.replicas ?? []
   return replicas.filter(
-    ({ order, stopAtMs = 0, graceSeconds }) =>
-      order === 'stop' && nowMs < stopAtMs + graceSeconds * 1000 + LIMITS.reclaimHoldMs,
+    (own) =>
+      own.order === 'stop' && nowMs < (own.stopAtMs ?? 0) + stopTakesMs(own) + LIMITS.reclaimHoldMs,
   )
 }
 
@@ -319,8 +319,7 @@ function conclude(
     const wants = seated.map((own) => own.want)
     const victimsOn = victims.map((own) => own.replica.bound)
     const leaving = [...stoppingOn(slot.node, context), ...victimsOn]
-    const graceSeconds = Math.max(0, ...leaving.map((own) => own.graceSeconds))
-    const untilMs = nowMs + graceSeconds * 1000 + LIMITS.reclaimHoldMs
+    const untilMs = nowMs + Math.max(0, ...leaving.map(stopTakesMs)) + LIMITS.reclaimHoldMs
     for (const uid of new Set(wants.map((own) => own.demand.target.workload.uid))) {
       const count = wants.filter((own) => own.demand.target.workload.uid === uid).length
       const known = reservations.get(uid) ?? []
@@ -370,12 +369,12 @@ function onLoanOf(victims: readonly Victim[]): Reclaim['borrowers'] {
 
 /** Nobody else is to take what is left of the node. */
 function drainOf({ node, victims, want }: Emptied, nowMs: number): Action {
-  const graceSeconds = Math.max(0, ...victims.map((own) => own.replica.bound.graceSeconds))
+  const takesMs = Math.max(0, ...victims.map((own) => stopTakesMs(own.replica.bound)))
   const { name } = want.demand.target.workload
   const text = `${name} needs its room below the limit of pool ${node.pool}`
   return {
     ...{ kind: 'drain', node: node.name, because: 'Reclaimed' },
-    deadlineMs: nowMs + graceSeconds * 1000,
+    deadlineMs: nowMs + takesMs,
     reason: { code: 'Reclaimed', text },
   }
 }

@@ -9,6 +9,7 @@ import { byText, groupBy } from '../base/order.ts'
 import { remembered, rememberedPair } from '../base/remembered.ts'
 import { countOf, type Resources } from '../model/quantities.ts'
 import { templateKey, type Assignment, type BoundReplica } from '../model/assignment.ts'
+import { LIMITS } from '../model/limits.ts'
 import type { Node } from '../model/node.ts'
 import type { WorkloadItem } from '../model/spec-item.ts'
 import type { Template } from '../model/version.ts'
@@ -212,12 +213,20 @@ export function baseRoom(spec: WorkloadSpec, desired: number): number {
   return Math.max(1, rollRoom(spec, desired).surge)
 }
 
+/** How long it may take to go once it is told to: out of its load balancer, then its grace. */
+export function stopTakesMs({
+  graceSeconds,
+  balanced,
+}: Pick<BoundReplica, 'graceSeconds' | 'balanced'>): number {
+  return graceSeconds * 1000 + (balanced === undefined ? 0 : LIMITS.deregisterMostMs)
+}
+
 /**
  * How many replicas one spot pool (type and zone) may hold, so that one storm there leaves
  * `minAvailable`; unlimited where the workload states none, or asked for spot and nothing else.
  */
-export function spotPoolCap(spec: WorkloadSpec, desired: number): number {
+export function spotPoolCap(spec: WorkloadSpec, allowed: number): number {
   const { minAvailable } = spec.availability
   if (minAvailable === undefined || spec.capacity.spot === 'required') return Infinity
-  return Math.max(0, desired - minAvailableOf(spec, desired))
+  return Math.max(0, allowed - minAvailableOf(spec, allowed))
 }

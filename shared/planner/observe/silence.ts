@@ -30,12 +30,11 @@ export function judgeSilence(
   const watched = all.filter(({ node }) => mustBeat(node))
   const quietMs = ({ beat, machine }: NodeFacts): number =>
     nowMs - Math.max(beat?.atMs ?? 0, pass.coveredSinceMs, machine.launchedAtMs)
-  const silent = watched.filter((own) => quietMs(own) > settings.lostAfterMs)
-  const tooMany =
-    silent.length > 1 && silent.length > Math.max(1, LIMITS.brakeShare * watched.length)
+  const silent = new Set(watched.filter((own) => quietMs(own) > settings.lostAfterMs))
+  const tooMany = silent.size > 1 && silent.size > Math.max(1, LIMITS.brakeShare * watched.length)
   return watched.flatMap((own): Action[] => {
     const { node } = own
-    if (!silent.includes(own)) return hearAgain(own)
+    if (!silent.has(own)) return hearAgain(own)
     const actions: Action[] = []
     if (node.silentSinceMs === undefined) {
       const reason = { code: 'Silent', text: 'the agent has not been heard of for a while' }
@@ -64,7 +63,7 @@ function hearAgain({ node }: NodeFacts): Action[] {
 
 type Silence = {
   readonly watched: readonly NodeFacts[]
-  readonly silent: readonly NodeFacts[]
+  readonly silent: ReadonlySet<NodeFacts>
   readonly quietMs: number
   readonly context: ObserveContext['snapshot']
 }
@@ -86,6 +85,6 @@ function proofOfLoss(own: NodeFacts, silence: Silence): string | undefined {
     const alone = quietMs > LIMITS.lostAloneFactor * settings.lostAfterMs
     return alone ? 'it is silent, and there is no other node to compare with' : undefined
   }
-  const heard = witnesses.filter((other) => !silent.includes(other)).length
+  const heard = witnesses.filter((other) => !silent.has(other)).length
   return heard * 2 > witnesses.length ? 'it is silent while its neighbours are heard of' : undefined
 }

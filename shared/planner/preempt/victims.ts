@@ -271,8 +271,9 @@ function largestFirst(
   const [first] = candidates
   if (first === undefined || candidates.every((own) => isAsLarge(own, first))) return []
   const { need } = want.demand
+  const lacked = lackedOn(slot, want)
   const freed = (own: Candidate): number =>
-    Math.min(...lackedOn(slot, want).map((one) => own.need[one] / Math.max(1, need[one])))
+    Math.min(...lacked.map((one) => own.need[one] / Math.max(1, need[one])))
   return candidates.toSorted(descending(byKey(freed)))
 }
 

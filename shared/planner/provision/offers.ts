@@ -102,14 +102,14 @@ const offersOfPool = remembered((catalog: readonly InstanceType[]) =>
 
 /** What of a demand decides which machines it may run on. */
 export type Asks = Pick<Demand, 'need' | 'capacity'> & {
-  readonly target: Pick<Demand['target'], 'workload'>
+  readonly target: Pick<Demand['target'], 'workload' | 'template'>
 }
 
 /** Equal for those who may run on the same machines. */
 export function asksKey({ need, capacity, target }: Asks): string {
-  const { team, tolerations, placement, image } = target.workload.spec
+  const { team, tolerations, placement } = target.workload.spec
   const { pools, zones, architectures, instanceFamilies, gpuModels } = placement
-  const isContainer = image !== undefined
+  const isContainer = target.template.image !== undefined
   const where = [pools, zones, architectures, instanceFamilies, gpuModels, isContainer]
   return JSON.stringify([need, capacity, team, tolerations, ...where])
 }
@@ -119,11 +119,12 @@ export function asksKey({ need, capacity, target }: Asks): string {
  * one list of them, because pools and types are looked at once.
  */
 export function makeOfferTest(demand: Asks): (offer: Offer) => boolean {
-  const { spec } = demand.target.workload
+  const { workload, template } = demand.target
+  const { spec } = workload
   const holds = onceFor((type: InstanceType) => typeSuits(type, demand))
   const open = onceFor((pool: PoolItem) => poolSuits(pool, spec))
   return ({ pool, type, zone, capacityType, runsContainers }) =>
-    (spec.image === undefined || runsContainers) &&
+    (template.image === undefined || runsContainers) &&
     (demand.capacity === 'any' || demand.capacity === capacityType) &&
     (spec.placement.zones?.includes(zone) ?? true) &&
     open(pool) &&
@@ -183,12 +184,14 @@ const takenTypes = remembered((catalog: readonly InstanceType[]) =>
 )
 
 function whyNotPool(demand: Asks, pool: PoolItem, snapshot: Snapshot): Reason {
-  const { spec } = demand.target.workload
   const types = takenTypes(snapshot.catalog)(pool).map((type) => typeIn(pool, type))
   if (types.length === 0) {
     return { code: 'NoTypes', text: `pool ${pool.name} allows no known instance type` }
   }
-  if (spec.image !== undefined && poolsWithoutContainers(snapshot).has(pool.name)) {
+  if (
+    demand.target.template.image !== undefined &&
+    poolsWithoutContainers(snapshot).has(pool.name)
+  ) {
     return noContainers(pool)
   }
   const tooLarge = whyTooLarge(demand, pool, types)

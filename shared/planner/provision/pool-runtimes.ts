@@ -55,7 +55,11 @@ function remembered(pool: PoolItem, { poolStatuses, nowMs }: Seen): Runtimes | u
 
 /** Names of pools of which it is known that they run no containers. */
 export function poolsWithoutContainers(snapshot: Snapshot): ReadonlySet<string> {
-  if (!snapshot.workloads.some((own) => own.spec.image !== undefined)) return NONE
+  const { workloads, revisions } = snapshot
+  const isAsked =
+    workloads.some((own) => own.spec.image !== undefined) ||
+    revisions.some((own) => own.template.image !== undefined)
+  if (!isAsked) return NONE
   const known = [...runtimesByPool(snapshot)]
   return new Set(known.flatMap(([name, { names }]) => (names.includes('docker') ? [] : [name])))
 }

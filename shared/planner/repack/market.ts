@@ -17,12 +17,12 @@ import { isForMoney } from './herd.ts'
 /** Which offerings may be bought for a group. */
 export type Allows = (own: Offering) => boolean
 
-/** Those that are quiet, and no riskier than the nodes to be emptied. */
+/** Those that are quiet, and known to be no riskier than the nodes to be emptied. */
 export function calmOf(snapshot: Snapshot, risk: number): Allows {
   const { shortages, nowMs } = snapshot
   const loud = shortages.filter((own) => nowMs < own.untilMs + LIMITS.repackQuietMs)
   return (own) =>
-    (own.capacityType === 'on-demand' || (own.interruptionBucket ?? 0) <= risk) &&
+    (own.capacityType === 'on-demand' || (own.interruptionBucket ?? Infinity) <= risk) &&
     !loud.some((short) => isShortOf(short, own))
 }
 

@@ -9,6 +9,7 @@ import type { Reason } from '../../model/status.ts'
 import type { Refusal } from '../actions.ts'
 import type { Draft } from '../fold.ts'
 import { DIMENSIONS, type Amount } from '../quota/policy.ts'
+import { stopTakesMs } from '../replicas.ts'
 import { weightOf } from '../revision.ts'
 import type { Target } from '../target.ts'
 
@@ -57,7 +58,7 @@ function stoppingIn({ draft, nowMs }: FreedContext): readonly Stopping[] {
   for (const { replicas, templates } of draft.assignments.values()) {
     for (const bound of replicas) {
       const template = templates[templateKey(bound)]
-      const atMs = (bound.stopAtMs ?? 0) + bound.graceSeconds * 1000
+      const atMs = (bound.stopAtMs ?? 0) + stopTakesMs(bound)
       if (bound.order !== 'stop' || template === undefined || atMs <= nowMs) continue
       found.push({ id: bound.id, need: weightOf(template).need, atMs })
     }

@@ -113,7 +113,7 @@ function tooFew(
   }
   if (isGang(workload) && !isJudgedGang(workload)) return { faults: [], isExcused: true }
   const wanted = {
-    ...{ ...zonesOpenTo(workload, running), isClosed: closedByStorms(workload, running) },
+    ...{ ...zonesOpenTo(workload, running), isClosed: closedByStorms(workload, running, status) },
     ...(isGang(workload) ? { count: desired - good } : {}),
   }
   const where = buyable.where(workload.spec, wanted)
@@ -161,12 +161,18 @@ function isJudgedGang(workload: WorkloadItem): boolean {
 function closedByStorms(
   workload: WorkloadItem,
   running: readonly RunningNow[],
+  status: WorkloadStatus | undefined,
 ): (place: Place) => boolean {
   const { availability, capacity } = workload.spec
   const least = availability.minAvailable
   if (least === undefined || capacity.spot === 'required') return () => false
   const desired = desiredOf(workload)
-  const most = desired - countOf(least, { total: desired, round: 'up' })
+  // What a quota keeps from it is not there to be lost.
+  const total = Math.min(
+    desired,
+    status?.uid === workload.uid ? (status.allowed ?? desired) : desired,
+  )
+  const most = total - countOf(least, { total, round: 'up' })
   return ({ instanceType, zone, capacityType }) => {
     if (capacityType !== 'spot') return false
     const there = running.filter(

@@ -321,8 +321,8 @@ export const MUTANTS: readonly Mutant[] = [
       by: `nowMs - Math.max(beat?.atMs ?? 0, machine.launchedAtMs + 0 * pass.epoch)`,
     },
     'shared/planner#/observe/silence.ts': {
-      replace: `silent.length > 1 &&`,
-      by: `silent.length < 0 &&`,
+      replace: `silent.size > 1 &&`,
+      by: `silent.size < 0 &&`,
     },
   }),
   mutant('no epoch check', 'fence', {
